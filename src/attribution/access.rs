@@ -1,0 +1,113 @@
+//! Usage per IAM principal, with the workloads behind it: what right-sizing starts from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Grade, Workload};
+use crate::catalog::{Evidence, Resource};
+use crate::ident::{Action, Time};
+use crate::usage::Text;
+
+/// One action on one resource by one principal.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Use {
+    /// The action.
+    pub action: Action,
+    /// On what (instance profiles resolved to their role where the snapshot tells).
+    pub resource: Resource,
+    /// The best evidence met.
+    pub evidence: Evidence,
+    /// Condition keys and values every call of this use showed; keys that varied are left out.
+    pub context: BTreeMap<String, String>,
+    /// Distinct calls.
+    pub calls: u64,
+    /// Earliest call.
+    pub first: Time,
+    /// Latest call.
+    pub last: Time,
+    /// Workload ids, sorted; calls nobody could be named for are not here.
+    pub workloads: BTreeSet<String>,
+    /// Services that made the call on the principal's behalf (`invokedBy` of forward access sessions).
+    pub via_services: BTreeSet<String>,
+    /// `eventID` of the earliest call.
+    pub sample: Text,
+    /// Region and account of the calls, for building patterns.
+    pub regions: BTreeSet<String>,
+}
+
+/// One kind of refusal.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Denied {
+    /// The action the denial names, else the event's primary action; `None` when neither is known.
+    pub action: Option<Action>,
+    /// What CloudTrail calls it: `eventSource` and `eventName`.
+    pub event: (Text, Text),
+    /// On what, as far as told.
+    pub resources: BTreeSet<String>,
+    /// `identity | boundary | scp | rcp | session | resource | trust | vpc-endpoint | unknown`.
+    pub layer: &'static str,
+    /// An explicit deny.
+    pub explicit: bool,
+    /// Distinct calls.
+    pub calls: u64,
+    /// Earliest and latest call.
+    pub first: Time,
+    /// Latest call.
+    pub last: Time,
+    /// Workload ids.
+    pub workloads: BTreeSet<String>,
+    /// The message of the earliest call, shortened, secrets removed.
+    pub sample: String,
+    /// `eventID` of the earliest call.
+    pub sample_event: Text,
+}
+
+/// A workload's share in a principal's use.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct WorkloadShare {
+    /// Who.
+    pub workload: Workload,
+    /// Distinct sessions.
+    pub sessions: u64,
+    /// Distinct calls, denied ones included.
+    pub calls: u64,
+    /// Of these, denied.
+    pub denied: u64,
+    /// The weakest grade among its sessions.
+    pub grade: Grade,
+    /// Roles on the way, the union over its sessions in order of first appearance of each distinct chain.
+    pub via: Vec<String>,
+}
+
+/// Everything one principal did.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct PrincipalAccess {
+    /// Sorted by action, then resource.
+    pub uses: Vec<Use>,
+    /// Sorted.
+    pub denied: Vec<Denied>,
+    /// Used calls whose action the catalog does not know: `(eventSource, eventName)` to count.
+    pub unknown_actions: BTreeMap<(Text, Text), u64>,
+    /// Sorted by workload id.
+    pub workloads: Vec<WorkloadShare>,
+    /// Calls nobody could be named for, by reason.
+    pub unattributed: BTreeMap<String, u64>,
+    /// Distinct calls, denied ones included.
+    pub calls: u64,
+    /// Distinct denied calls.
+    pub denied_calls: u64,
+    /// Earliest and latest call.
+    pub span: Option<(Time, Time)>,
+    /// Calls that failed without proving anything.
+    pub unproven: u64,
+}
+
+/// All principals.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Access {
+    /// By principal ARN (role with path, user, root).
+    pub principals: BTreeMap<String, PrincipalAccess>,
+    /// Calls by AWS itself (service events, service-linked roles), by what they were; not any workload's use.
+    pub aws_itself: u64,
+    /// Calls with no principal at all, by reason.
+    pub no_principal: BTreeMap<String, u64>,
+}

@@ -1,0 +1,1 @@
+//! The checks that turn an analysis into findings.

@@ -1,0 +1,1 @@
+//! Findings: what an audit has to say, as plain data.

@@ -1,0 +1,1 @@
+//! From a source of objects to a merged ledger.

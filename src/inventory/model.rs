@@ -1,0 +1,214 @@
+//! The granted side as plain data.
+
+use std::collections::BTreeMap;
+
+use crate::ident::Time;
+use crate::policy::Policy;
+
+/// Where a piece of the snapshot was read.
+#[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Origin {
+    /// The file, as named by the user.
+    pub file: String,
+    /// JSON pointer (or line, for YAML) inside it.
+    pub at: String,
+}
+
+/// How a policy is attached.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum AttachedKind {
+    /// Embedded in the principal.
+    Inline,
+    /// A customer managed policy.
+    Managed,
+    /// A policy AWS maintains.
+    AwsManaged,
+}
+
+/// A policy attached to a principal.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Attached {
+    /// The policy's name.
+    pub name: String,
+    /// ARN of a managed policy.
+    pub arn: Option<String>,
+    /// See [`AttachedKind`].
+    pub kind: AttachedKind,
+    /// Reached through this group (users only).
+    pub via_group: Option<String>,
+    /// The document; `None` when the snapshot names the policy but lacks its text: the grant is then not fully known.
+    pub document: Option<Policy>,
+    /// Where it was read.
+    pub origin: Origin,
+}
+
+/// An IAM role.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Role {
+    /// With path.
+    pub arn: String,
+    /// The role's name.
+    pub name: String,
+    /// `/` or `/…/`.
+    pub path: String,
+    /// `AROA…`.
+    pub id: String,
+    /// The account id.
+    pub account: String,
+    /// `AssumeRolePolicyDocument`.
+    pub trust: Option<Policy>,
+    /// Inline and managed policies, in snapshot order.
+    pub policies: Vec<Attached>,
+    /// The permissions boundary.
+    pub boundary: Option<Attached>,
+    /// `RoleLastUsed.LastUsedDate`.
+    pub last_used: Option<Time>,
+    /// `CreateDate`.
+    pub created: Option<Time>,
+    /// `MaxSessionDuration`, in seconds.
+    pub max_session: Option<i64>,
+    /// Sorted by key.
+    pub tags: Vec<(String, String)>,
+    /// ARNs of instance profiles that hold the role.
+    pub instance_profiles: Vec<String>,
+    /// Where it was read.
+    pub origin: Origin,
+}
+
+impl Role {
+    /// A role AWS owns (`/aws-service-role/…`): its policy cannot be changed and is left out of proposals.
+    pub fn is_service_linked(&self) -> bool {
+        self.path.starts_with("/aws-service-role/")
+    }
+
+    /// A role of Identity Center (`/aws-reserved/sso.amazonaws.com/…`), changed through its permission set only.
+    pub fn is_permission_set(&self) -> bool {
+        self.path.starts_with("/aws-reserved/sso.amazonaws.com/")
+    }
+}
+
+/// An IAM user.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct User {
+    /// With path.
+    pub arn: String,
+    /// The user's name.
+    pub name: String,
+    /// `AIDA…`.
+    pub id: String,
+    /// The account id.
+    pub account: String,
+    /// Own policies and those of the groups.
+    pub policies: Vec<Attached>,
+    /// The permissions boundary.
+    pub boundary: Option<Attached>,
+    /// Where it was read.
+    pub origin: Origin,
+}
+
+/// An IAM group.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Group {
+    /// With path.
+    pub arn: String,
+    /// The group's name.
+    pub name: String,
+    /// Attached policies.
+    pub policies: Vec<Attached>,
+}
+
+/// An OIDC identity provider of an account.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct OidcProvider {
+    /// `arn:…:oidc-provider/HOST/PATH`.
+    pub arn: String,
+    /// Audiences registered.
+    pub client_ids: Vec<String>,
+}
+
+/// One account's IAM.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Account {
+    /// By ARN.
+    pub roles: BTreeMap<String, Role>,
+    /// By ARN.
+    pub users: BTreeMap<String, User>,
+    /// By ARN.
+    pub groups: BTreeMap<String, Group>,
+    /// Sorted.
+    pub oidc_providers: Vec<OidcProvider>,
+}
+
+/// An EKS cluster.
+#[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Cluster {
+    /// `arn:…:cluster/NAME`.
+    pub arn: String,
+    /// The OIDC issuer without `https://`.
+    pub issuer: Option<String>,
+    /// Pod Identity associations.
+    pub associations: Vec<PodIdentityAssociation>,
+}
+
+/// An EKS Pod Identity association.
+#[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub struct PodIdentityAssociation {
+    /// Kubernetes namespace.
+    pub namespace: String,
+    /// ServiceAccount name.
+    pub service_account: String,
+    /// The role.
+    pub role_arn: String,
+    /// The target role, when the association chains.
+    pub target_role_arn: Option<String>,
+    /// `disableSessionTags`.
+    pub session_tags_disabled: bool,
+}
+
+/// A Kubernetes ServiceAccount from a manifest.
+#[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub struct ServiceAccount {
+    /// Name of the folder's cluster, when the folder says which; an issuer or cluster ARN when the manifest does.
+    pub cluster: Option<String>,
+    /// Namespace; `default` when the manifest has none.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// `eks.amazonaws.com/role-arn`.
+    pub role_arn: Option<String>,
+    /// `eks.amazonaws.com/audience`.
+    pub audience: Option<String>,
+    /// Where it was read.
+    pub origin: Origin,
+}
+
+/// Everything known about the granted side.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Inventory {
+    /// By account id.
+    pub accounts: BTreeMap<String, Account>,
+    /// By ARN.
+    pub clusters: BTreeMap<String, Cluster>,
+    /// Sorted.
+    pub service_accounts: Vec<ServiceAccount>,
+    /// Things that could not be understood, each a sentence with file and position; the report shows them.
+    pub problems: Vec<String>,
+}
+
+impl Inventory {
+    /// All roles of all accounts, by ARN.
+    pub fn roles(&self) -> impl Iterator<Item = &Role> {
+        self.accounts.values().flat_map(|account| account.roles.values())
+    }
+
+    /// The role with this ARN.
+    pub fn role(&self, arn: &str) -> Option<&Role> {
+        let account = crate::ident::Arn::parse(arn)?.account;
+        self.accounts.get(account)?.roles.get(arn)
+    }
+
+    /// The role with this account and name (session ARNs carry no path).
+    pub fn role_by_name(&self, account: &str, name: &str) -> Option<&Role> {
+        self.accounts.get(account)?.roles.values().find(|role| role.name == name)
+    }
+}

@@ -1,0 +1,3 @@
+//! The `leastwise` command.
+
+fn main() {}

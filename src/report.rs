@@ -1,0 +1,1 @@
+//! The report value and its writers; the only input of a writer is the report.

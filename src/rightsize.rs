@@ -1,0 +1,1 @@
+//! Granted against used, and the smaller policy that follows.

@@ -1,0 +1,156 @@
+//! Plain facts taken from records: sessions, issued credentials, calls.
+
+use std::sync::Arc;
+
+use crate::catalog::Needs;
+use crate::ident::Time;
+use crate::record::IdentityType;
+
+/// Text shared between many facts.
+pub type Text = Arc<str>;
+
+/// Index of a session in the merged ledger; stable within one merged ledger, sorted by the session's facts.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct SessionId(pub u32);
+
+/// Everything a record says about who called. Two records with equal facts are the same session to us.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[expect(missing_docs, reason = "see `record::UserIdentity`, whose members these are")]
+pub struct SessionFacts {
+    pub kind: IdentityType,
+    pub account: Option<Text>,
+    pub principal_id: Option<Text>,
+    pub arn: Option<Text>,
+    pub access_key: Option<Text>,
+    pub user_name: Option<Text>,
+    pub identity_provider: Option<Text>,
+    pub invoked_by: Option<Text>,
+    pub in_scope_of: Option<Text>,
+    pub in_scope_of_type: Option<Text>,
+    pub on_behalf_of: Option<Text>,
+    pub delegate_account: Option<Text>,
+    pub issuer_type: Option<Text>,
+    pub issuer_arn: Option<Text>,
+    pub issuer_id: Option<Text>,
+    pub creation: Option<Time>,
+    pub federated_provider: Option<Text>,
+    pub source_identity: Option<Text>,
+    pub ec2_role_delivery: Option<Text>,
+}
+
+/// Which call issued the credentials.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[expect(missing_docs, reason = "the variants are the names of AWS's operations")]
+pub enum IssuanceKind {
+    AssumeRole,
+    AssumeRoleWithWebIdentity,
+    AssumeRoleWithSaml,
+    AssumeRoot,
+    GetFederationToken,
+    GetSessionToken,
+    /// `rolesanywhere:CreateSession`.
+    RolesAnywhere,
+    /// `eks-auth:AssumeRoleForPodIdentity` (names the cluster and the node only).
+    PodIdentity,
+}
+
+/// One event that issued credentials (succeeded), or tried to (`denied`).
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct IssuanceFacts {
+    /// `eventTime`; equals the later records' `creationDate`.
+    pub time: Time,
+    /// `eventID` of the record (the richest of its copies).
+    pub event_id: Text,
+    /// See [`IssuanceKind`].
+    pub kind: IssuanceKind,
+    /// Whether the call was refused.
+    pub denied: bool,
+    /// Who asked.
+    pub caller: SessionFacts,
+    /// `recipientAccountId`.
+    pub recipient_account: Option<Text>,
+    /// `awsRegion`.
+    pub region: Text,
+    /// `responseElements.credentials.accessKeyId`.
+    pub issued_key: Option<Text>,
+    /// The role asked for: `requestParameters.roleArn`, with its path (from `resources` or the denial text if need be).
+    pub role_arn: Option<Text>,
+    /// `responseElements.assumedRoleUser.assumedRoleId` (`AROA…:session`), or the federated user's id.
+    pub assumed_role_id: Option<Text>,
+    /// `responseElements.assumedRoleUser.arn`, or the federated user's ARN.
+    pub assumed_arn: Option<Text>,
+    /// `requestParameters.roleSessionName`.
+    pub session_name: Option<Text>,
+    /// Web identity: the issuer's provider ARN or built-in host. SAML: the provider ARN of `principalArn`.
+    pub provider: Option<Text>,
+    /// Web identity or SAML: the subject.
+    pub subject: Option<Text>,
+    /// Web identity: the audience.
+    pub audience: Option<Text>,
+    /// Session tags and principal tags, sorted; capped in number and length.
+    pub tags: Vec<(Text, Text)>,
+    /// `sourceIdentity`.
+    pub source_identity: Option<Text>,
+    /// `externalId` was given.
+    pub has_external_id: bool,
+    /// `userAgent`, shortened.
+    pub user_agent: Option<Text>,
+    /// The error code and message of a denied issuance, shortened.
+    pub error: Option<(Text, Text)>,
+}
+
+/// What the denial of a call says.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct DenialFacts {
+    /// `errorCode`.
+    pub code: Text,
+    /// `errorMessage`, shortened.
+    pub message: Option<Text>,
+}
+
+/// What became of the calls of a row.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum CallOutcome {
+    /// Succeeded, or failed after authorization: use.
+    Used {
+        /// The error code of a call that failed for another reason than permission.
+        failed: Option<Text>,
+    },
+    /// Refused: never use.
+    Denied(DenialFacts),
+    /// Failed in a way that proves nothing (throttling, bad credentials).
+    Unproven(Text),
+}
+
+/// One kind of call by one session: everything equal but the time and the event id.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Row {
+    /// Who.
+    pub session: SessionId,
+    /// `eventSource`.
+    pub source: Text,
+    /// `eventName`.
+    pub name: Text,
+    /// `awsRegion`.
+    pub region: Text,
+    /// `recipientAccountId`.
+    pub recipient_account: Option<Text>,
+    /// A data event, with its `resources[].type` when told.
+    pub data_type: Option<Text>,
+    /// `readOnly`.
+    pub read_only: Option<bool>,
+    /// See [`CallOutcome`].
+    pub outcome: CallOutcome,
+    /// What the call needed (for a denied call: what it would have needed by its name and parameters).
+    pub needs: Arc<Needs>,
+    /// `vpcEndpointId`.
+    pub vpc_endpoint: Option<Text>,
+    /// Number of distinct calls.
+    pub calls: u64,
+    /// Earliest call.
+    pub first: Time,
+    /// Latest call.
+    pub last: Time,
+    /// `eventID` of the earliest call (smallest id among equals).
+    pub sample: Text,
+}

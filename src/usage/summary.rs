@@ -1,0 +1,74 @@
+//! What the merged ledger gives: everything downstream is a function of this value.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::facts::Text;
+use super::{IssuanceFacts, Row, SessionFacts};
+use crate::ident::Time;
+
+/// The merged ledger, sorted: the same input gives the same value whatever the threads and the order of files.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Usage {
+    /// Indexed by [`super::SessionId`], sorted.
+    pub sessions: Vec<SessionFacts>,
+    /// Sorted; calls inside the window only.
+    pub rows: Vec<Row>,
+    /// Sorted by time; issuances before the window are here too, because sessions outlive windows' edges.
+    pub issuances: Vec<IssuanceFacts>,
+    /// See [`EventCounts`].
+    pub counts: EventCounts,
+    /// See [`Observation`].
+    pub observation: Observation,
+}
+
+/// Where every record read went. INVARIANT: `read = duplicates + copies + malformed + outside_window + counted`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct EventCounts {
+    /// Records read from objects that hold events.
+    pub read: u64,
+    /// Further deliveries of an `eventID` already seen.
+    pub duplicates: u64,
+    /// Other accounts' copies of one call (`sharedEventID`).
+    pub copies: u64,
+    /// Records that lack what an event needs.
+    pub malformed: u64,
+    /// Distinct events outside the window asked for.
+    pub outside_window: u64,
+    /// Distinct calls inside the window.
+    pub counted: u64,
+    /// Deliveries (part of `duplicates`) whose content differs from the one counted.
+    pub conflicting: u64,
+}
+
+impl EventCounts {
+    /// Whether the invariant holds.
+    pub fn balances(&self) -> bool {
+        self.read == self.duplicates + self.copies + self.malformed + self.outside_window + self.counted
+    }
+}
+
+/// What could have been seen: which accounts, Regions, hours and kinds of events the logs show at all.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Observation {
+    /// By account (the one whose trail delivered), then Region.
+    pub regions: BTreeMap<Text, BTreeMap<Text, RegionObservation>>,
+    /// By account: the `resources[].type` (or, when untold, the `eventSource`) of each kind of data event seen.
+    pub data_types: BTreeMap<Text, BTreeSet<Text>>,
+    /// Accounts in whose logs a read-only management event was seen (a write-only trail shows none).
+    pub management_reads: BTreeSet<Text>,
+    /// Accounts in whose logs a write management event was seen.
+    pub management_writes: BTreeSet<Text>,
+    /// Accounts in whose logs a KMS event was seen (trails may exclude them).
+    pub kms: BTreeSet<Text>,
+    /// First and last event of the whole input, inside the window.
+    pub span: Option<(Time, Time)>,
+}
+
+/// One Region of one account.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct RegionObservation {
+    /// First and last event.
+    pub span: Option<(Time, Time)>,
+    /// The UTC hours (seconds since the epoch / 3600) in which at least one event lies.
+    pub hours: BTreeSet<i64>,
+}

@@ -1,0 +1,25 @@
+//! The one integration binary, in reading order.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and what it says goes to the test's output"
+)]
+
+mod support;
+
+mod layers;
+
+mod attribution;
+mod catalog;
+mod cli;
+mod eval;
+mod ingest;
+mod policy;
+mod proof;
+mod report;
+mod rightsize;
+mod samples;

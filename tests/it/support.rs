@@ -1,0 +1,33 @@
+//! What several tests share: where the real input lies.
+
+use std::path::{Path, PathBuf};
+
+/// The package's root folder.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A folder of real input: `$variable`, else `../shared/NAME` beside the checkout.
+///
+/// Absent input fails the test in CI (`CI=true`); elsewhere it is announced loudly and the test does nothing.
+fn real_input(variable: &str, name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os(variable).map_or_else(|| root().join("../shared").join(name), PathBuf::from);
+    if path.is_dir() {
+        return Some(path);
+    }
+    assert!(std::env::var_os("CI").is_none(), "{name} must be present in CI; looked at {}", path.display());
+    eprintln!("NOT RUN: {name} is absent ({}); set {variable} to run this test", path.display());
+    None
+}
+
+/// Real CloudTrail logs, snapshots, trust policies and manifests.
+#[expect(dead_code, reason = "used as the tests arrive")]
+pub(crate) fn corpus() -> Option<PathBuf> {
+    real_input("LEASTWISE_CORPUS", "corpus")
+}
+
+/// Policy conformance cases.
+#[expect(dead_code, reason = "used as the tests arrive")]
+pub(crate) fn policy_cases() -> Option<PathBuf> {
+    real_input("LEASTWISE_POLICY_CASES", "policy-cases")
+}
