@@ -1,1 +1,54 @@
-//! The whole flow on one page.
+//! The whole flow on one page: logs and grants in, one report out.
+
+use std::path::PathBuf;
+
+use crate::ident::Time;
+
+/// How far the resources of a proposal are generalised.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum ResourceLevel {
+    /// The ARNs seen.
+    Exact,
+    /// Common stable prefixes of the ARNs seen.
+    #[default]
+    Prefix,
+    /// Every resource of the type, in the account and Region seen.
+    Type,
+}
+
+/// What a proposal does with granted actions the logs could not have shown.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Unobservable {
+    /// They stay as they were granted.
+    #[default]
+    Keep,
+    /// They go.
+    Drop,
+}
+
+/// What to audit and how.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Files, folders, or `-` for the reader given beside the settings.
+    pub sources: Vec<String>,
+    /// IAM snapshots: files or folders.
+    pub iam: Vec<PathBuf>,
+    /// Kubernetes manifests: files or folders.
+    pub kubernetes: Vec<PathBuf>,
+    /// Start of the window, inclusive; none is the first event.
+    pub since: Option<Time>,
+    /// End of the window, exclusive; none is just after the last event.
+    pub until: Option<Time>,
+    /// Report on these accounts only; empty is all.
+    pub accounts: Vec<String>,
+    /// Report on these roles (names or ARNs, `*` and `?` allowed) only; empty is all.
+    pub roles: Vec<String>,
+    /// Count events of these Regions only; empty is all.
+    pub regions: Vec<String>,
+    /// See [`ResourceLevel`].
+    pub resources: ResourceLevel,
+    /// See [`Unobservable`].
+    pub unobservable: Unobservable,
+    /// Number of workers; 0 is one per core.
+    pub threads: usize,
+}
