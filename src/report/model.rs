@@ -1,0 +1,139 @@
+//! `leastwise.report/v1`: the shape of `report.json`, as plain data.
+//!
+//! These are structs of their own rather than the analysis' types, so that the analysis may change without breaking those who
+//! read reports. Fields may be added; none is renamed or removed without a new [`SCHEMA`]. Arrays are sorted by their key, times
+//! are RFC 3339 UTC, and a value that is not known is `null`.
+
+mod coverage;
+mod finding;
+mod proposal;
+mod role;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use coverage::*;
+pub use finding::*;
+pub use proposal::*;
+pub use role::*;
+
+use crate::ident::Time;
+
+/// The version of the report's shape, as written in its first field.
+pub const SCHEMA: &str = "leastwise.report/v1";
+
+/// A finished audit.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[schemars(title = "leastwise report, version 1")]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// What made the report.
+    pub tool: Tool,
+    /// The window looked at.
+    pub window: Window,
+    /// What was read, and what could have been seen.
+    pub coverage: Coverage,
+    /// What ran, sorted by id.
+    pub workloads: Vec<Workload>,
+    /// The roles granted or used, sorted by ARN.
+    pub roles: Vec<Role>,
+    /// Calls for which no workload could be named, sorted by role, then reason.
+    pub unattributed: Vec<Unattributed>,
+    /// What there is to say, sorted by severity (worst first), then code, then subject.
+    pub findings: Vec<Finding>,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            tool: Tool::default(),
+            window: Window::default(),
+            coverage: Coverage::default(),
+            workloads: Vec::new(),
+            roles: Vec::new(),
+            unattributed: Vec::new(),
+            findings: Vec::new(),
+        }
+    }
+}
+
+/// What made the report.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Tool {
+    /// `leastwise`.
+    pub name: String,
+    /// The version of the program.
+    pub version: String,
+    /// The IAM catalog used.
+    pub catalog: CatalogInfo,
+}
+
+impl Default for Tool {
+    fn default() -> Self {
+        Self {
+            name: env!("CARGO_PKG_NAME").to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            catalog: CatalogInfo::default(),
+        }
+    }
+}
+
+/// The IAM catalog used.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct CatalogInfo {
+    /// The day the catalog was taken from AWS's Service Authorization Reference.
+    pub date: String,
+    /// Number of services.
+    pub services: u64,
+    /// Number of actions.
+    pub actions: u64,
+}
+
+/// The window looked at, half-open: `from` is inside, `to` is not.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Window {
+    /// The first moment inside; `null` when there was neither a limit nor an event.
+    #[schemars(with = "Option<String>")]
+    pub from: Option<Time>,
+    /// The first moment after.
+    #[schemars(with = "Option<String>")]
+    pub to: Option<Time>,
+    /// Length in days, rounded up.
+    pub days: u64,
+}
+
+/// What ran.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Workload {
+    /// `KIND:…`.
+    pub id: String,
+    /// `kubernetes`, `github-actions`, `ec2`, …: the word before the id's first colon.
+    pub kind: String,
+    /// Kubernetes: the issuer or the cluster's ARN.
+    pub cluster: Option<String>,
+    /// Kubernetes: the namespace.
+    pub namespace: Option<String>,
+    /// Kubernetes: the ServiceAccount.
+    pub service_account: Option<String>,
+    /// ARNs of the roles it used, sorted.
+    pub roles: Vec<String>,
+    /// Distinct sessions.
+    pub sessions: u64,
+    /// Distinct calls, denied ones included.
+    pub calls: u64,
+    /// Of these, denied.
+    pub denied: u64,
+}
+
+/// Calls for which no workload could be named.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Unattributed {
+    /// The role's ARN.
+    pub role: String,
+    /// Distinct calls.
+    pub calls: u64,
+    /// Why, as a sentence.
+    pub reason: String,
+}

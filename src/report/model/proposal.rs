@@ -1,0 +1,159 @@
+//! What to do about a role, with its proofs.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What to do about a role.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Proposal {
+    /// See [`ProposalVerdict`].
+    pub verdict: ProposalVerdict,
+    /// The policies that replace the role's own.
+    pub policies: Vec<ProposedPolicy>,
+    /// The trust policy that replaces the role's; `null` when it stays.
+    pub trust: Option<ProposedTrust>,
+    /// Whether the new policies allow anything the old ones did not.
+    pub proof: Proof,
+    /// Whether the new policies still allow what was seen.
+    pub replay: Replay,
+    /// One role per workload, where several share this one.
+    pub split: Vec<Split>,
+    /// The policies as they are, for comparison.
+    #[serde(default)]
+    pub current: Vec<ProposedPolicy>,
+    /// Why the verdict is what it is, each a sentence.
+    #[serde(default)]
+    pub reasons: Vec<String>,
+}
+
+/// What to do about a role.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProposalVerdict {
+    /// Replace its policies by the proposed ones.
+    Replace,
+    /// Delete it: a fully covered window shows no use.
+    DeleteRole,
+    /// Leave it.
+    Keep,
+    /// What is known does not suffice.
+    #[default]
+    CannotTell,
+}
+
+impl ProposalVerdict {
+    /// The word in the report.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Replace => "replace",
+            Self::DeleteRole => "delete-role",
+            Self::Keep => "keep",
+            Self::CannotTell => "cannot-tell",
+        }
+    }
+}
+
+/// A policy document with its place.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct ProposedPolicy {
+    /// The policy's name.
+    pub name: String,
+    /// See [`Attach`].
+    pub attach: Attach,
+    /// The size AWS counts: characters without white space.
+    pub characters: u64,
+    /// The IAM JSON policy document.
+    pub document: Value,
+}
+
+/// How a policy is attached.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Attach {
+    /// Embedded in the role.
+    #[default]
+    Inline,
+    /// A managed policy.
+    Managed,
+}
+
+impl Attach {
+    /// The word in the report.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inline => "inline",
+            Self::Managed => "managed",
+        }
+    }
+}
+
+/// A trust policy.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct ProposedTrust {
+    /// The IAM JSON policy document.
+    pub document: Value,
+    /// Who can no longer assume the role, sorted.
+    pub removed: Vec<String>,
+    /// Who can newly assume the role; empty unless a workload is split off.
+    pub added: Vec<String>,
+}
+
+/// Whether the new policies allow anything the old ones did not.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Proof {
+    /// See [`NoNewAccess`].
+    pub no_new_access: NoNewAccess,
+    /// A request only the new policies allow, when refuted.
+    pub witness: Option<Value>,
+    /// What the answer rests on, or why there is none; each a sentence.
+    pub reasons: Vec<String>,
+}
+
+/// The answer of a proof.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoNewAccess {
+    /// Every request the new policies allow, the old ones allow too.
+    Proven,
+    /// The witness is allowed by the new policies only.
+    Refuted,
+    /// Neither could be shown.
+    #[default]
+    Unknown,
+}
+
+impl NoNewAccess {
+    /// The word in the report.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Proven => "proven",
+            Self::Refuted => "refuted",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Whether the new policies still allow what was seen.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Replay {
+    /// Distinct requests seen to succeed through the role's own policies.
+    pub requests: u64,
+    /// Of these, allowed by the new policies.
+    pub allowed: u64,
+    /// The others, each as `ACTION on RESOURCE`; sorted.
+    pub lost: Vec<String>,
+}
+
+/// One workload's own role, where several workloads share one.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Split {
+    /// The workload's id.
+    pub workload: String,
+    /// A name for its role.
+    pub role_name: String,
+    /// The policies it needs.
+    pub policies: Vec<ProposedPolicy>,
+    /// The trust policy that admits it alone.
+    pub trust: Value,
+}

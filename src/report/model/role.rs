@@ -1,0 +1,256 @@
+//! One role: who used it, what was used, what is granted.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Proposal;
+use crate::ident::Time;
+
+/// One role.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Role {
+    /// With path.
+    pub arn: String,
+    /// The account id.
+    pub account: String,
+    /// The role's name.
+    pub name: String,
+    /// Whether the snapshot holds the role; if not, what it was granted is not known.
+    pub in_snapshot: bool,
+    /// Distinct calls, denied ones included.
+    pub calls: u64,
+    /// Distinct denied calls.
+    pub denied_calls: u64,
+    /// Time of the first call.
+    #[schemars(with = "Option<String>")]
+    pub first_seen: Option<Time>,
+    /// Time of the last call.
+    #[schemars(with = "Option<String>")]
+    pub last_seen: Option<Time>,
+    /// Who used it, sorted by id.
+    pub workloads: Vec<RoleWorkload>,
+    /// What was used, sorted by action.
+    pub used: Vec<UsedAction>,
+    /// What was refused, sorted by action, then layer.
+    pub denied: Vec<DeniedAction>,
+    /// See [`Granted`].
+    pub granted: Granted,
+    /// Granted actions whose verdict is `unused`, sorted.
+    pub unused_actions: Vec<String>,
+    /// Services all of whose granted actions are `unused`, sorted.
+    pub unused_services: Vec<String>,
+    /// What to do about it.
+    pub proposal: Proposal,
+    /// How much power the role has, and how much of it is needed.
+    pub privilege: Privilege,
+    /// Calls that succeeded whose action the catalog does not know: `EVENT_SOURCE EVENT_NAME` to count.
+    #[serde(default)]
+    pub unmapped: BTreeMap<String, u64>,
+    /// Calls that failed in a way that proves nothing (throttling, …).
+    #[serde(default)]
+    pub unproven_calls: u64,
+}
+
+/// A workload's share in a role's use.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct RoleWorkload {
+    /// The workload's id.
+    pub id: String,
+    /// Distinct sessions.
+    pub sessions: u64,
+    /// Distinct calls, denied ones included.
+    pub calls: u64,
+    /// The weakest grade among its sessions.
+    pub attribution: Attribution,
+    /// ARNs of the roles on the way from the workload to this role, in order.
+    pub via: Vec<String>,
+}
+
+/// How an attribution was proven.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Attribution {
+    /// Joined to the issuance by access key id.
+    Exact,
+    /// By role id and session name, or by session tags.
+    Session,
+    /// The issuance is not in the logs, but the role's trust policy admits exactly one subject.
+    Inferred,
+    /// Nothing proves it.
+    #[default]
+    Unknown,
+}
+
+impl Attribution {
+    /// The word in the report.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Session => "session",
+            Self::Inferred => "inferred",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// An action that was used.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct UsedAction {
+    /// `s3:GetObject`.
+    pub action: String,
+    /// Distinct calls.
+    pub calls: u64,
+    /// See [`Evidence`].
+    pub evidence: Evidence,
+    /// ARNs (or ARN patterns), sorted.
+    pub resources: Vec<String>,
+    /// Time of the first call.
+    #[schemars(with = "Option<String>")]
+    pub first_seen: Option<Time>,
+    /// Time of the last call.
+    #[schemars(with = "Option<String>")]
+    pub last_seen: Option<Time>,
+    /// Workload ids, sorted.
+    pub workloads: Vec<String>,
+    /// See [`GrantedBy`].
+    pub granted_by: GrantedBy,
+}
+
+/// How it is known that an action was used.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Evidence {
+    /// An event shows it.
+    #[default]
+    Observed,
+    /// CloudTrail never shows it; another event's parameters prove it.
+    Inferred,
+}
+
+impl Evidence {
+    /// The word in the report.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Observed => "observed",
+            Self::Inferred => "inferred",
+        }
+    }
+}
+
+/// Which policy allowed a used action.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GrantedBy {
+    /// The role's own policies.
+    Identity,
+    /// The resource's policy, without the role's own.
+    ResourcePolicy,
+    /// The snapshot does not tell.
+    #[default]
+    Unknown,
+    /// Nothing in the snapshot: the grant has changed since, or lies outside it.
+    NotGranted,
+}
+
+impl GrantedBy {
+    /// The word in the report.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::ResourcePolicy => "resource-policy",
+            Self::Unknown => "unknown",
+            Self::NotGranted => "not-granted",
+        }
+    }
+}
+
+/// One kind of refusal.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct DeniedAction {
+    /// The action, or the event's name where the action is not known.
+    pub action: String,
+    /// Distinct calls.
+    pub calls: u64,
+    /// Which policies refused: `identity`, `boundary`, `scp`, `rcp`, `session`, `resource`, `trust`, `vpc-endpoint`, `unknown`.
+    pub layer: String,
+    /// A statement says Deny, rather than none saying Allow.
+    pub explicit: bool,
+    /// On what, as far as told; sorted.
+    pub resources: Vec<String>,
+    /// The message of the earliest call, shortened.
+    pub sample: String,
+}
+
+/// What a role is granted.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Granted {
+    /// Number of granted actions.
+    pub actions: u64,
+    /// The granted actions by verdict; they add up to `actions`.
+    pub verdicts: Verdicts,
+    /// The same by service, sorted by service.
+    #[serde(default)]
+    pub services: Vec<ServiceGrant>,
+    /// Granted actions for which the window is too short, or logs are missing; sorted.
+    #[serde(default)]
+    pub undetermined_actions: Vec<String>,
+    /// Granted actions CloudTrail does not show; sorted.
+    #[serde(default)]
+    pub unobservable_actions: Vec<String>,
+    /// Granted actions that a boundary, SCP, RCP or deny takes away anyway; sorted.
+    #[serde(default)]
+    pub blocked_actions: Vec<String>,
+    /// Why the grant is not fully known (a policy whose text is missing, …), each a sentence.
+    #[serde(default)]
+    pub unknown: Vec<String>,
+}
+
+/// One service of what a role is granted.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct ServiceGrant {
+    /// The service prefix, such as `s3`.
+    pub service: String,
+    /// Number of granted actions.
+    pub actions: u64,
+    /// The granted actions by verdict.
+    pub verdicts: Verdicts,
+}
+
+/// Granted actions by verdict.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct Verdicts {
+    /// An event shows or proves the use.
+    pub used: u64,
+    /// CloudTrail would have shown it over a covered window, and did not.
+    pub unused: u64,
+    /// The window is too short or logs are missing: absence proves nothing.
+    pub undetermined: u64,
+    /// CloudTrail never logs it, or the data event is not switched on.
+    pub unobservable: u64,
+    /// A boundary, SCP, RCP or deny takes it away anyway.
+    pub blocked: u64,
+}
+
+impl Verdicts {
+    /// All of them.
+    pub const fn total(&self) -> u64 {
+        self.used + self.unused + self.undetermined + self.unobservable + self.blocked
+    }
+}
+
+/// How much power a role has, and how much of it is needed.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Privilege {
+    /// Actions granted.
+    pub granted_actions: u64,
+    /// Actions used.
+    pub used_actions: u64,
+    /// The share of granted actions that is unused, 0 to 1.
+    pub unused_ratio: f64,
+    /// Ways to more power that the current policies open, sorted.
+    pub escalation_paths: Vec<String>,
+    /// Of these, the ones the proposal closes.
+    pub escalation_paths_removed: Vec<String>,
+}
