@@ -1,5 +1,16 @@
 //! What AWS publishes about IAM actions, and the step from an event to the actions and resources it needed.
+//!
+//! [`Catalog`] answers what an action is; [`Catalog::needs`] what one event needed. The ground: the event's source gives the
+//! service prefix, its name the operation, the operation its actions; see `data/` for the tables and where they come from.
 
+mod curated;
+mod format;
+mod index;
 mod need;
+mod needs;
+mod resource;
+mod visibility;
 
+pub use index::{ActionId, ActionInfo, ActionResource, Catalog, CatalogError, Levels, ResourceType};
 pub use need::{Evidence, Need, Needs, Resource, Verdict};
+pub use visibility::Visibility;

@@ -1,0 +1,463 @@
+//! Every IAM action AWS documents, from a generated text file that is read service by service on first use.
+//!
+//! The file is plain text on purpose: a refresh shows as a reviewable diff, and looking up one action touches only its own
+//! service's lines. Opening the catalog reads the 456 section headings and nothing else.
+
+use std::cmp::Ordering;
+use std::sync::OnceLock;
+
+use crate::ident::Action;
+
+/// The generated file; `cargo catalog` writes it. Its form is told in [`Catalog::read`].
+const EMBEDDED: &str = include_str!("data/actions.tsv");
+
+/// An action of one [`Catalog`], by its place in the order of prefixes, then lower-case names.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ActionId(u32);
+
+/// The access levels of an action: AWS gives one or several (`Tagging, Write`).
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Levels(u8);
+
+impl Levels {
+    /// Reads content or metadata.
+    pub const READ: Self = Self(1);
+    /// Lists resources.
+    pub const LIST: Self = Self(2);
+    /// Creates, changes or deletes.
+    pub const WRITE: Self = Self(4);
+    /// Changes tags only.
+    pub const TAGGING: Self = Self(8);
+    /// Grants or changes permissions.
+    pub const PERMISSIONS_MANAGEMENT: Self = Self(16);
+
+    /// AWS's names, in AWS's order of weight.
+    const NAMES: [(Self, &'static str, u8); 5] = [
+        (Self::PERMISSIONS_MANAGEMENT, "Permissions management", b'P'),
+        (Self::TAGGING, "Tagging", b'T'),
+        (Self::WRITE, "Write", b'W'),
+        (Self::LIST, "List", b'L'),
+        (Self::READ, "Read", b'R'),
+    ];
+
+    /// Whether all of `other`'s levels are among these.
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Both sets together.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The names as AWS writes them, heaviest first.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        Self::NAMES.iter().filter(move |(level, ..)| self.contains(*level)).map(|(_, name, _)| *name)
+    }
+
+    /// Whether the action changes nothing: read or list, and nothing else.
+    pub const fn is_read_only(self) -> bool {
+        self.0 & !(Self::READ.0 | Self::LIST.0) == 0
+    }
+
+    /// The levels whose letters stand in `text`; other letters mean something else.
+    fn from_letters(text: &str) -> Self {
+        let of =
+            |letter| Self::NAMES.iter().find(|(.., known)| *known == letter).map_or(0, |(level, ..)| level.0);
+        Self(text.bytes().fold(0, |bits, letter| bits | of(letter)))
+    }
+}
+
+/// A kind of resource policies of a service can name.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ResourceType<'a> {
+    /// AWS's name for it, such as `bucket`; unique in its service.
+    pub name: &'a str,
+    /// ARN formats with `${Variable}` parts; at least one.
+    pub formats: Vec<&'a str>,
+}
+
+/// One action and one kind of resource it works on.
+#[derive(Clone, Copy, Debug)]
+pub struct ActionResource<'a> {
+    /// See [`ResourceType`].
+    pub kind: &'a ResourceType<'a>,
+    /// AWS marks it with an asterisk: the policy must allow the action on a resource of this kind.
+    pub required: bool,
+}
+
+/// What the catalog knows about one action; borrowed from it.
+#[derive(Clone, Copy, Debug)]
+pub struct ActionInfo<'a> {
+    section: &'a Section<'a>,
+    row: &'a Row<'a>,
+}
+
+impl<'a> ActionInfo<'a> {
+    /// The action, spelled as AWS spells it.
+    pub fn action(&self) -> &'a Action {
+        &self.row.action
+    }
+
+    /// See [`Levels`].
+    pub fn levels(&self) -> Levels {
+        self.row.levels
+    }
+
+    /// Whether a public API operation bears it. The others are permission-only, or calls of agents and consoles.
+    pub fn has_operation(&self) -> bool {
+        self.row.has_operation
+    }
+
+    /// The kinds of resources it can be limited to, by name; none means that policies must say `*`.
+    pub fn resource_types(&self) -> impl Iterator<Item = ActionResource<'a>> + use<'a> {
+        let section = self.section;
+        self.row.resources.iter().filter_map(|(place, required)| {
+            section.types.get(*place).map(|kind| ActionResource { kind, required: *required })
+        })
+    }
+
+    /// The condition keys it can be limited by, of the action and of its resources, sorted. Global keys that work
+    /// everywhere (`aws:PrincipalArn`, …) are not listed.
+    pub fn condition_keys(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let keys = &self.section.keys;
+        self.row.keys.split(',').filter_map(move |place| keys.get(place.parse::<usize>().ok()?).copied())
+    }
+
+    /// Actions AWS documents as needed beside it in some uses, sorted.
+    pub fn dependent_actions(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.row.dependents.split(',').filter(|text| !text.is_empty())
+    }
+}
+
+/// One service's part of the file, read.
+#[derive(Debug, Default)]
+struct Section<'a> {
+    types: Vec<ResourceType<'a>>,
+    keys: Vec<&'a str>,
+    rows: Vec<Row<'a>>, // INVARIANT: sorted by the lower-case name.
+}
+
+#[derive(Debug)]
+struct Row<'a> {
+    action: Action,
+    levels: Levels,
+    has_operation: bool,
+    /// Places in `Section::types`, and whether AWS calls the type required.
+    resources: Vec<(usize, bool)>,
+    keys: &'a str,
+    dependents: &'a str,
+}
+
+/// One service's part of the file, not yet read.
+#[derive(Debug)]
+struct Service<'a> {
+    prefix: &'a str,
+    first: u32,
+    count: u32,
+    text: &'a str,
+    section: OnceLock<Section<'a>>,
+}
+
+/// The actions of all services, the snapshot of one day.
+#[derive(Debug)]
+pub struct Catalog {
+    date: &'static str,
+    services: Vec<Service<'static>>, // INVARIANT: sorted by prefix; prefixes are lower case.
+    n_actions: u32,
+}
+
+/// Why a catalog text cannot be read.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the catalog's {what} is not as it should be, near `{near}`")]
+pub struct CatalogError {
+    what: &'static str,
+    near: String,
+}
+
+impl Catalog {
+    /// The catalog this program was built with.
+    pub fn embedded() -> &'static Self {
+        static CATALOG: OnceLock<Catalog> = OnceLock::new();
+        // A broken embedded file is caught by the tests; a running program then knows no actions and reports every call
+        // as used with an unknown action.
+        CATALOG.get_or_init(|| {
+            Self::read(EMBEDDED).unwrap_or(Self { date: "", services: Vec::new(), n_actions: 0 })
+        })
+    }
+
+    /// Reads the headings of a catalog text.
+    ///
+    /// ```text
+    /// leastwise-catalog 1 ⇥ date ⇥ services ⇥ actions
+    /// @prefix ⇥ actions ⇥ bytes of the lines that follow
+    /// ⇥ resource type ⇥ ARN format [⇥ ARN format …]
+    /// ⇥ ⇥ condition key [⇥ condition key …]
+    /// Name ⇥ levels (P T W L R; o: an operation bears it) ⇥ types (*: required) ⇥ places of keys ⇥ dependent actions
+    /// ```
+    fn read(text: &'static str) -> Result<Self, CatalogError> {
+        let wrong = |what, near: &str| CatalogError { what, near: near.chars().take(40).collect() };
+        let (head, mut rest) = text.split_once('\n').ok_or_else(|| wrong("first line", text))?;
+        let mut fields = head.split('\t');
+        if fields.next() != Some("leastwise-catalog 1") {
+            return Err(wrong("version", head));
+        }
+        let date = fields.next().ok_or_else(|| wrong("date", head))?;
+        let (mut services, mut first) = (Vec::with_capacity(512), 0);
+        while !rest.is_empty() {
+            let heading = |near: &str| wrong("heading", near);
+            let (head, tail) = rest.split_once('\n').ok_or_else(|| heading(rest))?;
+            let mut fields = head.strip_prefix('@').ok_or_else(|| heading(head))?.split('\t');
+            let prefix = fields.next().ok_or_else(|| heading(head))?;
+            let count = fields.next().and_then(|text| text.parse().ok()).ok_or_else(|| heading(head))?;
+            let bytes = fields.next().and_then(|text| text.parse().ok()).ok_or_else(|| heading(head))?;
+            let (text, tail) = tail.split_at_checked(bytes).ok_or_else(|| heading(head))?;
+            services.push(Service { prefix, first, count, text, section: OnceLock::new() });
+            first += count;
+            rest = tail;
+        }
+        Ok(Self { date, services, n_actions: first })
+    }
+
+    /// The day AWS published what is in here, `YYYY-MM-DD`.
+    pub fn date(&self) -> &'static str {
+        self.date
+    }
+
+    /// Number of service prefixes.
+    pub fn n_services(&self) -> usize {
+        self.services.len()
+    }
+
+    /// Number of actions.
+    pub fn n_actions(&self) -> usize {
+        self.n_actions as usize
+    }
+
+    /// All service prefixes, sorted.
+    pub fn services(&self) -> impl Iterator<Item = &'static str> {
+        self.services.iter().map(|service| service.prefix)
+    }
+
+    /// Whether some action has this prefix (compared without case).
+    pub fn has_service(&self, prefix: &str) -> bool {
+        self.service(prefix).is_some()
+    }
+
+    /// The action with this text, compared without case.
+    pub fn find(&self, action: &str) -> Option<ActionId> {
+        let (prefix, name) = action.split_once(':')?;
+        self.find_in(prefix, name)
+    }
+
+    /// The action with this prefix and name, compared without case.
+    pub fn find_in(&self, prefix: &str, name: &str) -> Option<ActionId> {
+        let service = self.service(prefix)?;
+        let rows = &service.section().rows;
+        let place = rows.binary_search_by(|row| compare(row.action.name(), name)).ok()?;
+        Some(ActionId(service.first + u32::try_from(place).ok()?))
+    }
+
+    /// What is known about an action. `None` only for an id of another catalog.
+    pub fn info(&self, id: ActionId) -> Option<ActionInfo<'_>> {
+        let place = self.services.partition_point(|service| service.first + service.count <= id.0);
+        let service = self.services.get(place)?;
+        let section = service.section();
+        let row = section.rows.get(id.0.checked_sub(service.first)? as usize)?;
+        Some(ActionInfo { section, row })
+    }
+
+    /// All actions in order.
+    pub fn all(&self) -> impl Iterator<Item = ActionId> + use<> {
+        (0..self.n_actions).map(ActionId)
+    }
+
+    /// The actions an `Action` element of a policy names: `*` and `?` are wildcards, case does not count. In order.
+    pub fn expand(&self, pattern: &str) -> Vec<ActionId> {
+        if pattern == "*" {
+            return self.all().collect();
+        }
+        let Some((prefix, name)) = pattern.split_once(':') else { return Vec::new() };
+        if let (false, false) = (has_wildcard(prefix), has_wildcard(name)) {
+            return self.find_in(prefix, name).into_iter().collect();
+        }
+        let mut found = Vec::new();
+        for service in self.services.iter().filter(|service| matches_ignore_case(prefix, service.prefix)) {
+            if name == "*" {
+                found.extend((service.first..service.first + service.count).map(ActionId));
+                continue;
+            }
+            let names = service.section().rows.iter().map(|row| row.action.name());
+            let ids = (service.first..).map(ActionId);
+            found
+                .extend(ids.zip(names).filter(|(_, text)| matches_ignore_case(name, text)).map(|(id, _)| id));
+        }
+        found
+    }
+
+    fn service(&self, prefix: &str) -> Option<&Service<'static>> {
+        let place = self.services.binary_search_by(|service| compare(service.prefix, prefix)).ok()?;
+        self.services.get(place)
+    }
+}
+
+impl<'a> Service<'a> {
+    fn section(&self) -> &Section<'a> {
+        self.section.get_or_init(|| Section::read(self.prefix, self.text))
+    }
+}
+
+impl<'a> Section<'a> {
+    /// Lines that do not read are left out; `every_line_of_the_embedded_file_reads` keeps the file free of them.
+    fn read(prefix: &str, text: &'a str) -> Self {
+        let mut section = Self::default();
+        for line in text.lines() {
+            let mut fields = line.split('\t');
+            let first = fields.next().unwrap_or_default();
+            if !first.is_empty() {
+                section.rows.extend(section.row(prefix, first, fields));
+                continue;
+            }
+            match fields.next() {
+                None | Some("") => section.keys = fields.collect(),
+                Some(name) => section.types.push(ResourceType { name, formats: fields.collect() }),
+            }
+        }
+        section
+    }
+
+    fn row(&self, prefix: &str, name: &str, mut fields: std::str::Split<'a, char>) -> Option<Row<'a>> {
+        let mut next = || fields.next().unwrap_or_default();
+        let (levels, types, keys, dependents) = (next(), next(), next(), next());
+        let resources = types.split(',').filter_map(|text| {
+            let name = text.trim_end_matches('*');
+            let place = self.types.iter().position(|kind| kind.name.eq_ignore_ascii_case(name))?;
+            Some((place, text.len() > name.len()))
+        });
+        Some(Row {
+            action: format!("{prefix}:{name}").parse().ok()?,
+            levels: Levels::from_letters(levels),
+            has_operation: levels.contains('o'),
+            resources: resources.collect(),
+            keys,
+            dependents,
+        })
+    }
+}
+
+fn has_wildcard(text: &str) -> bool {
+    text.contains(['*', '?'])
+}
+
+/// Whether `pattern`, in which `*` is any text and `?` any one byte, matches `text` without regard to case.
+fn matches_ignore_case(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    let (mut p, mut t) = (0, 0);
+    let mut star = None;
+    loop {
+        match (pattern.get(p), text.get(t)) {
+            (Some(b'*'), _) => {
+                star = Some((p, t));
+                p += 1;
+            }
+            (None, None) => return true,
+            (Some(a), Some(b)) if *a == b'?' || a.eq_ignore_ascii_case(b) => (p, t) = (p + 1, t + 1),
+            (_, Some(_)) => match star {
+                Some((at, from)) => {
+                    star = Some((at, from + 1));
+                    (p, t) = (at + 1, from + 1);
+                }
+                None => return false,
+            },
+            (Some(_), None) => return false,
+        }
+    }
+}
+
+/// Orders texts by their lower-case bytes.
+fn compare(a: &str, b: &str) -> Ordering {
+    a.bytes().map(|byte| byte.to_ascii_lowercase()).cmp(b.bytes().map(|byte| byte.to_ascii_lowercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_embedded_file_reads() {
+        let catalog = Catalog::read(EMBEDDED).unwrap();
+        let mut previous = ("", String::new());
+        for service in &catalog.services {
+            let section = service.section();
+            assert_eq!(section.rows.len(), service.count as usize, "{}", service.prefix);
+            let other = service.text.lines().filter(|line| line.starts_with('\t')).count();
+            assert_eq!(section.types.len() + 1, other, "{}", service.prefix);
+            assert!(section.types.iter().all(|kind| !kind.formats.is_empty()));
+            for (row, line) in
+                section.rows.iter().zip(service.text.lines().filter(|line| !line.starts_with('\t')))
+            {
+                let types = line.split('\t').nth(2).unwrap_or_default();
+                assert_eq!(
+                    row.resources.len(),
+                    types.split(',').filter(|name| !name.is_empty()).count(),
+                    "{line}"
+                );
+                let text = (service.prefix, row.action.name().to_ascii_lowercase());
+                assert!(text > previous, "{text:?} after {previous:?}");
+                previous = text;
+            }
+        }
+        let head: Vec<_> = EMBEDDED.lines().next().unwrap().split('\t').collect();
+        assert_eq!(head[2..], [catalog.n_services().to_string(), catalog.n_actions().to_string()]);
+    }
+
+    #[test]
+    fn an_action_is_found_without_regard_to_case_and_told_as_aws_spells_it() {
+        let catalog = Catalog::embedded();
+        for (text, spelled) in [
+            ("s3:getobject", "s3:GetObject"),
+            ("S3:GETBUCKETCORS", "s3:GetBucketCORS"),
+            ("execute-api:invoke", "execute-api:Invoke"),
+        ] {
+            let info = catalog.info(catalog.find(text).unwrap()).unwrap();
+            assert_eq!(info.action().as_str(), spelled);
+        }
+        for text in ["s3:NoSuch", "nosuch:GetObject", "s3", "", "s3:", "*"] {
+            assert_eq!(catalog.find(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_action_knows_its_levels_types_keys_and_dependents() {
+        let catalog = Catalog::embedded();
+        let info = |text| catalog.info(catalog.find(text).unwrap()).unwrap();
+        let create = info("lambda:CreateFunction");
+        assert!(create.levels().contains(Levels::WRITE) && !create.levels().is_read_only());
+        assert!(create.resource_types().any(|part| part.kind.name == "function" && part.required));
+        assert!(create.condition_keys().any(|key| key == "lambda:VpcIds"));
+        assert!(create.dependent_actions().any(|action| action == "iam:PassRole"));
+        assert!(create.has_operation() && !info("s3:ReplicateObject").has_operation());
+        let tags = info("ec2:CreateTags").levels();
+        assert_eq!(tags.names().collect::<Vec<_>>(), ["Tagging", "Write"]);
+        assert!(info("s3:ListAllMyBuckets").levels().is_read_only());
+    }
+
+    #[test]
+    fn patterns_expand_to_the_actions_they_match() {
+        let catalog = Catalog::embedded();
+        let texts = |pattern: &str| -> Vec<String> {
+            let ids = catalog.expand(pattern);
+            assert!(ids.is_sorted(), "{pattern}");
+            ids.iter().map(|id| catalog.info(*id).unwrap().action().to_string()).collect()
+        };
+        assert_eq!(catalog.expand("*").len(), catalog.n_actions());
+        assert_eq!(catalog.expand("*:*").len(), catalog.n_actions());
+        assert_eq!(texts("sts:getc*"), ["sts:GetCallerIdentity"]);
+        assert_eq!(texts("S3:GetObjec?"), ["s3:GetObject"]);
+        assert!(texts("s3:*").iter().all(|text| text.starts_with("s3:")) && texts("s3:*").len() > 150);
+        for none in ["", "s3", "nosuch:*", "s3:Nothing*", "s3*"] {
+            assert_eq!(texts(none), Vec::<String>::new(), "{none}");
+        }
+    }
+}
