@@ -1,10 +1,22 @@
 //! The IAM JSON policy language as types.
 //!
+//! [`parse`] reads what AWS stores, which is more than what AWS accepts today; [`render`] writes the canonical
+//! form back and [`size`] measures it as the quotas do.
+//!
 //! See: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>
 
 mod document;
+mod error;
+mod json;
+mod parse;
+mod render;
+mod variable;
 
 pub use document::{
     ActionElement, Condition, Effect, Policy, PolicyKind, PrincipalElement, PrincipalPattern,
     ResourceElement, Statement, Version,
 };
+pub use error::PolicyError;
+pub use parse::{parse, parse_value};
+pub use render::{render, size};
+pub use variable::{Template, TemplatePiece, Variable};

@@ -1,5 +1,6 @@
 //! What several tests share: where the real input lies.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// The package's root folder.
@@ -27,7 +28,21 @@ pub(crate) fn corpus() -> Option<PathBuf> {
 }
 
 /// Policy conformance cases.
-#[expect(dead_code, reason = "used as the tests arrive")]
 pub(crate) fn policy_cases() -> Option<PathBuf> {
     real_input("LEASTWISE_POLICY_CASES", "policy-cases")
+}
+
+/// The values of a JSON lines file, one a line; a name that ends in `.gz` is inflated.
+pub(crate) fn json_lines(path: &Path) -> Vec<serde_json::Value> {
+    let mut text = String::new();
+    let file = std::fs::File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    if path.extension().is_some_and(|extension| extension == "gz") {
+        flate2::read::MultiGzDecoder::new(file).read_to_string(&mut text).unwrap();
+    } else {
+        std::io::BufReader::new(file).read_to_string(&mut text).unwrap();
+    }
+    text.lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
