@@ -3,28 +3,7 @@
 use std::path::PathBuf;
 
 use crate::ident::Time;
-
-/// How far the resources of a proposal are generalised.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub enum ResourceLevel {
-    /// The ARNs seen.
-    Exact,
-    /// Common stable prefixes of the ARNs seen.
-    #[default]
-    Prefix,
-    /// Every resource of the type, in the account and Region seen.
-    Type,
-}
-
-/// What a proposal does with granted actions the logs could not have shown.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub enum Unobservable {
-    /// They stay as they were granted.
-    #[default]
-    Keep,
-    /// They go.
-    Drop,
-}
+pub use crate::rightsize::{ResourceLevel, Unobservable};
 
 /// What to audit and how.
 #[derive(Clone, Debug, Default)]

@@ -15,6 +15,18 @@ const EMBEDDED: &str = include_str!("data/actions.tsv");
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ActionId(u32);
 
+impl ActionId {
+    /// The place in that order, from 0.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The action at this place, if there can be one; whether the catalog has it, [`Catalog::info`] tells.
+    pub fn from_index(index: usize) -> Option<Self> {
+        u32::try_from(index).ok().map(Self)
+    }
+}
+
 /// The access levels of an action: AWS gives one or several (`Tagging, Write`).
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Levels(u8);

@@ -1,0 +1,352 @@
+//! What right-sizing says about a role, as plain data.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::ActionSet;
+use crate::catalog::{Catalog, Evidence};
+use crate::ident::{Action, Time};
+use crate::policy::Policy;
+use crate::usage::Text;
+
+/// What is said of one granted action. A smaller one wins over a greater one.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum ActionVerdict {
+    /// An event shows it, or proves it.
+    Used,
+    /// A boundary, an organization policy or a deny takes every allowed request away.
+    Blocked,
+    /// CloudTrail does not log it, or logs it as a data event whose logging was not seen on in this account.
+    Unobservable,
+    /// The window is shorter than asked for, or logs are missing: absence proves nothing.
+    Undetermined,
+    /// CloudTrail would have shown it, and did not, over a covered window.
+    Unused,
+}
+
+impl ActionVerdict {
+    /// All verdicts, in order of precedence.
+    pub const ALL: [Self; 5] =
+        [Self::Used, Self::Blocked, Self::Unobservable, Self::Undetermined, Self::Unused];
+
+    /// The contract's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Used => "used",
+            Self::Blocked => "blocked",
+            Self::Unobservable => "unobservable",
+            Self::Undetermined => "undetermined",
+            Self::Unused => "unused",
+        }
+    }
+}
+
+/// Which policy allowed a use.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum GrantedBy {
+    /// A statement of the role's own policies grants at least one of the requests seen.
+    Identity,
+    /// None does, and resources of this kind can carry policies of their own: one of those must have.
+    ResourcePolicy,
+    /// The snapshot does not hold all of the role's policies.
+    Unknown,
+    /// Nothing in the snapshot grants it: the policies have changed since the call.
+    NotGranted,
+}
+
+impl GrantedBy {
+    /// The contract's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::ResourcePolicy => "resource-policy",
+            Self::Unknown => "unknown",
+            Self::NotGranted => "not-granted",
+        }
+    }
+}
+
+/// One action that was used, over all resources.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct UsedAction {
+    /// The action.
+    pub action: Action,
+    /// The best evidence met.
+    pub evidence: Evidence,
+    /// Distinct calls.
+    pub calls: u64,
+    /// ARNs and ARN patterns it was used on, as far as told.
+    pub resources: BTreeSet<String>,
+    /// Earliest call.
+    pub first: Time,
+    /// Latest call.
+    pub last: Time,
+    /// Workload ids.
+    pub workloads: BTreeSet<String>,
+    /// See [`GrantedBy`].
+    pub granted_by: GrantedBy,
+    /// `eventID` of the earliest call.
+    pub sample: Text,
+}
+
+/// Granted against used, of one role.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Comparison {
+    /// Whether the snapshot holds the role.
+    pub in_snapshot: bool,
+    /// Every catalog action some identity policy allows, by verdict. INVARIANT: the sets are disjoint.
+    ///
+    /// Actions that need no permission (`sts:GetCallerIdentity`, …) are left out: granting them means nothing.
+    pub granted: BTreeMap<ActionVerdict, ActionSet>,
+    /// Sorted by action.
+    pub used: Vec<UsedAction>,
+    /// Services with granted actions of which every one is unused; sorted.
+    pub unused_services: Vec<String>,
+    /// Patterns of Allow statements that name no action the catalog knows; sorted.
+    pub unknown_patterns: Vec<String>,
+    /// Why the grant is not fully known, each a sentence; empty when it is.
+    pub grant_unknown: Vec<String>,
+    /// Why absence of use proves nothing for the account as a whole, each a sentence; empty when the window is covered.
+    pub not_covered: Vec<String>,
+    /// Why absence proves nothing for some granted actions (reads not recorded, KMS left out, …), each a sentence.
+    pub partly_blind: Vec<String>,
+}
+
+impl Comparison {
+    /// The granted actions with this verdict.
+    pub fn with_verdict(&self, verdict: ActionVerdict) -> &ActionSet {
+        static NONE: ActionSet = ActionSet::empty();
+        self.granted.get(&verdict).unwrap_or(&NONE)
+    }
+
+    /// Number of granted actions; the verdicts' numbers add up to it.
+    pub fn n_granted(&self) -> usize {
+        self.granted.values().map(ActionSet::len).sum()
+    }
+
+    /// Number of granted actions with this verdict.
+    pub fn n_with(&self, verdict: ActionVerdict) -> usize {
+        self.with_verdict(verdict).len()
+    }
+
+    /// All granted actions.
+    pub fn all_granted(&self) -> ActionSet {
+        self.granted.values().fold(ActionSet::default(), |mut all, set| {
+            all.extend(set);
+            all
+        })
+    }
+
+    /// The names of the granted actions with this verdict, sorted.
+    pub fn names<'c>(
+        &'c self,
+        verdict: ActionVerdict,
+        catalog: &'c Catalog,
+    ) -> impl Iterator<Item = &'c str> + use<'c> {
+        self.with_verdict(verdict).iter().filter_map(|id| Some(catalog.info(id)?.action().as_str()))
+    }
+
+    /// Granted actions by service, then verdict; sorted.
+    pub fn by_service<'c>(
+        &'c self,
+        catalog: &'c Catalog,
+    ) -> BTreeMap<&'c str, BTreeMap<ActionVerdict, usize>> {
+        let mut services: BTreeMap<&str, BTreeMap<ActionVerdict, usize>> = BTreeMap::new();
+        for (verdict, set) in &self.granted {
+            for info in set.iter().filter_map(|id| catalog.info(id)) {
+                *services.entry(info.action().service()).or_default().entry(*verdict).or_default() += 1;
+            }
+        }
+        services
+    }
+}
+
+/// What to do about a role.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum ProposalVerdict {
+    /// Replace its policies by the proposed ones.
+    Replace,
+    /// Delete it.
+    DeleteRole,
+    /// Leave it.
+    Keep,
+    /// What is known does not suffice.
+    #[default]
+    CannotTell,
+}
+
+impl ProposalVerdict {
+    /// The contract's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Replace => "replace",
+            Self::DeleteRole => "delete-role",
+            Self::Keep => "keep",
+            Self::CannotTell => "cannot-tell",
+        }
+    }
+}
+
+/// How a proposed policy is attached.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Attach {
+    /// Embedded in the role.
+    Inline,
+    /// A customer managed policy.
+    Managed,
+}
+
+impl Attach {
+    /// The contract's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Inline => "inline",
+            Self::Managed => "managed",
+        }
+    }
+}
+
+/// One policy of a proposal.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ProposedPolicy {
+    /// Its name.
+    pub name: String,
+    /// See [`Attach`].
+    pub attach: Attach,
+    /// The size IAM counts.
+    pub characters: usize,
+    /// The document.
+    pub document: Policy,
+}
+
+/// The answer of a proof.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Proven {
+    /// Every request the new policies allow, the old ones allow too.
+    Proven,
+    /// The witness is allowed by the new policies only.
+    Refuted,
+    /// Neither could be shown.
+    #[default]
+    Unknown,
+}
+
+impl Proven {
+    /// The contract's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Proven => "proven",
+            Self::Refuted => "refuted",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A request only the new policies allow.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Witness {
+    /// The action.
+    pub action: String,
+    /// The resource.
+    pub resource: String,
+    /// Condition keys and values it needs.
+    pub context: Vec<(String, String)>,
+}
+
+/// Whether the new policies allow anything the old ones did not.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Proof {
+    /// See [`Proven`].
+    pub no_new_access: Proven,
+    /// When refuted.
+    pub witness: Option<Witness>,
+    /// What the answer rests on, or why there is none; each a sentence.
+    pub reasons: Vec<String>,
+}
+
+/// Whether the new policies still allow what was seen.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Replay {
+    /// Distinct requests seen to succeed through the role's own policies.
+    pub requests: u64,
+    /// Of these, still allowed.
+    pub allowed: u64,
+    /// The others, each as `ACTION on RESOURCE`; sorted.
+    pub lost: Vec<String>,
+}
+
+/// A pattern that stands for several observed resources.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Generalised {
+    /// The pattern in the proposal.
+    pub pattern: String,
+    /// How many observed resources it stands for.
+    pub stands_for: usize,
+    /// The rule that made it, in a few words.
+    pub rule: &'static str,
+}
+
+/// A trust policy that admits who assumed the role.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TrustProposal {
+    /// The document.
+    pub document: Policy,
+    /// What the old trust policy admits and this one does not, each a pattern or a principal; sorted.
+    pub removed: Vec<String>,
+    /// Who can newly assume the role: always empty but for a role split off, which is a new role.
+    pub added: Vec<String>,
+    /// See [`Proof`].
+    pub proof: Proof,
+}
+
+/// One workload's own role, where several workloads share one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SplitRole {
+    /// The workload's id.
+    pub workload: String,
+    /// A name for its role.
+    pub role_name: String,
+    /// What it needs.
+    pub policies: Vec<ProposedPolicy>,
+    /// Who may assume it; `None` when the old trust policy does not tell the workloads apart.
+    pub trust: Option<Policy>,
+}
+
+/// What to do about a role, with the proofs.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Proposal {
+    /// See [`ProposalVerdict`].
+    pub verdict: ProposalVerdict,
+    /// The policies that replace the role's own. Empty unless the verdict is to replace; then empty means that the role needs none.
+    pub policies: Vec<ProposedPolicy>,
+    /// `None` when the trust policy stays.
+    pub trust: Option<TrustProposal>,
+    /// See [`Proof`].
+    pub proof: Proof,
+    /// See [`Replay`].
+    pub replay: Replay,
+    /// Sorted by workload; empty unless several workloads share the role.
+    pub split: Vec<SplitRole>,
+    /// Sorted.
+    pub generalised: Vec<Generalised>,
+    /// Further narrowing that is offered and not made, because it rests on inference; each a sentence.
+    pub suggestions: Vec<String>,
+    /// Why the verdict is what it is, each a sentence.
+    pub reasons: Vec<String>,
+}
+
+/// How much power a role has, and how much of it is needed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Privilege {
+    /// Number of granted actions.
+    pub granted_actions: usize,
+    /// Number of granted actions that were used.
+    pub used_actions: usize,
+    /// Share of the granted actions that are `unused`, 0 to 1; 0 when nothing is granted.
+    pub unused_ratio: f64,
+    /// Weight of the unused granted actions by access level: list 0, read 1, tagging 2, write 3, permissions management 10.
+    pub unused_weight: u64,
+    /// Ways to more access that the current policies open; sorted.
+    pub escalation_paths: Vec<&'static str>,
+    /// Of these, the ones the proposal closes; sorted.
+    pub escalation_paths_removed: Vec<&'static str>,
+}

@@ -1,0 +1,62 @@
+//! How to right-size.
+
+use crate::ident::Time;
+
+/// How far the resources of a proposal are generalised.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum ResourceLevel {
+    /// The ARNs seen.
+    Exact,
+    /// Common stable prefixes of the ARNs seen.
+    #[default]
+    Prefix,
+    /// Every resource of the type, in the account and Region seen.
+    Type,
+}
+
+/// What a proposal does with granted actions the logs could not have shown.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Unobservable {
+    /// They stay as they were granted.
+    #[default]
+    Keep,
+    /// They go.
+    Drop,
+}
+
+/// IAM's quotas, in characters without white space.
+///
+/// See: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Quotas {
+    /// One managed policy.
+    pub managed: usize,
+    /// All inline policies of a role together.
+    pub inline_total: usize,
+    /// Managed policies attached to one role.
+    pub managed_policies: usize,
+    /// A trust policy.
+    pub trust: usize,
+}
+
+impl Default for Quotas {
+    /// What every account has without asking for more.
+    fn default() -> Self {
+        Self { managed: 6_144, inline_total: 10_240, managed_policies: 10, trust: 2_048 }
+    }
+}
+
+/// How to right-size.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Settings {
+    /// Start of the window asked for, inclusive; none is the first event.
+    pub since: Option<Time>,
+    /// End of the window asked for, exclusive; none is the last event.
+    pub until: Option<Time>,
+    /// See [`ResourceLevel`].
+    pub resources: ResourceLevel,
+    /// See [`Unobservable`].
+    pub unobservable: Unobservable,
+    /// See [`Quotas`].
+    pub quotas: Quotas,
+}
