@@ -91,6 +91,8 @@ pub struct PrincipalAccess {
     pub workloads: Vec<WorkloadShare>,
     /// Calls nobody could be named for, by reason.
     pub unattributed: BTreeMap<String, u64>,
+    /// Distinct calls that used each action: a call on several resources counts once.
+    pub calls_by_action: BTreeMap<Action, u64>,
     /// Distinct calls, denied ones included.
     pub calls: u64,
     /// Distinct denied calls.
