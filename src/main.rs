@@ -1,3 +1,7 @@
 //! The `leastwise` command.
 
-fn main() {}
+mod cli;
+
+fn main() -> cli::Exit {
+    cli::run()
+}

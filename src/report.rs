@@ -1,12 +1,37 @@
 //! The report value and its writers; the only input of a writer is the report.
 //!
 //! [`Report`] is the view of a finished audit, in exactly the shape of `report.json` (`leastwise.report/v1`): what is not in
-//! it, no writer can show. A writer formats and never decides: counting, grading and sorting are done before.
+//! it, no writer can show. A writer formats and never decides: grading, proving and sorting are done before. Text that may come
+//! from a log passes through the one function of `escape` for its output.
 
+mod csv;
+mod escape;
+mod folder;
 mod format;
 mod json;
+mod markdown;
 mod model;
+mod sarif;
+mod summary;
+mod text;
 
+use std::io::{self, Write};
+
+pub use escape::printable;
+pub use folder::{FolderError, write_folder};
 pub use format::{Format, UnknownFormat};
-pub use json::{schema, write as write_json};
+pub use json::schema;
 pub use model::*;
+pub use text::{Colour, write_text};
+
+/// Writes the report; the same report gives the same bytes. Fails only when `out` does.
+pub fn write(format: Format, report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    match format {
+        Format::Text => write_text(report, Colour::Plain, out),
+        Format::Json => json::write(report, out),
+        Format::Ndjson => json::write_lines(report, out),
+        Format::Markdown => markdown::write(report, out),
+        Format::Csv => csv::write(report, out),
+        Format::Sarif => sarif::write(report, out),
+    }
+}

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::finding;
+
 /// One thing to say about one subject.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct Finding {
@@ -22,8 +24,8 @@ pub struct Finding {
     pub title: String,
     /// The whole story.
     pub detail: String,
-    /// What shows it, each a sentence or an event id.
-    pub evidence: Vec<String>,
+    /// What shows it, sorted.
+    pub evidence: Vec<FindingEvidence>,
     /// What to do.
     pub fix: String,
     /// Controls it speaks to, by framework: `{"SOC2": ["CC6.3"]}`.
@@ -31,6 +33,23 @@ pub struct Finding {
     /// Where the subject is declared, when the infrastructure code is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
+}
+
+/// Where a reader can look for themselves.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FindingEvidence {
+    /// The `eventID` of a CloudTrail event.
+    Event(String),
+    /// A place in a snapshot or manifest.
+    Document {
+        /// The file, as named by the user.
+        file: String,
+        /// JSON pointer inside it (or line, for YAML); empty for the whole file.
+        at: String,
+    },
+    /// A fact about the logs or the grant, as a sentence.
+    Fact(String),
 }
 
 /// A line of a file.
@@ -89,6 +108,47 @@ impl Confidence {
             Self::Low => "low",
             Self::Medium => "medium",
             Self::High => "high",
+        }
+    }
+}
+
+impl From<finding::Finding> for Finding {
+    fn from(finding: finding::Finding) -> Self {
+        let controls = finding.controls();
+        let listed = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<String>>();
+        Self {
+            id: finding.id,
+            code: finding.code.as_str().to_owned(),
+            severity: match finding.severity {
+                finding::Severity::Info => Severity::Info,
+                finding::Severity::Low => Severity::Low,
+                finding::Severity::Medium => Severity::Medium,
+                finding::Severity::High => Severity::High,
+                finding::Severity::Critical => Severity::Critical,
+            },
+            confidence: match finding.confidence {
+                finding::Confidence::Low => Confidence::Low,
+                finding::Confidence::Medium => Confidence::Medium,
+                finding::Confidence::High => Confidence::High,
+            },
+            subject: finding.subject,
+            title: finding.title,
+            detail: finding.detail,
+            evidence: finding
+                .evidence
+                .into_iter()
+                .map(|evidence| match evidence {
+                    finding::Evidence::Event { id } => FindingEvidence::Event(id),
+                    finding::Evidence::Document { file, at } => FindingEvidence::Document { file, at },
+                    finding::Evidence::Fact(text) => FindingEvidence::Fact(text),
+                })
+                .collect(),
+            fix: finding.fix,
+            controls: BTreeMap::from([
+                ("SOC2".to_owned(), listed(controls.soc2)),
+                ("ISO27001".to_owned(), listed(controls.iso27001)),
+            ]),
+            location: None,
         }
     }
 }

@@ -22,9 +22,26 @@ pub struct Proposal {
     /// The policies as they are, for comparison.
     #[serde(default)]
     pub current: Vec<ProposedPolicy>,
+    /// Patterns that stand for several observed resources, sorted.
+    #[serde(default)]
+    pub generalised: Vec<Generalised>,
+    /// Further narrowing that is offered and not made, because it rests on inference; each a sentence.
+    #[serde(default)]
+    pub suggestions: Vec<String>,
     /// Why the verdict is what it is, each a sentence.
     #[serde(default)]
     pub reasons: Vec<String>,
+}
+
+/// A pattern that stands for several observed resources.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Generalised {
+    /// The pattern in the proposal.
+    pub pattern: String,
+    /// How many observed resources it stands for.
+    pub stands_for: u64,
+    /// The rule that made it, in a few words.
+    pub rule: String,
 }
 
 /// What to do about a role.
@@ -97,6 +114,9 @@ pub struct ProposedTrust {
     pub removed: Vec<String>,
     /// Who can newly assume the role; empty unless a workload is split off.
     pub added: Vec<String>,
+    /// Whether the new trust policy admits anyone the old one did not.
+    #[serde(default)]
+    pub proof: Proof,
 }
 
 /// Whether the new policies allow anything the old ones did not.
@@ -154,6 +174,6 @@ pub struct Split {
     pub role_name: String,
     /// The policies it needs.
     pub policies: Vec<ProposedPolicy>,
-    /// The trust policy that admits it alone.
-    pub trust: Value,
+    /// The trust policy that admits it alone; `null` when the old one does not tell the workloads apart.
+    pub trust: Option<Value>,
 }

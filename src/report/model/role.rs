@@ -205,6 +205,9 @@ pub struct Granted {
     /// Why the grant is not fully known (a policy whose text is missing, …), each a sentence.
     #[serde(default)]
     pub unknown: Vec<String>,
+    /// Why absence of use proves nothing, for all granted actions or for some; each a sentence.
+    #[serde(default)]
+    pub blind: Vec<String>,
 }
 
 /// One service of what a role is granted.
@@ -249,6 +252,9 @@ pub struct Privilege {
     pub used_actions: u64,
     /// The share of granted actions that is unused, 0 to 1.
     pub unused_ratio: f64,
+    /// Weight of the unused granted actions by access level: list 0, read 1, tagging 2, write 3, permissions management 10.
+    #[serde(default)]
+    pub unused_weight: u64,
     /// Ways to more power that the current policies open, sorted.
     pub escalation_paths: Vec<String>,
     /// Of these, the ones the proposal closes.

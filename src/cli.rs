@@ -1,0 +1,79 @@
+//! The command line: an outside user of the library.
+//!
+//! One file per subcommand, each with its `Args` and its `run`. Only [`terminal`] prints; a subcommand returns an [`Exit`] or a
+//! [`Failure`], and nothing here ends the process any other way.
+
+#[expect(dead_code, reason = "used as the subcommands arrive")]
+mod exit;
+mod failure;
+mod manual;
+mod schema;
+#[expect(dead_code, reason = "used as the subcommands arrive")]
+mod terminal;
+#[expect(dead_code, reason = "used as the subcommands arrive")]
+mod time;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+pub(crate) use exit::Exit;
+use failure::Failure;
+use terminal::Terminal;
+
+/// Which permissions does each AWS workload really use, and what can its roles lose?
+///
+/// leastwise reads CloudTrail logs, finds the workload behind every session, compares what roles are granted with what was
+/// used, and writes smaller policies together with the proof that they neither widen nor break anything.
+#[derive(Debug, Parser)]
+#[command(
+    name = "leastwise",
+    version,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 100,
+    after_help = EXIT_TABLE
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    talk: terminal::Talk,
+}
+
+/// Shown under the help, and repeated in the README.
+const EXIT_TABLE: &str = "\
+Exit status:
+  0   done, nothing at or above --fail-on
+  1   failed, no report
+  2   wrong usage
+  3   no input matched
+  4   report written, but it is not complete
+  10  findings at or above --fail-on (4 wins when both hold)";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the JSON Schema of what leastwise writes
+    Schema(schema::Args),
+    /// Print a completion script for a shell
+    Completions(manual::CompletionsArgs),
+    /// Print the manual page of leastwise, or of one subcommand
+    Man(manual::ManArgs),
+}
+
+/// Parses the command line, does what it says, and says how it went.
+pub(crate) fn run() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return terminal::show_usage(&error),
+    };
+    let mut terminal = Terminal::new(&cli.talk);
+    let done = match cli.command {
+        Command::Schema(args) => schema::run(&args, &mut terminal),
+        Command::Completions(args) => manual::completions(&args, &mut Cli::command(), &mut terminal),
+        Command::Man(args) => manual::page(&args, Cli::command(), &mut terminal),
+    };
+    done.unwrap_or_else(|failure: Failure| {
+        terminal.failure(&failure);
+        failure.exit
+    })
+}

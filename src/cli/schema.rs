@@ -1,0 +1,28 @@
+//! `leastwise schema`: the JSON Schema of what leastwise writes.
+
+use leastwise::report;
+
+use super::{Exit, Failure, Terminal};
+
+/// Print the JSON Schema of what leastwise writes
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// Whose schema
+    #[arg(value_name = "NAME")]
+    name: Name,
+}
+
+/// The documents that have a schema.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Name {
+    /// `report.json`
+    Report,
+}
+
+pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Failure> {
+    let schema = match args.name {
+        Name::Report => report::schema(),
+    };
+    terminal.data(|out| writeln!(out, "{schema:#}"))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,160 @@
+//! A report folder: the files of every run, those asked for, and the policies.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::{Format, ProposedPolicy, Report, json, write};
+
+/// Written in every folder, whatever else is asked for.
+const ALWAYS: [Format; 3] = [Format::Json, Format::Markdown, Format::Sarif];
+
+/// A folder that could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write `{path}`", path = path.display())]
+pub struct FolderError {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// What the system says.
+    #[source]
+    pub source: io::Error,
+}
+
+/// Writes `report.json`, `report.md`, `findings.sarif`, the formats asked for, and one file per proposed policy
+/// (`policies/ACCOUNT/ROLE_NAME.json`, or `ROLE_NAME.1.json`, … when there are several; trust policies in `trust/`).
+///
+/// Each file appears whole or not at all. `report.json` comes last, so that a folder with a new one is complete. Policies an
+/// earlier report in the same folder proposed, and this one does not, are removed; nothing else is.
+pub fn write_folder(report: &Report, dir: &Path, formats: &[Format]) -> Result<Vec<PathBuf>, FolderError> {
+    create(dir)?;
+    let stale = earlier(dir);
+    let mut written = Vec::new();
+    let mut names = BTreeSet::new();
+    for (name, document) in documents(report) {
+        let path = dir.join(&name);
+        if let Some(parent) = path.parent() {
+            create(parent)?;
+        }
+        replace(&path, |out| json::pretty(document, out))?;
+        names.insert(name);
+        written.push(path);
+    }
+    for name in stale.difference(&names) {
+        // A file that is already gone is as good as removed.
+        let path = dir.join(name);
+        fs::remove_file(&path)
+            .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+            .map_err(|source| FolderError { path, source })?;
+    }
+    let mut formats: Vec<Format> = ALWAYS.iter().chain(formats).copied().collect();
+    formats.sort_by_key(|format| (*format == Format::Json, *format));
+    formats.dedup();
+    for format in formats {
+        let path = dir.join(format.file_name());
+        replace(&path, |out| write(format, report, out))?;
+        written.push(path);
+    }
+    Ok(written)
+}
+
+/// The policy files an earlier report in this folder wrote; none when there is no report one can read.
+fn earlier(dir: &Path) -> BTreeSet<PathBuf> {
+    let report: Option<Report> =
+        fs::read(dir.join(Format::Json.file_name())).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    report.map(|report| documents(&report).into_iter().map(|(name, _)| name).collect()).unwrap_or_default()
+}
+
+/// Every policy document of the report with its path inside the folder; no path occurs twice.
+fn documents(report: &Report) -> Vec<(PathBuf, &serde_json::Value)> {
+    let mut taken = BTreeSet::new();
+    let mut found = Vec::new();
+    for role in &report.roles {
+        let proposal = &role.proposal;
+        let dir = Path::new("policies").join(file_name(&role.account));
+        let stem = file_name(&role.name);
+        for (at, ProposedPolicy { document, .. }) in proposal.policies.iter().enumerate() {
+            let stem = if proposal.policies.len() > 1 { format!("{stem}.{}", at + 1) } else { stem.clone() };
+            found.push((free(&mut taken, &dir, &stem), document));
+        }
+        if let Some(trust) = &proposal.trust {
+            let dir = Path::new("trust").join(file_name(&role.account));
+            found.push((free(&mut taken, &dir, &stem), &trust.document));
+        }
+    }
+    found
+}
+
+/// A path that no other document has, also on file systems that do not tell cases apart.
+fn free(taken: &mut BTreeSet<String>, dir: &Path, stem: &str) -> PathBuf {
+    let mut path = dir.join(format!("{stem}.json"));
+    let mut n = 2;
+    while !taken.insert(path.to_string_lossy().to_lowercase()) {
+        path = dir.join(format!("{stem}~{n}.json"));
+        n += 1;
+    }
+    path
+}
+
+/// A role name or account id as one path component: IAM allows `[\w+=,.@-]`, a log may hold anything.
+fn file_name(text: &str) -> String {
+    let mut name: String = text
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "_+=,.@-".contains(c) { c } else { '_' })
+        .take(128)
+        .collect();
+    // Neither hidden nor a step upward, and never empty.
+    if name.is_empty() || name.starts_with('.') {
+        name.insert(0, '_');
+    }
+    name
+}
+
+fn create(dir: &Path) -> Result<(), FolderError> {
+    fs::create_dir_all(dir).map_err(|source| FolderError { path: dir.to_owned(), source })
+}
+
+/// Writes beside the file and puts it in place when it is whole.
+fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), FolderError> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let result = File::create(&temporary).and_then(|file| {
+        let mut out = BufWriter::new(file);
+        fill(&mut out)?;
+        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        fs::rename(&temporary, path)
+    });
+    result.map_err(|source| {
+        // Best effort: the error that matters is the first one.
+        let _ = fs::remove_file(&temporary);
+        FolderError { path: path.to_owned(), source }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stay_inside_their_folder() {
+        for (text, expected) in [
+            ("App-Role_1+=,.@", "App-Role_1+=,.@"),
+            ("../../etc/passwd", "_.._.._etc_passwd"),
+            ("..", "_.."),
+            ("", "_"),
+            ("C:\\x", "C__x"),
+            ("a\nb\u{202e}", "a_b_"),
+        ] {
+            assert_eq!(file_name(text), expected);
+        }
+    }
+
+    #[test]
+    fn no_path_is_given_twice() {
+        let mut taken = BTreeSet::new();
+        let paths: Vec<PathBuf> =
+            ["X.1", "x.1", "X.1"].iter().map(|stem| free(&mut taken, Path::new("p"), stem)).collect();
+        assert_eq!(paths, [Path::new("p/X.1.json"), Path::new("p/x.1~2.json"), Path::new("p/X.1~3.json")]);
+    }
+}
