@@ -65,6 +65,10 @@ fn service_accounts(
 fn service_account(value: &Value, origin: &Origin, cluster: Option<&str>) -> Result<ServiceAccount, String> {
     let metadata = value.get("metadata").unwrap_or(&Value::Null);
     let text = |key: &str| metadata.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+    // `{{ .Values.name }}` is valid YAML: a mapping whose key is a mapping.
+    if metadata.get("name").is_some_and(Value::is_mapping) {
+        return Err("the ServiceAccount's name is a template".to_owned());
+    }
     let name = text("name").ok_or("the ServiceAccount has no name")?;
     let namespace = text("namespace").unwrap_or("default");
     let annotation = |key: &str| {
