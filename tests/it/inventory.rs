@@ -296,7 +296,8 @@ fn real_snapshots_are_read() {
         {
             continue;
         }
-        let inventory = inventory::read(&[file.clone()], &[]).unwrap_or_else(|error| panic!("{error}"));
+        let inventory =
+            inventory::read(std::slice::from_ref(&file), &[]).unwrap_or_else(|error| panic!("{error}"));
         read += 1;
         for account in inventory.accounts.values() {
             principals += account.roles.len() + account.users.len() + account.groups.len();
