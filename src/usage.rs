@@ -1,7 +1,18 @@
 //! What was used: the ledger that workers fill and merge, and what follows from it.
 
+mod denial;
+mod event_id;
 mod facts;
+mod finish;
+mod fold;
+mod issuance;
+mod ledger;
+mod observe;
+mod rows;
+mod session;
 mod summary;
+mod text;
 
 pub use facts::{CallOutcome, DenialFacts, IssuanceFacts, IssuanceKind, Row, SessionFacts, SessionId, Text};
+pub use ledger::{Ledger, Scope};
 pub use summary::{EventCounts, Observation, RegionObservation, Usage};

@@ -95,11 +95,16 @@ impl<'a> Event<'a> {
     /// `userIdentity` may be null and `type` may be missing; id, time, source and name must be there, because without them a
     /// call can neither be counted once, placed in the window, nor mapped to actions.
     pub fn parse(json: Json<'a>) -> Result<Self, RecordError> {
+        Self::parse_or_name(json, "")
+    }
+
+    /// Like [`Event::parse`], with the id to give to a record that has none: event version 1.0 had no `eventID`.
+    pub fn parse_or_name(json: Json<'a>, id: &'a str) -> Result<Self, RecordError> {
         if !json.is_object() {
             return Err(RecordError::NotAnObject);
         }
         let mut event = Self {
-            id: "",
+            id,
             time: Time::default(),
             version: None,
             source: "",
@@ -128,7 +133,7 @@ impl<'a> Event<'a> {
         let (mut time, mut category, mut management) = (None, None, None);
         for (key, value) in json.members() {
             match key {
-                "eventID" => event.id = value.as_str().unwrap_or_default(),
+                "eventID" => event.id = value.text().unwrap_or(id),
                 "eventTime" => time = value.text().and_then(|text| text.parse().ok()),
                 "eventVersion" => event.version = value.text(),
                 "eventSource" => event.source = value.as_str().unwrap_or_default(),
@@ -169,6 +174,12 @@ impl<'a> Event<'a> {
         }
         event.time = time.ok_or(RecordError::NoTime)?;
         Ok(event)
+    }
+
+    /// The category of anything that may be a record: Insight and aggregated events lack what [`Event::parse`] asks for.
+    pub fn category_of(json: Json<'_>) -> Category {
+        let text = |key| json.get(key).text();
+        Self::category(text("eventCategory"), text("eventType"), json.get("managementEvent").as_bool())
     }
 
     fn category(category: Option<&str>, event_type: Option<&str>, management: Option<bool>) -> Category {

@@ -63,7 +63,7 @@ pub struct IssuanceFacts {
     pub event_id: Text,
     /// See [`IssuanceKind`].
     pub kind: IssuanceKind,
-    /// Whether the call was refused.
+    /// Whether the call was refused, by permissions or because the token was not accepted; see `error`.
     pub denied: bool,
     /// Who asked.
     pub caller: SessionFacts,
@@ -81,7 +81,8 @@ pub struct IssuanceFacts {
     pub assumed_arn: Option<Text>,
     /// `requestParameters.roleSessionName`.
     pub session_name: Option<Text>,
-    /// Web identity: the issuer's provider ARN or built-in host. SAML: the provider ARN of `principalArn`.
+    /// Web identity: the issuer's provider ARN or built-in host. SAML: the provider ARN of `principalArn`. Roles Anywhere: the
+    /// trust anchor's ARN. Pod Identity: the cluster's name.
     pub provider: Option<Text>,
     /// Web identity or SAML: the subject.
     pub subject: Option<Text>,
@@ -135,7 +136,7 @@ pub struct Row {
     pub region: Text,
     /// `recipientAccountId`.
     pub recipient_account: Option<Text>,
-    /// A data event, with its `resources[].type` when told.
+    /// A data event's `resources[].type` (an object's rather than its container's) or, when untold, its `eventSource`.
     pub data_type: Option<Text>,
     /// `readOnly`.
     pub read_only: Option<bool>,

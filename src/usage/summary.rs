@@ -32,11 +32,12 @@ pub struct EventCounts {
     pub copies: u64,
     /// Records that lack what an event needs.
     pub malformed: u64,
-    /// Distinct events outside the window asked for.
+    /// Distinct events outside the window (or the Regions) asked for.
     pub outside_window: u64,
     /// Distinct calls inside the window.
     pub counted: u64,
-    /// Deliveries (part of `duplicates`) whose content differs from the one counted.
+    /// Events of which deliveries with differing content were met (each has its share in `duplicates`); one of the contents,
+    /// the same in every run, is the one counted.
     pub conflicting: u64,
 }
 

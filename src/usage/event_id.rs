@@ -1,0 +1,123 @@
+//! `eventID`s as small keys.
+
+use std::cmp::Ordering;
+
+use hashbrown::HashMap;
+
+use super::Text;
+
+/// The key of an event: the GUID itself, or a 128-bit hash of an id that is no GUID.
+///
+/// The two halves keep the table entries at eight-byte alignment.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) struct EventKey(u64, u64);
+
+/// The ids that are no lower-case GUIDs, so that every id comes back as it was written.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OddIds(HashMap<EventKey, Text>);
+
+impl EventKey {
+    /// The key of any text; equal in every process, so that ledgers made apart can merge.
+    pub(super) fn of(text: &str) -> Self {
+        Self::guid(text).unwrap_or_else(|| Self::from_bits(hash_128([text.as_bytes()])))
+    }
+
+    /// The key of several texts together.
+    pub(super) fn of_parts<const N: usize>(parts: [&str; N]) -> Self {
+        Self::from_bits(hash_128(parts.map(str::as_bytes)))
+    }
+
+    /// The value of a GUID written as CloudTrail writes it: lower-case, 8-4-4-4-12.
+    fn guid(text: &str) -> Option<Self> {
+        let bytes: &[u8; 36] = text.as_bytes().try_into().ok()?;
+        let mut bits = 0_u128;
+        for (position, byte) in bytes.iter().enumerate() {
+            let digit = match (position, byte) {
+                (8 | 13 | 18 | 23, b'-') => continue,
+                (8 | 13 | 18 | 23, _) => return None,
+                (_, b'0'..=b'9') => byte - b'0',
+                (_, b'a'..=b'f') => byte - b'a' + 10,
+                _ => return None,
+            };
+            bits = bits << 4 | u128::from(digit);
+        }
+        Some(Self::from_bits(bits))
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves are meant")]
+    fn from_bits(bits: u128) -> Self {
+        Self((bits >> 64) as u64, bits as u64)
+    }
+}
+
+impl OddIds {
+    /// Keeps `text` when its key alone would not give it back.
+    pub(super) fn note(&mut self, key: EventKey, text: &str) {
+        if EventKey::guid(text).is_none() {
+            self.0.entry(key).or_insert_with(|| text.into());
+        }
+    }
+
+    /// The text behind a key.
+    pub(super) fn text(&self, key: EventKey) -> Text {
+        self.0.get(&key).cloned().unwrap_or_else(|| {
+            let (head, tail) = (key.0, key.1);
+            let (a, b, c) = (head >> 32, head >> 16 & 0xffff, head & 0xffff);
+            let (d, e) = (tail >> 48, tail & 0xffff_ffff_ffff);
+            format!("{a:08x}-{b:04x}-{c:04x}-{d:04x}-{e:012x}").into()
+        })
+    }
+
+    /// The order of the ids' texts.
+    pub(super) fn order(&self, a: EventKey, b: EventKey) -> Ordering {
+        if self.0.is_empty() { a.cmp(&b) } else { self.text(a).cmp(&self.text(b)) }
+    }
+
+    pub(super) fn merge(&mut self, other: Self) {
+        for (key, text) in other.0 {
+            self.0.entry(key).or_insert(text);
+        }
+    }
+}
+
+/// FNV-1a with 128 bits, each part closed with a byte no UTF-8 text contains.
+fn hash_128<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u128 {
+    let mut hash = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128;
+    for part in parts {
+        for byte in part.iter().chain(&[0xff]) {
+            hash = (hash ^ u128::from(*byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
+        }
+    }
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_id_comes_back_as_it_was() {
+        let mut odd = OddIds::default();
+        for text in [
+            "8d5840cf-6be3-4947-be6b-cb5147856719",
+            "00000000-0000-0000-0000-000000000000",
+            "ffffffff-ffff-ffff-ffff-ffffffffffff",
+            "8D5840CF-6BE3-4947-BE6B-CB5147856719",
+            "8d5840cf-6ne3-4947-be6b-cb5147856719",
+            "abc-123",
+            "8d5840cf66be3-4947-be6b-cb5147856719",
+            "é",
+        ] {
+            let key = EventKey::of(text);
+            odd.note(key, text);
+            assert_eq!(&*odd.text(key), text);
+        }
+        assert_eq!(odd.0.len(), 5);
+    }
+
+    #[test]
+    fn keys_of_guids_sort_like_their_texts() {
+        let texts = ["0fffffff-0000-0000-0000-000000000000", "10000000-0000-0000-0000-000000000000"];
+        assert!(EventKey::of(texts[0]) < EventKey::of(texts[1]));
+    }
+}

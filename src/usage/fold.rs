@@ -1,0 +1,340 @@
+//! Keeps memory bounded by keys: where a bucket, log group or the like shows too many distinct resources, they become
+//! prefix patterns.
+//!
+//! INVARIANT: what a set of resources folds to is a function of the whole set, so the order of records, the split over
+//! workers and the order of merges do not matter. Each parent stands on a fixed ladder of levels (everything exact, then
+//! eight path segments, seven, … none); it goes down a step when the distinct forms at its level exceed the cap. Forms of
+//! a lower level are functions of those above, and the number of distinct forms only falls going down and only grows with
+//! the set; so wherever a worker stands, the final level is the highest one at which the whole set fits.
+
+use hashbrown::{HashMap, HashSet};
+
+use super::denial;
+use super::text::Texts;
+use super::{CallOutcome, DenialFacts, Text};
+use crate::catalog::{Needs, Resource};
+
+/// Distinct forms kept under one parent.
+const MOST_RESOURCES: usize = 4_096;
+/// Distinct values kept of one condition key of one action.
+const MOST_VALUES: usize = 64;
+/// Distinct refusal messages kept of one API and error code.
+const MOST_MESSAGES: usize = 1_024;
+
+/// Everything exact.
+const EXACT: u8 = u8::MAX;
+/// The first step down: this many segments below the parent stay.
+const DEEPEST: u8 = 8;
+
+/// What was met so far, and how far it is folded.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Folds {
+    resources: HashMap<Text, Parent>,
+    values: HashMap<(Text, Text), Values>,
+    messages: HashMap<(Text, Text, Text), Messages>,
+    /// A level fell since the last [`Folds::take_fallen`].
+    fallen: bool,
+}
+
+/// The resources under one parent.
+#[derive(Clone, Debug)]
+struct Parent {
+    level: u8,
+    /// By the part that stays at this level; the longest common prefix of all that follows it.
+    forms: HashMap<Text, Tail>,
+}
+
+/// What is common to all resources of one form.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Tail {
+    common: Text,
+    /// More than one resource has this form: `common` is followed by `*`.
+    several: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Values {
+    Few(HashSet<Text>),
+    /// The key varied: downstream leaves such keys out, and so do we.
+    Varied,
+}
+
+#[derive(Clone, Debug)]
+enum Messages {
+    Whole(HashSet<Text>),
+    WithoutNames(HashSet<Text>),
+    /// Not even the wording repeats.
+    None,
+}
+
+/// Parent and rest of a resource: a bucket and the key, a type and the name. Both parts together are the text.
+///
+/// ARNs that are patterns already are texts like others.
+fn split(arn: &str) -> (&str, &str) {
+    let resource = arn.match_indices(':').nth(4).map_or(0, |(at, _)| at + 1);
+    let tail = arn.get(resource..).unwrap_or_default();
+    match tail.find(['/', ':']) {
+        Some(at) => arn.split_at_checked(resource + at + 1).unwrap_or((arn, "")),
+        None => (arn, ""),
+    }
+}
+
+/// `rest` at a level: what stays, and what follows it.
+fn at_level(rest: &str, level: u8) -> (&str, &str) {
+    if level == EXACT {
+        return (rest, "");
+    }
+    if level == 0 {
+        return ("", rest);
+    }
+    let cut = rest.match_indices(['/', ':']).nth(usize::from(level) - 1).map_or(rest.len(), |(at, _)| at + 1);
+    rest.split_at_checked(cut).unwrap_or((rest, ""))
+}
+
+/// The longest common prefix of two texts, cut between characters.
+fn common_prefix<'a>(a: &'a str, b: &str) -> &'a str {
+    let end = a.char_indices().zip(b.chars()).find(|((_, x), y)| x != y).map(|((at, _), _)| at);
+    let end = end.unwrap_or_else(|| a.len().min(b.len()));
+    a.get(..end).unwrap_or_default()
+}
+
+impl Parent {
+    fn new() -> Self {
+        Self { level: EXACT, forms: HashMap::new() }
+    }
+
+    /// Takes in one resource; `several` when it is itself a folded form (at this level or above).
+    fn add(&mut self, rest: &str, several: bool, texts: &mut Texts) {
+        let (head, tail) = at_level(rest, self.level);
+        match self.forms.get_mut(head) {
+            Some(known) if *known.common == *tail && (known.several || !several) => {}
+            Some(known) => {
+                let common = common_prefix(&known.common, tail);
+                if common.len() != known.common.len() {
+                    known.common = texts.intern(common);
+                }
+                known.several = true;
+            }
+            None => {
+                let tail = Tail { common: texts.intern(tail), several };
+                self.forms.insert(texts.intern(head), tail);
+            }
+        }
+    }
+
+    /// Goes down the ladder while there is too much; true when it did.
+    fn settle(&mut self, texts: &mut Texts) -> bool {
+        let mut fell = false;
+        while self.forms.len() > MOST_RESOURCES && self.level > 0 {
+            self.lower(if self.level == EXACT { DEEPEST } else { self.level - 1 }, texts);
+            fell = true;
+        }
+        fell
+    }
+
+    fn lower(&mut self, level: u8, texts: &mut Texts) {
+        if level >= self.level {
+            return;
+        }
+        self.level = level;
+        let mut whole = String::new();
+        for (head, tail) in std::mem::take(&mut self.forms) {
+            whole.clear();
+            whole.push_str(&head);
+            whole.push_str(&tail.common);
+            self.add(&whole, tail.several, texts);
+        }
+    }
+
+    fn merge(&mut self, mut other: Self, texts: &mut Texts) -> bool {
+        let level = self.level.min(other.level);
+        let fell = level < self.level;
+        self.lower(level, texts);
+        other.lower(level, texts);
+        let mut whole = String::new();
+        for (head, tail) in other.forms {
+            whole.clear();
+            whole.push_str(&head);
+            whole.push_str(&tail.common);
+            self.add(&whole, tail.several, texts);
+        }
+        self.settle(texts) || fell
+    }
+
+    /// The form of a resource met before; `None` when it stays as it is.
+    fn form(&self, rest: &str) -> Option<String> {
+        if self.level == EXACT {
+            return None;
+        }
+        let (head, _) = at_level(rest, self.level);
+        let tail = self.forms.get(head)?;
+        tail.several.then(|| format!("{head}{}*", tail.common.trim_end_matches('*')))
+    }
+}
+
+impl Folds {
+    /// Takes in what a row names. To be called for every distinct content, before any conflict is settled.
+    pub(super) fn meet(&mut self, needs: &Needs, texts: &mut Texts) {
+        for need in &needs.needs {
+            for resource in &need.resources {
+                let Resource::Arn(arn) = resource else { continue };
+                let (head, rest) = split(arn);
+                if rest.is_empty() {
+                    continue;
+                }
+                let parent = match self.resources.get_mut(head) {
+                    Some(parent) => parent,
+                    None => self.resources.entry(texts.intern(head)).or_insert_with(Parent::new),
+                };
+                parent.add(rest, false, texts);
+                self.fallen |= parent.settle(texts);
+            }
+            for (key, value) in &need.context {
+                let place = (texts.intern(need.action.as_str()), texts.intern(key));
+                let values = self.values.entry(place).or_insert_with(|| Values::Few(HashSet::new()));
+                if let Values::Few(known) = values {
+                    known.insert(texts.intern(value));
+                    self.fallen |= values.settle();
+                }
+            }
+        }
+    }
+
+    /// Takes in the message of a refused call.
+    pub(super) fn meet_message(&mut self, api: (&str, &str), code: &str, message: &str, texts: &mut Texts) {
+        let place = (texts.intern(api.0), texts.intern(api.1), texts.intern(code));
+        let messages = self.messages.entry(place).or_insert_with(|| Messages::Whole(HashSet::new()));
+        messages.add(message, texts);
+        self.fallen |= messages.settle(texts);
+    }
+
+    /// Needs in their present form; `None` when they stay as they are.
+    pub(super) fn needs(&self, needs: &Needs) -> Option<Needs> {
+        let mut folded: Option<Needs> = None;
+        for (n, need) in needs.needs.iter().enumerate() {
+            for (r, resource) in need.resources.iter().enumerate() {
+                let Resource::Arn(arn) = resource else { continue };
+                let (head, rest) = split(arn);
+                let form = self.resources.get(head).and_then(|parent| parent.form(rest));
+                let Some(form) = form.filter(|form| form != rest) else { continue };
+                let copy = folded.get_or_insert_with(|| needs.clone());
+                if let Some(slot) = copy.needs.get_mut(n).and_then(|need| need.resources.get_mut(r)) {
+                    *slot = Resource::Arn(format!("{head}{form}"));
+                }
+            }
+            let varied = |key: &str| {
+                let place = (Text::from(need.action.as_str()), Text::from(key));
+                matches!(self.values.get(&place), Some(Values::Varied))
+            };
+            if need.context.iter().any(|(key, _)| varied(key)) {
+                let copy = folded.get_or_insert_with(|| needs.clone());
+                if let Some(need) = copy.needs.get_mut(n) {
+                    need.context.retain(|(key, _)| !varied(key));
+                }
+            }
+        }
+        for need in folded.iter_mut().flat_map(|needs| &mut needs.needs) {
+            // Several resources of one call may have become one pattern.
+            let mut seen = HashSet::new();
+            need.resources.retain(|resource| seen.insert(resource.clone()));
+        }
+        folded
+    }
+
+    /// An outcome in its present form; `None` when it stays as it is.
+    pub(super) fn outcome(&self, api: (&Text, &Text), outcome: &CallOutcome) -> Option<CallOutcome> {
+        let CallOutcome::Denied(DenialFacts { code, message: Some(message) }) = outcome else { return None };
+        let place = (api.0.clone(), api.1.clone(), code.clone());
+        let message = match self.messages.get(&place)? {
+            Messages::Whole(_) => return None,
+            Messages::WithoutNames(_) => Some(Text::from(denial::without_names(message))),
+            Messages::None => None,
+        };
+        Some(CallOutcome::Denied(DenialFacts { code: code.clone(), message }))
+    }
+
+    /// Whether a level fell since the last question: rows may have become equal.
+    pub(super) fn take_fallen(&mut self) -> bool {
+        std::mem::take(&mut self.fallen)
+    }
+
+    pub(super) fn merge(&mut self, other: Self, texts: &mut Texts) {
+        for (head, parent) in other.resources {
+            let own = self.resources.entry(head).or_insert_with(Parent::new);
+            self.fallen |= own.merge(parent, texts);
+        }
+        for (place, values) in other.values {
+            let own = self.values.entry(place).or_insert_with(|| Values::Few(HashSet::new()));
+            match (&mut *own, values) {
+                (Values::Few(own), Values::Few(theirs)) => own.extend(theirs),
+                _ => *own = Values::Varied,
+            }
+            self.fallen |= own.settle();
+        }
+        for (place, messages) in other.messages {
+            let own = self.messages.entry(place).or_insert_with(|| Messages::Whole(HashSet::new()));
+            own.lower(messages.level(), texts);
+            if let Messages::Whole(theirs) | Messages::WithoutNames(theirs) = messages {
+                theirs.iter().for_each(|message| own.add(message, texts));
+            }
+            self.fallen |= own.settle(texts);
+        }
+        self.fallen = true;
+    }
+}
+
+impl Values {
+    fn settle(&mut self) -> bool {
+        let fell = matches!(self, Self::Few(known) if known.len() > MOST_VALUES);
+        if fell {
+            *self = Self::Varied;
+        }
+        fell
+    }
+}
+
+impl Messages {
+    fn level(&self) -> u8 {
+        match self {
+            Self::Whole(_) => 2,
+            Self::WithoutNames(_) => 1,
+            Self::None => 0,
+        }
+    }
+
+    fn add(&mut self, message: &str, texts: &mut Texts) {
+        match self {
+            Self::Whole(known) => {
+                known.insert(texts.intern(message));
+            }
+            Self::WithoutNames(known) => {
+                known.insert(texts.intern(&denial::without_names(message)));
+            }
+            Self::None => {}
+        }
+    }
+
+    fn lower(&mut self, level: u8, texts: &mut Texts) {
+        if level < 2
+            && let Self::Whole(known) = self
+        {
+            let known = std::mem::take(known);
+            *self = Self::WithoutNames(HashSet::new());
+            known.iter().for_each(|message| self.add(message, texts));
+        }
+        if level < 1 {
+            *self = Self::None;
+        }
+    }
+
+    fn settle(&mut self, texts: &mut Texts) -> bool {
+        let mut fell = false;
+        while let Self::Whole(known) | Self::WithoutNames(known) = self
+            && known.len() > MOST_MESSAGES
+        {
+            self.lower(self.level() - 1, texts);
+            fell = true;
+        }
+        fell
+    }
+}

@@ -1,0 +1,103 @@
+//! What could have been seen, gathered record by record.
+
+use std::collections::BTreeSet;
+
+use hashbrown::{HashMap, HashSet};
+
+use super::text::Texts;
+use super::{Observation, RegionObservation, Text};
+use crate::ident::Time;
+use crate::record::{Category, Event};
+
+/// Stands where a record names no account or Region.
+const UNKNOWN: &str = "unknown";
+
+/// A worker's part of an [`Observation`]. Sets and extremes only, so that deliveries in any order and number give the same.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Observer {
+    regions: HashMap<(Text, Text), Seen>,
+    data_types: HashSet<(Text, Text)>,
+    flags: HashMap<Text, Flags>,
+}
+
+#[derive(Clone, Debug)]
+struct Seen {
+    span: (Time, Time),
+    hours: HashSet<i64>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Flags {
+    reads: bool,
+    writes: bool,
+    kms: bool,
+}
+
+impl Observer {
+    /// Takes in one record of the window.
+    pub(super) fn see(&mut self, event: &Event<'_>, data_type: Option<&str>, texts: &mut Texts) {
+        let account = event.recipient_account.or(event.identity.account_id).unwrap_or(UNKNOWN);
+        let region = if event.region.is_empty() { UNKNOWN } else { event.region };
+        let account = texts.intern(account);
+        let region = texts.intern(region);
+        let flags = self.flags.entry(account.clone()).or_default();
+        if event.category == Category::Management {
+            flags.reads |= event.read_only == Some(true);
+            flags.writes |= event.read_only == Some(false);
+        }
+        flags.kms |= event.source == "kms.amazonaws.com";
+        if let Some(data_type) = data_type {
+            self.data_types.insert((account.clone(), texts.intern(data_type)));
+        }
+        let hour = event.time.unix().div_euclid(3_600);
+        let seen = self
+            .regions
+            .entry((account, region))
+            .or_insert_with(|| Seen { span: (event.time, event.time), hours: HashSet::new() });
+        seen.span = widened(seen.span, (event.time, event.time));
+        seen.hours.insert(hour);
+    }
+
+    pub(super) fn merge(&mut self, other: Self) {
+        for (place, theirs) in other.regions {
+            let own = self
+                .regions
+                .entry(place)
+                .or_insert_with(|| Seen { span: theirs.span, hours: HashSet::new() });
+            own.span = widened(own.span, theirs.span);
+            own.hours.extend(theirs.hours);
+        }
+        self.data_types.extend(other.data_types);
+        for (account, theirs) in other.flags {
+            let own = self.flags.entry(account).or_default();
+            own.reads |= theirs.reads;
+            own.writes |= theirs.writes;
+            own.kms |= theirs.kms;
+        }
+    }
+
+    pub(super) fn finish(self) -> Observation {
+        let mut observation = Observation::default();
+        for ((account, region), seen) in self.regions {
+            let span = observation.span.map_or(seen.span, |span| widened(span, seen.span));
+            observation.span = Some(span);
+            let region_observation =
+                RegionObservation { span: Some(seen.span), hours: seen.hours.into_iter().collect() };
+            observation.regions.entry(account).or_default().insert(region, region_observation);
+        }
+        for (account, data_type) in self.data_types {
+            observation.data_types.entry(account).or_default().insert(data_type);
+        }
+        let with = |flag: fn(&Flags) -> bool| -> BTreeSet<Text> {
+            self.flags.iter().filter(|(_, flags)| flag(flags)).map(|(account, _)| account.clone()).collect()
+        };
+        observation.management_reads = with(|flags| flags.reads);
+        observation.management_writes = with(|flags| flags.writes);
+        observation.kms = with(|flags| flags.kms);
+        observation
+    }
+}
+
+fn widened(a: (Time, Time), b: (Time, Time)) -> (Time, Time) {
+    (a.0.min(b.0), a.1.max(b.1))
+}
