@@ -1,1 +1,40 @@
-//! From a source of objects to a merged ledger.
+//! From a source of objects to one merged collector: the only place where log bytes enter.
+//!
+//! ```text
+//! folder, file, standard input ─▶ objects, sorted ─▶ N workers, each: read ─▶ inflate (capped) ─▶ containers ─▶ records
+//!                                                      ─▶ its own collector ─▶ one merge
+//! ```
+//!
+//! Nothing a log holds stops a run, and nothing vanishes uncounted: every object is read, skipped or failed
+//! ([`ObjectCounts::balances`]), every record goes to the collector as an event or is counted as malformed or skipped by
+//! kind. An object with a readable head and a broken end counts as read and has an [`Issue`]; one of which nothing could be
+//! read counts as failed and has an [`Issue`].
+
+mod collect;
+mod container;
+mod decode;
+mod key;
+mod object;
+mod pipeline;
+mod source;
+mod stream;
+
+pub use collect::{Collect, Recorder};
+pub use key::{LogKey, LogKind};
+pub use pipeline::{Ingested, Issue, ObjectCounts, Progress, Quiet, Run, run};
+pub use source::{IngestError, Input};
+
+/// What one object may cost.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Bytes of one object, inflated. CloudTrail's own objects stay below 50 MB.
+    pub object_bytes: usize,
+    /// Nesting of JSON.
+    pub depth: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { object_bytes: 256 << 20, depth: 256 }
+    }
+}

@@ -1,3 +1,1 @@
-//! Evaluation: conditions, statements, layers, trust.
-
-mod trust;
+//! Tests of eval.

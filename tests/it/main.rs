@@ -18,7 +18,6 @@ mod catalog;
 mod cli;
 mod eval;
 mod ingest;
-mod inventory;
 mod policy;
 mod proof;
 mod report;

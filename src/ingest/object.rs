@@ -1,0 +1,176 @@
+//! One object: bytes in, records out, and what is to be said about it.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use simd_json::{Buffers, Tape};
+
+use super::container::{Found, Parser, Reader, parse_in_place};
+use super::decode::{Decoder, GZIP};
+use super::pipeline::{Issue, Run, Trouble};
+use super::source::Object;
+use super::stream;
+use super::{Collect, LogKey};
+use crate::record::RecordError;
+
+/// What became of an object.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Fate {
+    Read,
+    Skipped(&'static str),
+    Failed,
+}
+
+/// A worker: its collector, its buffers, and its part of the result.
+pub(super) struct Worker<C> {
+    pub(super) collector: C,
+    raw: Vec<u8>,
+    decoder: Decoder,
+    buffers: Buffers,
+    tape: Tape<'static>,
+    spare: Vec<Parser>,
+    depth: usize,
+    pub(super) n_read: u64,
+    pub(super) n_failed: u64,
+    pub(super) skipped: BTreeMap<&'static str, u64>,
+    pub(super) skipped_records: BTreeMap<&'static str, u64>,
+    pub(super) malformed: BTreeMap<RecordError, u64>,
+    pub(super) issues: Vec<Issue>,
+}
+
+impl<C: Collect> Worker<C> {
+    pub(super) fn new(collector: C, depth: usize) -> Self {
+        Self {
+            collector,
+            raw: Vec::new(),
+            decoder: Decoder::new(),
+            buffers: Buffers::with_max_depth(0, depth),
+            tape: Tape(Vec::new()),
+            spare: Vec::new(),
+            depth,
+            n_read: 0,
+            n_failed: 0,
+            skipped: BTreeMap::new(),
+            skipped_records: BTreeMap::new(),
+            malformed: BTreeMap::new(),
+            issues: Vec::new(),
+        }
+    }
+
+    /// Reads one object; gives its size and the number of its records.
+    pub(super) fn object(&mut self, object: &Object, run: &Run<'_>) -> (u64, u64) {
+        let mut found = Found::default();
+        let mut troubles = Vec::new();
+        let fate = self.read(object, run, &mut found, &mut troubles);
+        match fate {
+            Fate::Read => self.n_read += 1,
+            Fate::Failed => self.n_failed += 1,
+            Fate::Skipped(kind) => *self.skipped.entry(kind).or_default() += 1,
+        }
+        if !matches!(fate, Fate::Skipped(_)) {
+            self.issues.extend(troubles.into_iter().map(|trouble| Issue {
+                object: object.name.clone(),
+                kind: trouble.kind,
+                detail: trouble.detail,
+                events_read: found.events,
+            }));
+        }
+        add(&mut self.skipped_records, found.skipped);
+        add(&mut self.malformed, found.malformed);
+        (self.raw.len() as u64, found.records)
+    }
+
+    fn read(
+        &mut self,
+        object: &Object,
+        run: &Run<'_>,
+        found: &mut Found,
+        troubles: &mut Vec<Trouble>,
+    ) -> Fate {
+        self.raw.clear();
+        if let Some(kind) = object.skip {
+            return Fate::Skipped(kind);
+        }
+        if let Some(key) = LogKey::parse(&object.name) {
+            if let Some(kind) = key.kind.skipped() {
+                return Fate::Skipped(kind);
+            }
+            if !key.may_hold(&run.window) {
+                return Fate::Skipped("outside-window");
+            }
+        }
+        let most = run.limits.object_bytes;
+        // One byte more than allowed tells that there is more.
+        let fetched = object.open().and_then(|file| file.take(most as u64 + 1).read_to_end(&mut self.raw));
+        if let Err(error) = fetched {
+            troubles.push(Trouble { kind: "fetch-failed", detail: error.to_string() });
+            return Fate::Failed;
+        }
+        let is_gzip = self.raw.starts_with(&GZIP);
+        let is_json = self.parse(most, found, troubles);
+        if found.records > 0 || (troubles.is_empty() && found.empty_logs > 0) {
+            return Fate::Read;
+        }
+        if found.digests > 0 {
+            return Fate::Skipped("digest");
+        }
+        // Whatever is beside the logs in a folder is no failure; what should be a log and is none, is.
+        let is_log = object.is_expected || (is_gzip && !troubles.is_empty()) || self.raw.is_empty();
+        if !is_log && !is_json {
+            return Fate::Skipped("not-a-log");
+        }
+        if troubles.is_empty() {
+            if !is_log {
+                return Fate::Skipped("not-a-log");
+            }
+            troubles.push(Trouble { kind: "no-records", detail: "no CloudTrail record inside".to_owned() });
+        }
+        if !is_gzip && !self.raw.is_empty() && object.name.ends_with(".gz") && !is_json {
+            troubles.clear();
+            let detail = "the name ends in `.gz`, the content is neither gzip nor JSON".to_owned();
+            troubles.push(Trouble { kind: "not-gzip", detail });
+        }
+        Fate::Failed
+    }
+
+    /// Decodes and reads `self.raw`; whether the text at least begins like JSON.
+    fn parse(&mut self, most: usize, found: &mut Found, troubles: &mut Vec<Trouble>) -> bool {
+        let Self { collector, raw, decoder, buffers, tape, spare, depth, .. } = self;
+        let mut reader = Reader { collector, found, spare, depth: *depth };
+        let (text, length, trouble) = decoder.decode(raw, most);
+        let is_whole = trouble.is_none();
+        troubles.extend(trouble);
+        let mark = usize::from(text.starts_with(b"\xef\xbb\xbf")) * 3;
+        let (text, length) = (text.get_mut(mark..).unwrap_or_default(), length.saturating_sub(mark));
+        let content = text.get(..length).unwrap_or_default().trim_ascii();
+        if content.is_empty() {
+            if is_whole {
+                troubles.push(Trouble { kind: "empty", detail: "the object holds nothing".to_owned() });
+            }
+            return false;
+        }
+        let is_json = matches!(content.first(), Some(b'{' | b'['));
+        if is_json && is_whole && !stream::is_lines(content) {
+            let whole = parse_in_place(text, length, buffers, tape, |json| reader.top(json));
+            if whole.is_ok() {
+                return true;
+            }
+        }
+        // The parser may have overwritten texts, so the broken or many-valued text is decoded once more.
+        let (text, length, _) = decoder.decode(raw, most);
+        let text = text.get(mark..length).unwrap_or_default();
+        let mut parser = reader.spare.pop().unwrap_or_else(|| Parser::new(*depth));
+        let broken = stream::read(text, &mut reader, &mut parser);
+        reader.spare.push(parser);
+        // A text that was cut off by us or by a broken stream breaks off, of course.
+        troubles.extend(broken.filter(|_| is_whole));
+        is_json || reader.found.records > 0
+    }
+}
+
+/// Adds counters up.
+pub(super) fn add<K: Ord>(into: &mut BTreeMap<K, u64>, from: BTreeMap<K, u64>) {
+    for (key, count) in from {
+        *into.entry(key).or_default() += count;
+    }
+}
