@@ -1,8 +1,38 @@
 //! What is granted: principals and policies of the accounts at a moment, clusters and their bindings.
+//!
+//! # Snapshots
+//!
+//! A snapshot is a JSON file, or a folder of them at any depth. Each file holds one value, several after each other (pages
+//! appended), or a list of values. What a value is follows from its members:
+//!
+//! | members | is | from |
+//! |---|---|---|
+//! | `RoleDetailList`, `UserDetailList`, `GroupDetailList`, `Policies` (any) | a page of one account's IAM | `aws iam get-account-authorization-details` |
+//! | `OpenIDConnectProviderList` or `OpenIDConnectProviders`: `[{"Arn", "Url"?, "ClientIDList"?}]` | OIDC providers | `aws iam list-open-id-connect-providers` |
+//! | `Url`, `ClientIDList`, optionally `Arn` | one OIDC provider | `aws iam get-open-id-connect-provider` |
+//! | `cluster`: `{"arn", "name", "identity": {"oidc": {"issuer"}}}` | an EKS cluster | `aws eks describe-cluster` |
+//! | `clusters`: `[{"arn", …}]` or `[{"cluster": {…}}]` | several | |
+//! | `association` or `associations`: `{"clusterName", "clusterArn"?, "namespace", "serviceAccount", "roleArn", "associationArn"?, "disableSessionTags"?, "targetRoleArn"?}` | Pod Identity associations, beside `cluster` or alone | `aws eks describe-pod-identity-association` |
+//!
+//! Pages and files of several accounts are merged; the account of a principal is the one in its ARN. A file without any of these is an
+//! error when named alone, and a problem in a folder. What is broken in one policy document is a [problem](Inventory::problems): the
+//! principal stays, the policy is there without a document, and nobody can take the grant for fully known.
+//!
+//! # Manifests
+//!
+//! Kubernetes ServiceAccounts are read from YAML and JSON; a folder per cluster says which cluster they belong to.
 
+mod document;
+mod error;
+mod kubernetes;
 mod model;
+mod page;
+mod read;
+mod snapshot;
 
+pub use error::InventoryError;
 pub use model::{
     Account, Attached, AttachedKind, Cluster, Group, Inventory, OidcProvider, Origin, PodIdentityAssociation,
     Role, ServiceAccount, User,
 };
+pub use read::read;

@@ -8,6 +8,7 @@
 mod document;
 mod error;
 mod json;
+mod operator;
 mod parse;
 mod render;
 mod variable;
@@ -17,6 +18,7 @@ pub use document::{
     ResourceElement, Statement, Version,
 };
 pub use error::PolicyError;
+pub use operator::{Comparison, Operator, Order, SetQualifier};
 pub use parse::{parse, parse_value};
 pub use render::{render, size};
 pub use variable::{Template, TemplatePiece, Variable};

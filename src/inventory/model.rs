@@ -150,6 +150,13 @@ pub struct Cluster {
     pub associations: Vec<PodIdentityAssociation>,
 }
 
+impl Cluster {
+    /// The name at the end of the ARN.
+    pub fn name(&self) -> &str {
+        self.arn.rsplit('/').next().unwrap_or_default()
+    }
+}
+
 /// An EKS Pod Identity association.
 #[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub struct PodIdentityAssociation {
@@ -168,7 +175,8 @@ pub struct PodIdentityAssociation {
 /// A Kubernetes ServiceAccount from a manifest.
 #[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub struct ServiceAccount {
-    /// Name of the folder's cluster, when the folder says which; an issuer or cluster ARN when the manifest does.
+    /// The cluster its folder is for: as [`Inventory::cluster_id`] spells it when the snapshot knows a cluster of the folder's
+    /// name, else the folder's name. `None` when no folder says.
     pub cluster: Option<String>,
     /// Namespace; `default` when the manifest has none.
     pub namespace: String,
@@ -205,6 +213,47 @@ impl Inventory {
     pub fn role(&self, arn: &str) -> Option<&Role> {
         let account = crate::ident::Arn::parse(arn)?.account;
         self.accounts.get(account)?.roles.get(arn)
+    }
+
+    /// The role with this unique id (`AROA…`), which survives neither deletion nor recreation.
+    pub fn role_by_id(&self, id: &str) -> Option<&Role> {
+        self.roles().find(|role| !id.is_empty() && role.id == id)
+    }
+
+    /// The role in this instance profile: an ARN, or a name together with the account.
+    pub fn role_of_instance_profile(&self, profile: &str, account: Option<&str>) -> Option<&Role> {
+        let holds = |role: &&Role| {
+            role.instance_profiles.iter().any(|arn| {
+                arn == profile
+                    || (account == Some(role.account.as_str()) && arn.rsplit('/').next() == Some(profile))
+            })
+        };
+        self.roles().find(holds)
+    }
+
+    /// The one cluster called `name`; `None` when there is none or more than one.
+    pub fn cluster_by_name(&self, name: &str) -> Option<&Cluster> {
+        let mut named = self.clusters.values().filter(|cluster| cluster.name() == name);
+        named.next().filter(|_| named.next().is_none())
+    }
+
+    /// The cluster with this ARN, issuer (with or without `https://`) or name.
+    pub fn cluster(&self, text: &str) -> Option<&Cluster> {
+        let bare = text.strip_prefix("https://").unwrap_or(text);
+        self.clusters
+            .get(text)
+            .or_else(|| self.clusters.values().find(|cluster| cluster.issuer.as_deref() == Some(bare)))
+            .or_else(|| self.cluster_by_name(text))
+    }
+
+    /// How workload ids spell a cluster given by ARN, issuer or name: its issuer when the snapshot knows it (so that a
+    /// ServiceAccount seen through IRSA and through Pod Identity is one workload), else its ARN, else the text itself.
+    pub fn cluster_id(&self, text: &str) -> String {
+        match self.cluster(text) {
+            Some(Cluster { issuer: Some(issuer), .. }) => issuer.clone(),
+            Some(cluster) => cluster.arn.clone(),
+            None => text.strip_prefix("https://").unwrap_or(text).to_owned(),
+        }
     }
 
     /// The role with this account and name (session ARNs carry no path).

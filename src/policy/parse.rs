@@ -258,7 +258,10 @@ impl Reader {
                 return Err(PolicyError::Forbidden { at: at.to_owned(), member, kind });
             }
         } else if principal.is_none() {
-            return Err(missing("Principal"));
+            if self.kind != PolicyKind::VpcEndpoint {
+                return Err(missing("Principal"));
+            }
+            self.lint(at, "`Principal` is missing, which is read as everyone");
         }
         let conditions = conditions.unwrap_or_default();
         let has_unknown = self.unknown.len() > n_unknown;

@@ -1,1 +1,3 @@
-//! Tests of eval.
+//! Evaluation: conditions, statements, layers, trust.
+
+mod trust;

@@ -18,6 +18,7 @@ mod catalog;
 mod cli;
 mod eval;
 mod ingest;
+mod inventory;
 mod policy;
 mod proof;
 mod report;

@@ -22,7 +22,6 @@ fn real_input(variable: &str, name: &str) -> Option<PathBuf> {
 }
 
 /// Real CloudTrail logs, snapshots, trust policies and manifests.
-#[expect(dead_code, reason = "used as the tests arrive")]
 pub(crate) fn corpus() -> Option<PathBuf> {
     real_input("LEASTWISE_CORPUS", "corpus")
 }
