@@ -4,10 +4,13 @@
 //! service prefix, its name the operation, the operation its actions; see `data/` for the tables and where they come from.
 
 mod curated;
+mod facts;
 mod format;
 mod index;
+mod narrow;
 mod need;
 mod needs;
+mod pass_role;
 mod resource;
 mod visibility;
 

@@ -18,15 +18,62 @@ fn rows<const N: usize>(text: &'static str) -> impl Iterator<Item = [&'static st
     })
 }
 
+/// What a parameter of the pass-role table holds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Passed {
+    /// A role, by name or ARN.
+    Role,
+    /// An instance profile, by name or ARN.
+    InstanceProfile,
+    /// A launch template, by id or name.
+    LaunchTemplate,
+    /// Nothing that is passed.
+    Data,
+}
+
+/// A row of the pass-role table.
+#[derive(Debug)]
+pub(super) struct PassRole {
+    prefix: &'static str,
+    events: &'static str,
+    /// `*` for every parameter.
+    pub(super) parameter: &'static str,
+    pub(super) what: Passed,
+    pub(super) to: Option<&'static str>,
+}
+
+/// A row of the narrowing table.
+#[derive(Debug)]
+pub(super) struct NarrowingRow {
+    prefix: &'static str,
+    events: &'static str,
+    pub(super) when: &'static str,
+    pub(super) instead: bool,
+    pub(super) action: &'static str,
+}
+
+/// Whether a cell of blank-separated names holds one, compared without case; `*` holds all.
+fn holds(cell: &str, name: &str) -> bool {
+    cell.split(' ').any(|entry| entry == "*" || entry.eq_ignore_ascii_case(name))
+}
+
 /// What the tables say, keyed for look-up. Keys are lower case.
 #[derive(Debug, Default)]
 pub(super) struct Curated {
-    /// `eventSource` without `.amazonaws.com` to prefix.
-    pub(super) sources: HashMap<&'static str, &'static str>,
-    /// `source/event` (the source without its domain, both in lower case) to the primary action.
+    /// `eventSource` without `.amazonaws.com` to prefixes.
+    sources: HashMap<&'static str, &'static str>,
+    /// Prefix to the variables of its ARN formats and the parameters that hold them.
+    parameters: HashMap<&'static str, Vec<(&'static str, &'static str)>>,
+    /// `source/event` (the source without its domain, both in lower case) to the actions every such event needs.
     renames: HashMap<String, &'static str>,
     /// `source/event` of events that need no permission, with the ground; the event `*` stands for the whole source.
     no_permission: HashMap<String, &'static str>,
+    pass_role: Vec<PassRole>,
+    /// Prefix, parameter (or `*`), service.
+    passed_to: Vec<[&'static str; 3]>,
+    narrowings: Vec<NarrowingRow>,
+    /// API Gateway's events in lower case to action and paths.
+    paths: HashMap<String, (&'static str, &'static str)>,
     /// Action in lower case to why CloudTrail never shows it.
     never_logged: HashMap<String, &'static str>,
     /// Action in lower case to the `resources[].type` of its data events, sorted.
@@ -47,6 +94,9 @@ impl Curated {
             for [source, prefix, _ground] in rows(SOURCES) {
                 tables.sources.insert(source, prefix);
             }
+            for [prefix, variable, parameter, _ground] in rows(PARAMETERS) {
+                tables.parameters.entry(prefix).or_default().push((variable, parameter));
+            }
             for [source, event, action, _ground] in rows(RENAMES) {
                 tables.renames.insert(key(source, event), action);
             }
@@ -61,14 +111,79 @@ impl Curated {
                     tables.data_types.entry(action.to_ascii_lowercase()).or_default().push(kind);
                 }
             }
+            for [prefix, events, parameter, what, to, _ground] in rows(PASS_ROLE) {
+                let what = match what {
+                    "role" => Passed::Role,
+                    "instance-profile" => Passed::InstanceProfile,
+                    "launch-template" => Passed::LaunchTemplate,
+                    _ => Passed::Data,
+                };
+                let to = Some(to).filter(|to| !to.is_empty());
+                tables.pass_role.push(PassRole { prefix, events, parameter, what, to });
+            }
+            for [prefix, parameter, to, _ground] in rows(PASSED_TO) {
+                tables.passed_to.push([prefix, parameter, to]);
+            }
+            for [prefix, events, when, mode, action, _ground] in rows(NARROWING) {
+                let instead = mode == "instead";
+                tables.narrowings.push(NarrowingRow { prefix, events, when, instead, action });
+            }
+            for [event, action, paths, _ground] in rows(API_GATEWAY) {
+                tables.paths.insert(event.to_ascii_lowercase(), (action, paths));
+            }
             tables.data_types.values_mut().for_each(|types| types.sort_unstable());
             tables
         })
     }
 
-    /// The primary action of an event that does not bear its name.
+    /// The IAM prefixes of an event source (without its domain), the likeliest first.
+    pub(super) fn prefixes<'s>(&'s self, source: &'s str) -> impl Iterator<Item = &'s str> {
+        self.sources.get(source).copied().unwrap_or(source).split(' ')
+    }
+
+    /// The parameter that holds the value of a format's variable, where neither is named after the other.
+    pub(super) fn parameter(&self, service: &str, variable: &str) -> Option<&'static str> {
+        self.parameters
+            .get(service)?
+            .iter()
+            .find(|(name, _)| *name == variable)
+            .map(|(_, parameter)| *parameter)
+    }
+
+    /// The actions, separated by blanks, of an event that does not bear their names.
     pub(super) fn rename(&self, source: &str, event: &str) -> Option<&'static str> {
         self.renames.get(&key(source, event)).copied()
+    }
+
+    /// The pass-role rows for an action.
+    pub(super) fn pass_role(
+        &'static self,
+        prefix: &str,
+        name: &str,
+    ) -> impl Iterator<Item = &'static PassRole> {
+        let of_it = move |row: &&PassRole| holds(row.prefix, prefix) && holds(row.events, name);
+        self.pass_role.iter().filter(of_it)
+    }
+
+    /// The service a role in this parameter is passed to, where it is not the called service itself.
+    pub(super) fn passed_to(&self, prefix: &str, parameter: &str) -> Option<&'static str> {
+        let row = self.passed_to.iter().find(|[p, name, _]| *p == prefix && holds(name, parameter))?;
+        let [_, _, to] = row;
+        Some(to)
+    }
+
+    /// The narrowing rows for an event of a service.
+    pub(super) fn narrowings(
+        &'static self,
+        prefix: &str,
+        event: &str,
+    ) -> impl Iterator<Item = &'static NarrowingRow> {
+        self.narrowings.iter().filter(move |row| row.prefix == prefix && holds(row.events, event))
+    }
+
+    /// Action and possible paths of one of API Gateway's events (in lower case).
+    pub(super) fn path(&self, event: &str) -> Option<(&'static str, &'static str)> {
+        self.paths.get(event).copied()
     }
 
     /// Why CloudTrail never shows the action (in lower case).
@@ -93,3 +208,8 @@ const RENAMES: &str = include_str!("data/event-actions.tsv");
 const NO_PERMISSION: &str = include_str!("data/no-permission.tsv");
 const NEVER_LOGGED: &str = include_str!("data/never-logged.tsv");
 const DATA_EVENTS: &str = include_str!("data/data-events.tsv");
+const PARAMETERS: &str = include_str!("data/resource-parameters.tsv");
+const PASS_ROLE: &str = include_str!("data/pass-role.tsv");
+const PASSED_TO: &str = include_str!("data/passed-to.tsv");
+const NARROWING: &str = include_str!("data/narrowing.tsv");
+const API_GATEWAY: &str = include_str!("data/api-gateway.tsv");

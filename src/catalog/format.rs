@@ -58,6 +58,11 @@ impl<'a> ArnFormat<'a> {
         Self(segments)
     }
 
+    /// The pieces in order.
+    pub(super) fn segments(&self) -> &[Segment<'a>] {
+        &self.0
+    }
+
     /// Whether `arn` is of this format. Linear: each variable takes the shortest text the next piece allows.
     pub(super) fn matches(&self, arn: &str) -> bool {
         let mut rest = arn;

@@ -6,6 +6,7 @@
 use std::cmp::Ordering;
 use std::sync::OnceLock;
 
+use super::format::ArnFormat;
 use crate::ident::Action;
 
 /// The generated file; `cargo catalog` writes it. Its form is told in [`Catalog::read`].
@@ -83,18 +84,25 @@ impl Levels {
 
 /// A kind of resource policies of a service can name.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ResourceType<'a> {
+pub struct ResourceType {
     /// AWS's name for it, such as `bucket`; unique in its service.
-    pub name: &'a str,
+    pub name: &'static str,
     /// ARN formats with `${Variable}` parts; at least one.
-    pub formats: Vec<&'a str>,
+    pub formats: Vec<&'static str>,
+}
+
+impl ResourceType {
+    /// Whether an ARN, or an ARN pattern, is of one of the formats.
+    pub fn is_of(&self, arn: &str) -> bool {
+        self.formats.iter().any(|format| ArnFormat::parse(format).matches(arn))
+    }
 }
 
 /// One action and one kind of resource it works on.
 #[derive(Clone, Copy, Debug)]
 pub struct ActionResource<'a> {
     /// See [`ResourceType`].
-    pub kind: &'a ResourceType<'a>,
+    pub kind: &'a ResourceType,
     /// AWS marks it with an asterisk: the policy must allow the action on a resource of this kind.
     pub required: bool,
 }
@@ -102,8 +110,8 @@ pub struct ActionResource<'a> {
 /// What the catalog knows about one action; borrowed from it.
 #[derive(Clone, Copy, Debug)]
 pub struct ActionInfo<'a> {
-    section: &'a Section<'a>,
-    row: &'a Row<'a>,
+    section: &'a Section,
+    row: &'a Row,
 }
 
 impl<'a> ActionInfo<'a> {
@@ -132,51 +140,51 @@ impl<'a> ActionInfo<'a> {
 
     /// The condition keys it can be limited by, of the action and of its resources, sorted. Global keys that work
     /// everywhere (`aws:PrincipalArn`, …) are not listed.
-    pub fn condition_keys(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+    pub fn condition_keys(&self) -> impl Iterator<Item = &'static str> + use<'a> {
         let keys = &self.section.keys;
         self.row.keys.split(',').filter_map(move |place| keys.get(place.parse::<usize>().ok()?).copied())
     }
 
     /// Actions AWS documents as needed beside it in some uses, sorted.
-    pub fn dependent_actions(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+    pub fn dependent_actions(&self) -> impl Iterator<Item = &'static str> + use<> {
         self.row.dependents.split(',').filter(|text| !text.is_empty())
     }
 }
 
 /// One service's part of the file, read.
 #[derive(Debug, Default)]
-struct Section<'a> {
-    types: Vec<ResourceType<'a>>,
-    keys: Vec<&'a str>,
-    rows: Vec<Row<'a>>, // INVARIANT: sorted by the lower-case name.
+struct Section {
+    types: Vec<ResourceType>,
+    keys: Vec<&'static str>,
+    rows: Vec<Row>, // INVARIANT: sorted by the lower-case name.
 }
 
 #[derive(Debug)]
-struct Row<'a> {
+struct Row {
     action: Action,
     levels: Levels,
     has_operation: bool,
     /// Places in `Section::types`, and whether AWS calls the type required.
     resources: Vec<(usize, bool)>,
-    keys: &'a str,
-    dependents: &'a str,
+    keys: &'static str,
+    dependents: &'static str,
 }
 
 /// One service's part of the file, not yet read.
 #[derive(Debug)]
-struct Service<'a> {
-    prefix: &'a str,
+struct Service {
+    prefix: &'static str,
     first: u32,
     count: u32,
-    text: &'a str,
-    section: OnceLock<Section<'a>>,
+    text: &'static str,
+    section: OnceLock<Section>,
 }
 
 /// The actions of all services, the snapshot of one day.
 #[derive(Debug)]
 pub struct Catalog {
     date: &'static str,
-    services: Vec<Service<'static>>, // INVARIANT: sorted by prefix; prefixes are lower case.
+    services: Vec<Service>, // INVARIANT: sorted by prefix; prefixes are lower case.
     n_actions: u32,
 }
 
@@ -308,21 +316,21 @@ impl Catalog {
         found
     }
 
-    fn service(&self, prefix: &str) -> Option<&Service<'static>> {
+    fn service(&self, prefix: &str) -> Option<&Service> {
         let place = self.services.binary_search_by(|service| compare(service.prefix, prefix)).ok()?;
         self.services.get(place)
     }
 }
 
-impl<'a> Service<'a> {
-    fn section(&self) -> &Section<'a> {
+impl Service {
+    fn section(&self) -> &Section {
         self.section.get_or_init(|| Section::read(self.prefix, self.text))
     }
 }
 
-impl<'a> Section<'a> {
+impl Section {
     /// Lines that do not read are left out; `every_line_of_the_embedded_file_reads` keeps the file free of them.
-    fn read(prefix: &str, text: &'a str) -> Self {
+    fn read(prefix: &str, text: &'static str) -> Self {
         let mut section = Self::default();
         for line in text.lines() {
             let mut fields = line.split('\t');
@@ -339,7 +347,7 @@ impl<'a> Section<'a> {
         section
     }
 
-    fn row(&self, prefix: &str, name: &str, mut fields: std::str::Split<'a, char>) -> Option<Row<'a>> {
+    fn row(&self, prefix: &str, name: &str, mut fields: std::str::Split<'static, char>) -> Option<Row> {
         let mut next = || fields.next().unwrap_or_default();
         let (levels, types, keys, dependents) = (next(), next(), next(), next());
         let resources = types.split(',').filter_map(|text| {

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use hashbrown::{Equivalent, HashMap};
 
 use super::curated::Curated;
+use super::facts::Facts;
 use super::index::{ActionId, Catalog};
-use super::resource;
+use super::narrow::{self, Narrowing, Special, need};
+use super::pass_role;
+use super::resource::Target;
 use super::{Evidence, Need, Needs, Verdict};
-use crate::ident::Action;
 use crate::record::{Event, IdentityType};
 
 /// What all events of one source and name have in common.
@@ -18,8 +20,11 @@ use crate::record::{Event, IdentityType};
 pub(super) struct Plan {
     pub(super) verdict: Verdict,
     pub(super) rule: &'static str,
-    /// There when the verdict is `Mapped`.
-    pub(super) primary: Option<(ActionId, Action)>,
+    /// All that every such event needs, the first one first; empty unless mapped.
+    pub(super) targets: Vec<Target>,
+    special: Option<Special>,
+    narrowings: Vec<Narrowing>,
+    pass_role: pass_role::Rules,
 }
 
 /// Distinct (source, name) pairs remembered by a thread. AWS has some 20,000; more than this are invented.
@@ -31,7 +36,10 @@ thread_local! {
 }
 
 impl Catalog {
-    /// The actions and resources one event needed, whatever became of the call: callers look at its outcome.
+    /// The actions and resources one event needed, whatever became of the call: callers look at its outcome. Only
+    /// `iam:PassRole` is told for calls that succeeded alone, because nothing else shows that it was checked.
+    ///
+    /// The first need is the one the event's name tells; the others follow by action.
     pub fn needs(&self, event: &Event<'_>) -> Needs {
         let none = |verdict, rule| Needs { verdict, needs: Vec::new(), rule };
         if !event.is_api_call() {
@@ -40,16 +48,50 @@ impl Catalog {
         if matches!(event.identity.kind, IdentityType::AwsService) {
             return none(Verdict::NoPermission, "aws-service");
         }
-        let plan = self.plan(event.source, event.name);
-        let Some((id, action)) = &plan.primary else { return none(plan.verdict, plan.rule) };
-        let resources = self.info(*id).map(|info| resource::of(event, &info)).unwrap_or_default();
-        let need =
-            Need { action: action.clone(), resources, evidence: Evidence::Observed, context: Vec::new() };
-        Needs { verdict: Verdict::Mapped, needs: vec![need], rule: plan.rule }
+        let plan = self.plan(source_of(event), event.name);
+        let Some(first) = plan.targets.first() else { return none(plan.verdict, plan.rule) };
+        let facts = Facts::of(event);
+        let Some(mut needs) = self.called(&plan, &facts) else {
+            return none(Verdict::Unknown, "hidden-statement");
+        };
+        needs.extend(plan.pass_role.needs(self, &facts, first));
+        needs.extend(narrow::tags_on_create(self, &facts, &first.action));
+        for need in &mut needs {
+            add_context(need, event);
+        }
+        Needs { verdict: Verdict::Mapped, needs, rule: plan.rule }
+    }
+
+    /// What the call itself needed; `None` when the event hides which of several actions it was.
+    fn called(&self, plan: &Plan, facts: &Facts<'_>) -> Option<Vec<Need>> {
+        let first = plan.targets.first()?;
+        let plain =
+            |target: &Target| need(target.action.clone(), target.resources(facts), Evidence::Observed);
+        let mut needs = match plan.special {
+            Some(Special::Copy) => narrow::copy(self, facts, &plan.targets),
+            Some(Special::Transaction) => {
+                narrow::transaction(self, facts).unwrap_or_else(|| plan.targets.iter().map(plain).collect())
+            }
+            Some(Special::Statement) => narrow::statement(self, facts)?,
+            Some(Special::ReEncrypt) => narrow::re_encrypt(facts, &plan.targets),
+            Some(Special::Path(paths)) => vec![narrow::path(facts, first, paths)],
+            None => plan.targets.iter().map(plain).collect(),
+        };
+        for narrowing in plan.narrowings.iter().filter(|row| narrow::shows(facts, &row.when)) {
+            let target = &narrowing.target;
+            if narrowing.instead {
+                if let Some(primary) = needs.first_mut() {
+                    *primary = plain(target);
+                }
+            } else {
+                needs.push(need(target.action.clone(), target.resources(facts), Evidence::Inferred));
+            }
+        }
+        Some(needs)
     }
 
     /// The plan for a source and name, from this thread's memory or made now.
-    fn plan(&self, source: &str, name: &str) -> Arc<Plan> {
+    pub(super) fn plan(&self, source: &str, name: &str) -> Arc<Plan> {
         PLANS.with_borrow_mut(|plans| {
             if let Some(plan) = plans.get(&PairRef { source, name }) {
                 return Arc::clone(plan);
@@ -65,30 +107,105 @@ impl Catalog {
     fn make_plan(&self, source: &str, name: &str) -> Plan {
         let curated = Curated::embedded();
         let source = source.strip_suffix(".amazonaws.com").unwrap_or(source).to_ascii_lowercase();
-        let lower = name.to_ascii_lowercase();
-        let plain = |verdict, rule| Plan { verdict, rule, primary: None };
+        let lower = name.trim().to_ascii_lowercase();
         if curated.is_without_permission(&source, &lower) {
-            return plain(Verdict::NoPermission, "no-permission");
+            return Plan::empty(Verdict::NoPermission, "no-permission");
         }
-        let prefix = curated.sources.get(source.as_str()).copied().unwrap_or(&source);
-        let mapped = |id, rule| {
-            let action = self.info(id).map(|info| info.action().clone());
-            Plan { verdict: Verdict::Mapped, rule, primary: action.map(|action| (id, action)) }
+        let (found, bare, rule) = match self.actions_of(&source, &lower) {
+            Some((ids, rule)) => (ids, lower.as_str(), rule),
+            None => match without_api_version(&lower)
+                .and_then(|bare| Some((self.actions_of(&source, bare)?, bare)))
+            {
+                Some(((ids, _), bare)) => (ids, bare, "version-suffix"),
+                None => {
+                    let is_known = curated.prefixes(&source).any(|prefix| self.has_service(prefix));
+                    return Plan::empty(
+                        Verdict::Unknown,
+                        if is_known { "unknown-event" } else { "unknown-service" },
+                    );
+                }
+            },
         };
-        let renamed = |lower: &str| self.find(curated.rename(&source, lower)?);
-        if let Some(id) = renamed(&lower) {
-            return mapped(id, "exception");
+        let target = |id: &ActionId| self.info(*id).map(|info| Target::of(&info));
+        let targets: Vec<Target> = found.iter().filter_map(target).collect();
+        let prefix = targets.first().map_or("", |target| target.action.service());
+        let narrowings = curated.narrowings(prefix, bare).filter_map(|row| {
+            let target = target(&self.find(row.action)?)?;
+            Some(Narrowing { when: row.when.split(' ').collect(), instead: row.instead, target })
+        });
+        let special = Special::of(&source, bare).or_else(|| {
+            (source == "apigateway")
+                .then(|| curated.path(bare))
+                .flatten()
+                .map(|(_, paths)| Special::Path(paths))
+        });
+        Plan {
+            verdict: Verdict::Mapped,
+            rule,
+            special,
+            narrowings: narrowings.collect(),
+            pass_role: targets.first().map(pass_role::Rules::of).unwrap_or_default(),
+            targets,
         }
-        if let Some(id) = self.find_in(prefix, name) {
-            return mapped(id, "same-name");
-        }
-        if let Some(bare) = without_api_version(&lower)
-            && let Some(id) = self.find_in(prefix, bare).or_else(|| renamed(bare))
-        {
-            return mapped(id, "version-suffix");
-        }
-        plain(Verdict::Unknown, if self.has_service(prefix) { "unknown-event" } else { "unknown-service" })
     }
+
+    /// The actions every event of this source and name needs, and the rule that tells; both names in lower case.
+    fn actions_of(&self, source: &str, name: &str) -> Option<(Vec<ActionId>, &'static str)> {
+        let curated = Curated::embedded();
+        let all =
+            |actions: &str| actions.split(' ').map(|action| self.find(action)).collect::<Option<Vec<_>>>();
+        if let Some(ids) = curated.rename(source, name).and_then(all) {
+            return Some((ids, "exception"));
+        }
+        if let Some((action, _)) = curated.path(name).filter(|_| source == "apigateway") {
+            return Some((all(action)?, "http-verb"));
+        }
+        if let Some(id) = curated.prefixes(source).find_map(|prefix| self.find_in(prefix, name)) {
+            return Some((vec![id], "same-name"));
+        }
+        // S3's sisters bear S3's operation names, and its renames with their own prefix.
+        let sister = ["s3-object-lambda", "s3-outposts"].into_iter().find(|sister| *sister == source)?;
+        let actions = curated.rename("s3", name)?;
+        let ids = actions
+            .split(' ')
+            .map(|action| self.find_in(sister, action.split_once(':')?.1))
+            .collect::<Option<Vec<_>>>();
+        Some((ids?, "exception"))
+    }
+}
+
+impl Plan {
+    fn empty(verdict: Verdict, rule: &'static str) -> Self {
+        let pass_role = pass_role::Rules::default();
+        Self { verdict, rule, targets: Vec::new(), special: None, narrowings: Vec::new(), pass_role }
+    }
+}
+
+/// The event's source, or the service it stands for: some share a source with another.
+fn source_of<'e>(event: &Event<'e>) -> &'e str {
+    match event.source {
+        "s3.amazonaws.com" => match event.request.get("bucketName").text() {
+            Some(bucket) if bucket.ends_with("--x-s3") => "s3express.amazonaws.com",
+            Some(bucket) if bucket.contains(":s3-object-lambda:") => "s3-object-lambda.amazonaws.com",
+            _ => event.source,
+        },
+        // Application Auto Scaling logs under Amazon EC2 Auto Scaling's source.
+        "autoscaling.amazonaws.com" if event.request.get("serviceNamespace").text().is_some() => {
+            "application-autoscaling.amazonaws.com"
+        }
+        _ => event.source,
+    }
+}
+
+/// `kms:ViaService` for KMS calls a service made with the caller's permissions.
+fn add_context(need: &mut Need, event: &Event<'_>) {
+    if need.action.service() == "kms"
+        && let Some(service) = event.identity.invoked_by.and_then(|by| by.strip_suffix(".amazonaws.com"))
+        && !event.region.is_empty()
+    {
+        need.context.push(("kms:ViaService".to_owned(), format!("{service}.{}.amazonaws.com", event.region)));
+    }
+    need.context.sort();
 }
 
 /// The name without the API version some services append: `listfunctions20150331`, `updatefunctioncode20150331v2`,

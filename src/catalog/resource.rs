@@ -1,29 +1,335 @@
 //! Which resources a call was about.
+//!
+//! In order of trust: the event's own `resources`, ARNs among the request's parameters, ARNs put together from the
+//! request's parameters by the catalog's formats, ARNs in the response. Only what a policy can name for the action comes out.
+//!
+//! What a call creates and AWS names itself (`i-0abc…`) is not in the request, so the permission cannot have been checked on
+//! it: such places hold `*`, which is also what AWS shows in the decoded denial of such a call.
+
+mod own;
+
+use std::collections::BTreeSet;
 
 use super::Resource;
-use super::format::ArnFormat;
-use super::index::ActionInfo;
-use crate::record::Event;
+use super::curated::Curated;
+use super::facts::{Facts, Field};
+use super::format::{ArnFormat, Segment};
+use super::index::{ActionInfo, Levels};
+use crate::ident::Action;
 
-/// The resources of `event` that policies can name for the action. Never empty.
-pub(super) fn of(event: &Event<'_>, action: &ActionInfo<'_>) -> Vec<Resource> {
-    if action.resource_types().next().is_none() {
-        return vec![Resource::None];
+/// Distinct resources told apart per call; beyond, the call is said to be about more.
+const MOST_RESOURCES: usize = 256;
+
+const CUT: &str = "the event leaves parameters out";
+const UNNAMED: &str = "the event names no resource of the action's kinds";
+const WILDCARD: &str = "a name in the event holds a wildcard character";
+const TOO_MANY: &str = "the call is about more resources than are told apart";
+
+/// An action with its resource types made ready for binding.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) action: Action,
+    pub(super) levels: Levels,
+    kinds: Vec<Kind>,
+    creates: bool,
+}
+
+#[derive(Debug)]
+struct Kind {
+    name: &'static str,
+    required: bool,
+    formats: Vec<Format>,
+}
+
+#[derive(Debug)]
+struct Format {
+    arn: ArnFormat<'static>,
+    /// The variables other than partition, Region and account.
+    variables: Vec<&'static str>,
+}
+
+impl Target {
+    pub(super) fn of(info: &ActionInfo<'_>) -> Self {
+        let kinds = info.resource_types().map(|part| Kind {
+            name: part.kind.name,
+            required: part.required || is_always_needed(info.action(), part.kind.name),
+            formats: part.kind.formats.iter().map(|format| Format::of(format)).collect(),
+        });
+        let name = info.action().name();
+        Self {
+            action: info.action().clone(),
+            levels: info.levels(),
+            kinds: kinds.collect(),
+            creates: CREATING.iter().any(|verb| name.starts_with(verb)),
+        }
     }
-    let named: Vec<_> = event
-        .resources
-        .elements()
-        .filter_map(|entry| entry.get_ignore_case("ARN").text())
-        .filter(|arn| {
-            action
-                .resource_types()
-                .any(|part| part.kind.formats.iter().any(|format| ArnFormat::parse(format).matches(arn)))
-        })
-        .map(|arn| Resource::Arn(arn.to_owned()))
-        .collect();
-    if named.is_empty() {
-        vec![Resource::Unknown("the event names no resource of the action's kinds")]
-    } else {
-        named
+
+    /// The resources of an event that policies can name for the action. Never empty.
+    pub(super) fn resources(&self, facts: &Facts<'_>) -> Vec<Resource> {
+        let listed = facts.event.resources.elements().filter_map(|entry| entry.get_ignore_case("ARN").text());
+        let listed: Vec<_> = listed.map(str::to_owned).collect();
+        let of_the_action = |arn: &&String| self.kinds.iter().any(|kind| kind.is_of(arn));
+        let own = own::candidates(facts, &self.action);
+        if listed.iter().chain(&own.exact).filter(of_the_action).any(|arn| !is_plain(arn)) {
+            return vec![Resource::Unknown(WILDCARD)];
+        }
+        self.bind(facts, &listed, &own.all())
     }
+
+    /// Like [`Target::resources`], for an action whose resources a rule already knows.
+    pub(super) fn resources_among(&self, facts: &Facts<'_>, candidates: &[String]) -> Vec<Resource> {
+        if candidates.iter().any(|arn| !is_plain(arn)) {
+            return vec![Resource::Unknown(WILDCARD)];
+        }
+        self.bind(facts, &[], candidates)
+    }
+
+    /// The patterns that are of one of the action's types; a rule of this crate made them.
+    pub(super) fn patterns_among(&self, patterns: &[String]) -> Vec<Resource> {
+        let of_the_action = patterns.iter().filter(|arn| self.kinds.iter().any(|kind| kind.is_of(arn)));
+        let resources: Vec<_> = of_the_action.cloned().map(Resource::Arn).collect();
+        if resources.is_empty() { vec![Resource::Unknown(UNNAMED)] } else { resources }
+    }
+
+    fn bind(&self, facts: &Facts<'_>, listed: &[String], own: &[String]) -> Vec<Resource> {
+        if self.kinds.is_empty() {
+            return vec![Resource::None];
+        }
+        let mut found = Found::default();
+        let mut open: Vec<&Kind> = self.kinds.iter().collect();
+        open.retain(|kind| !found.take(kind, listed));
+        let is_listed = open.len() < self.kinds.len();
+        open.retain(|kind| !found.take(kind, own));
+        // A service that lists resources lists all of them; only a type that must be there is looked for further.
+        open.retain(|kind| kind.required || !is_listed);
+        if !open.is_empty() {
+            let arns: Vec<_> = facts.request.iter().filter_map(as_arn).collect();
+            open.retain(|kind| !found.take(kind, &arns));
+            open.retain(|kind| !found.take(kind, &self.built(facts, kind)));
+        }
+        // The response tells what the request only implied, such as the caller's own user. What was created is no witness.
+        let needs_more =
+            |found: &Found, open: &[&Kind]| found.arns.is_empty() || open.iter().any(|kind| kind.required);
+        if !self.creates && needs_more(&found, &open) {
+            let arns: Vec<_> = facts.response.iter().filter_map(as_arn).collect();
+            open.retain(|kind| !found.take(kind, &arns));
+        }
+        open.retain(|kind| kind.required);
+        if self.creates || !found.arns.is_empty() {
+            open.retain(|kind| !found.take_patterns(kind.anywhere(facts)));
+        }
+        if found.arns.is_empty() || !open.is_empty() {
+            return vec![Resource::Unknown(if facts.is_cut { CUT } else { UNNAMED })];
+        }
+        if found.arns.len() > MOST_RESOURCES {
+            return vec![Resource::Unknown(TOO_MANY)];
+        }
+        found.arns.into_iter().map(Resource::Arn).collect()
+    }
+
+    /// ARNs of a kind put together from the request's parameters.
+    fn built(&self, facts: &Facts<'_>, kind: &Kind) -> Vec<String> {
+        let is_sole =
+            self.kinds.len() == 1 || (kind.required && self.kinds.iter().filter(|k| k.required).count() == 1);
+        let build = |format: &Format| {
+            let values: Vec<_> = format
+                .variables
+                .iter()
+                .map(|variable| {
+                    let alone = is_sole && format.variables.len() == 1;
+                    values(facts, self.action.service(), kind, variable, alone)
+                })
+                .collect();
+            let n_open = values.iter().filter(|values| values.is_empty()).count();
+            if n_open == values.len() || (n_open > 0 && !kind.required) {
+                return Vec::new();
+            }
+            // One variable may have many values (`instanceIds`), the others lend their first.
+            let many = values.iter().map(Vec::len).max().unwrap_or(0);
+            (0..many)
+                .filter_map(|place| {
+                    let value = |variable: &str| {
+                        let at = format.variables.iter().position(|name| *name == variable)?;
+                        let values = values.get(at)?;
+                        values.get(place).or_else(|| values.first()).copied()
+                    };
+                    format.fill(facts, value)
+                })
+                .collect()
+        };
+        kind.formats.iter().flat_map(build).collect()
+    }
+}
+
+/// First words of the names of actions that bring something new into being.
+const CREATING: [&str; 11] = [
+    "Allocate",
+    "Copy",
+    "Create",
+    "Import",
+    "Launch",
+    "Provision",
+    "Purchase",
+    "Register",
+    "Request",
+    "Restore",
+    "Run",
+];
+
+/// Types AWS documents as optional that nearly every call needs: an instance without a volume is the exception.
+fn is_always_needed(action: &Action, kind: &str) -> bool {
+    action.as_str() == "ec2:RunInstances" && kind == "volume"
+}
+
+impl Kind {
+    fn is_of(&self, arn: &str) -> bool {
+        self.formats.iter().any(|format| format.arn.matches(arn))
+    }
+
+    /// The kind in the event's account and Region, whatever the name.
+    fn anywhere(&self, facts: &Facts<'_>) -> Vec<String> {
+        self.formats.iter().filter_map(|format| format.fill(facts, |_| None)).collect()
+    }
+}
+
+impl Format {
+    fn of(text: &'static str) -> Self {
+        let arn = ArnFormat::parse(text);
+        let variables = arn.segments().iter().filter_map(|segment| match segment {
+            Segment::Variable(name) if !matches!(*name, "Partition" | "Region" | "Account") => Some(*name),
+            _ => None,
+        });
+        let variables = variables.collect();
+        Self { arn, variables }
+    }
+
+    /// The ARN with these values, `*` where there is none; `None` when the account is not known.
+    fn fill<'v>(&self, facts: &Facts<'_>, value: impl Fn(&str) -> Option<&'v str>) -> Option<String> {
+        let mut text = String::new();
+        for segment in self.arn.segments() {
+            match segment {
+                Segment::Literal(literal) => text.push_str(literal),
+                Segment::Any => text.push('*'),
+                Segment::Variable("Partition") => text.push_str(facts.partition),
+                Segment::Variable("Region") => text.push_str(non_empty(facts.event.region)?),
+                Segment::Variable("Account") => text.push_str(facts.account?),
+                Segment::Variable(name) => {
+                    let value = value(name).unwrap_or("*");
+                    // `/a/b` of a parameter in `parameter/${…}` brings its slash along.
+                    let doubled = text.ends_with('/') && value.starts_with('/');
+                    text.push_str(if doubled { value.get(1..).unwrap_or_default() } else { value });
+                }
+            }
+        }
+        self.arn.matches(&text).then_some(text)
+    }
+}
+
+fn non_empty(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// What has been found so far.
+#[derive(Default)]
+struct Found {
+    arns: BTreeSet<String>,
+}
+
+impl Found {
+    /// Takes the candidates of a kind; whether there was any.
+    fn take(&mut self, kind: &Kind, candidates: &[String]) -> bool {
+        let mut any = false;
+        for arn in candidates.iter().filter(|arn| kind.is_of(arn)) {
+            any = true;
+            if self.arns.len() > MOST_RESOURCES {
+                break;
+            }
+            self.arns.insert(arn.clone());
+        }
+        any
+    }
+
+    /// Takes patterns already known to be of the kind; whether there was any.
+    fn take_patterns(&mut self, patterns: Vec<String>) -> bool {
+        let any = !patterns.is_empty();
+        self.arns.extend(patterns);
+        any
+    }
+}
+
+/// Whether a text from a log can stand in a policy as itself: `*`, `?` and `${…}` would mean something there.
+fn is_plain(text: &str) -> bool {
+    !text.contains(['*', '?']) && !text.contains("${") && !text.chars().any(char::is_control)
+}
+
+/// A field's value as an ARN: as written, or with the `%3A` and `%2F` of a path parameter undone.
+fn as_arn(field: &Field<'_>) -> Option<String> {
+    let value = field.value;
+    if value.len() > 2_048 || !is_plain(value) {
+        return None;
+    }
+    if value.starts_with("arn:") {
+        return Some(value.to_owned());
+    }
+    let undone = value.starts_with("arn%3A").then(|| value.replace("%3A", ":").replace("%2F", "/"));
+    undone.filter(|text| !text.contains('%'))
+}
+
+/// The request's values for a variable of a kind's format: by the variable's own name, by its name without `Id`, `Name`
+/// or `Arn`, by the kind's name, by the curated table, and, when nothing else is asked for, by `name`, `id` or `arn`.
+fn values<'e>(facts: &Facts<'e>, service: &str, kind: &Kind, variable: &str, alone: bool) -> Vec<&'e str> {
+    let variable = variable.strip_suffix("WithPath").unwrap_or(variable);
+    let variable = variable.strip_suffix("WithoutLeadingSlash").unwrap_or(variable);
+    let bare = stem(variable);
+    let alias = Curated::embedded().parameter(service, variable);
+    let levels: [&dyn Fn(&Field<'_>) -> bool; 5] = [
+        &|field| is_same(field.key, variable),
+        &|field| !bare.is_empty() && is_same(stem(field.key), bare),
+        &|field| is_same(stem(field.key), kind.name),
+        &|field| alias.is_some_and(|alias| is_same(field.key, alias)),
+        &|field| alone && field.depth == 1 && GENERIC.iter().any(|name| is_same(field.key, name)),
+    ];
+    for level in levels {
+        let is_value =
+            |field: &&Field<'e>| !field.value.starts_with("arn:") && is_telling(field.value) && level(field);
+        let Some(depth) = facts.request.iter().filter(is_value).map(|field| field.depth).min() else {
+            continue;
+        };
+        let at_depth = facts.request.iter().filter(is_value).filter(|field| field.depth <= depth + 1);
+        return at_depth.map(|field| field.value).take(MOST_RESOURCES + 1).collect();
+    }
+    Vec::new()
+}
+
+/// What single-resource calls call their resource.
+const GENERIC: [&str; 7] =
+    ["name", "id", "identifier", "resourceId", "resourceName", "resourceIdentifier", "resource"];
+
+/// Values CloudTrail writes in place of secrets tell nothing, and a `*` or `?` in a name would widen a policy.
+fn is_telling(value: &str) -> bool {
+    value.len() <= 1_024 && is_plain(value) && !value.starts_with("HIDDEN_")
+}
+
+/// A parameter's name without the word for how it identifies.
+fn stem(name: &str) -> &str {
+    let name = name.strip_suffix(['s', 'S']).unwrap_or(name);
+    let name = ["List", "Set"].iter().find_map(|end| strip_end(name, end)).unwrap_or(name);
+    ["Identifier", "Name", "Uuid", "Arn", "Id"].iter().find_map(|end| strip_end(name, end)).unwrap_or(name)
+}
+
+fn strip_end<'a>(text: &'a str, end: &str) -> Option<&'a str> {
+    let (head, tail) = text.split_at_checked(text.len().checked_sub(end.len())?)?;
+    tail.eq_ignore_ascii_case(end).then_some(head)
+}
+
+/// Whether two names are the same but for case, `-`, `_`, blanks and a plural.
+fn is_same(a: &str, b: &str) -> bool {
+    plain_bytes(a).eq(plain_bytes(b))
+}
+
+fn plain_bytes(text: &str) -> impl Iterator<Item = u8> {
+    let text = text.strip_suffix(['s', 'S']).unwrap_or(text);
+    text.bytes()
+        .filter(|byte| !matches!(byte, b'-' | b'_' | b' ' | b'/'))
+        .map(|byte| byte.to_ascii_lowercase())
 }

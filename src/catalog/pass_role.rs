@@ -1,0 +1,178 @@
+//! `iam:PassRole`, which CloudTrail never shows.
+//!
+//! A successful write call that hands a role to a service had the permission to pass it. Roles are found by the form of
+//! their ARN anywhere in the request; a table names the parameters that hold names, instance profiles or launch templates,
+//! and those in which a role's ARN is only data.
+
+use std::collections::BTreeMap;
+
+use super::curated::{Curated, PassRole, Passed};
+use super::facts::{Facts, Field};
+use super::narrow::need;
+use super::resource::Target;
+use super::{Catalog, Evidence, Need, Resource};
+use crate::ident::Arn;
+use crate::record::Outcome;
+
+/// What applies to all events of one primary action.
+#[derive(Debug, Default)]
+pub(super) struct Rules {
+    rows: Vec<&'static PassRole>,
+    /// The call cannot pass a role.
+    never: bool,
+}
+
+/// First words of the names of calls that take away: a role they name is not passed.
+const TAKING_AWAY: [&str; 13] = [
+    "Cancel",
+    "Delete",
+    "Deregister",
+    "Detach",
+    "Disable",
+    "Disassociate",
+    "Forget",
+    "Remove",
+    "Revoke",
+    "Stop",
+    "Tag",
+    "Terminate",
+    "Untag",
+];
+
+impl Rules {
+    pub(super) fn of(target: &Target) -> Self {
+        let (prefix, name) = (target.action.service(), target.action.name());
+        let rows: Vec<_> = Curated::embedded().pass_role(prefix, name).collect();
+        let is_listed = rows.iter().any(|row| !matches!(row.what, Passed::Data));
+        let is_data = rows.iter().any(|row| row.parameter == "*" && matches!(row.what, Passed::Data));
+        let takes_away = TAKING_AWAY.iter().any(|verb| name.starts_with(verb));
+        Self { never: target.levels.is_read_only() || ((is_data || takes_away) && !is_listed), rows }
+    }
+
+    /// The roles a successful event passed, one need per service they were passed to.
+    pub(super) fn needs(&self, catalog: &Catalog, facts: &Facts<'_>, target: &Target) -> Vec<Need> {
+        if self.never || facts.event.outcome() != Outcome::Succeeded {
+            return Vec::new();
+        }
+        let mut by_service: BTreeMap<String, Vec<Resource>> = BTreeMap::new();
+        let mut pass = |service: String, resource| {
+            let resources = by_service.entry(service).or_default();
+            if !resources.contains(&resource) {
+                resources.push(resource);
+            }
+        };
+        let prefix = target.action.service();
+        let everything_is_data =
+            self.rows.iter().any(|row| row.parameter == "*" && matches!(row.what, Passed::Data));
+        let mut has_profile = false;
+        for field in &facts.request {
+            let row = self.rows.iter().find(|row| names(row.parameter, field));
+            let what = row.map(|row| row.what).or(everything_is_data.then_some(Passed::Data));
+            if matches!(what, Some(Passed::Data)) {
+                continue;
+            }
+            let to = || row.and_then(|row| row.to).map_or_else(|| passed_to(prefix, field), str::to_owned);
+            match role_arn(field.value) {
+                Some(IamArn::Role) => pass(to(), Resource::Arn(field.value.to_owned())),
+                Some(IamArn::InstanceProfile) => {
+                    has_profile = true;
+                    pass("ec2.amazonaws.com".to_owned(), Resource::InstanceProfile(field.value.to_owned()));
+                }
+                None => match what {
+                    Some(Passed::Role) if is_name(field.value) => pass(to(), role_named(facts, field.value)),
+                    Some(Passed::InstanceProfile) if is_name(field.value) => {
+                        has_profile = true;
+                        pass(to(), Resource::InstanceProfile(field.value.to_owned()));
+                    }
+                    _ => {}
+                },
+            }
+        }
+        if !has_profile {
+            self.launch_template(facts, &mut pass);
+        }
+        let pass_role =
+            || catalog.find("iam:PassRole").and_then(|id| catalog.info(id)).map(|info| info.action().clone());
+        let Some(action) = (!by_service.is_empty()).then(pass_role).flatten() else { return Vec::new() };
+        let needs = by_service.into_iter().map(|(service, mut resources)| {
+            resources.sort();
+            let mut passed = need(action.clone(), resources, Evidence::Inferred);
+            passed.context.push(("iam:PassedToService".to_owned(), service));
+            passed
+        });
+        needs.collect()
+    }
+
+    /// A launch template names the profile; only where the call's answer does not show it is it left to be looked up.
+    fn launch_template(&self, facts: &Facts<'_>, pass: &mut impl FnMut(String, Resource)) {
+        let templates = facts.request.iter().filter_map(|field| {
+            let row = self.rows.iter().find(|row| names(row.parameter, field))?;
+            matches!(row.what, Passed::LaunchTemplate)
+                .then_some((row.to.unwrap_or("ec2.amazonaws.com"), field.value))
+        });
+        let Some((service, template)) = templates.take(1).next() else { return };
+        let profiles = facts
+            .response
+            .iter()
+            .filter(|field| matches!(role_arn(field.value), Some(IamArn::InstanceProfile)));
+        let mut shown = false;
+        for field in profiles {
+            shown = true;
+            pass(service.to_owned(), Resource::InstanceProfile(field.value.to_owned()));
+        }
+        // The answer lists the instances: one without a profile had none to pass.
+        let lists_instances = facts.response.iter().any(|field| field.key == "instanceId");
+        if !shown && !lists_instances {
+            pass(service.to_owned(), Resource::LaunchTemplate(template.to_owned()));
+        }
+    }
+}
+
+enum IamArn {
+    Role,
+    InstanceProfile,
+}
+
+/// Whether a text is the ARN of a role (not of a session, not a pattern) or of an instance profile.
+fn role_arn(text: &str) -> Option<IamArn> {
+    if !text.starts_with("arn:") || text.len() > 2_048 || text.contains(['*', '?', '$', ' ', '\n', ',']) {
+        return None;
+    }
+    let arn = Arn::parse(text).filter(|arn| arn.service == "iam" && arn.region.is_empty())?;
+    let of = |kind| arn.resource.strip_prefix(kind).is_some_and(|path| !path.is_empty());
+    if of("role/") {
+        Some(IamArn::Role)
+    } else if of("instance-profile/") {
+        Some(IamArn::InstanceProfile)
+    } else {
+        None
+    }
+}
+
+/// Whether a text can be the name of a role or instance profile.
+fn is_name(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@-_/".contains(&byte);
+    text.len() <= 128 && text.bytes().all(is_part)
+}
+
+/// The role of this name in the event's account, its path open.
+fn role_named(facts: &Facts<'_>, name: &str) -> Resource {
+    match facts.account {
+        Some(account) => Resource::Arn(format!("arn:{}:iam::{account}:role/*{name}", facts.partition)),
+        None => Resource::Unknown("the event does not tell the role's account"),
+    }
+}
+
+/// Whether a field is the parameter a row names, as itself (`jobFlowRole`) or as the container (`iamInstanceProfile.name`).
+fn names(parameter: &str, field: &Field<'_>) -> bool {
+    let inside = field.parent.eq_ignore_ascii_case(parameter)
+        && ["name", "arn"].iter().any(|key| field.key.eq_ignore_ascii_case(key));
+    inside || field.key.eq_ignore_ascii_case(parameter)
+}
+
+/// The service the role in this parameter goes to: by the table, else the called service's own name.
+fn passed_to(prefix: &str, field: &Field<'_>) -> String {
+    Curated::embedded()
+        .passed_to(prefix, field.key)
+        .map_or_else(|| format!("{prefix}.amazonaws.com"), str::to_owned)
+}
