@@ -101,6 +101,9 @@ pub struct PrincipalAccess {
     pub span: Option<(Time, Time)>,
     /// Calls that failed without proving anything.
     pub unproven: u64,
+    /// Calls by roles of this ARN that are not the current one (deleted and made again), by their unique id. They are counted in
+    /// all the rest.
+    pub earlier_roles: BTreeMap<String, u64>,
 }
 
 /// All principals.

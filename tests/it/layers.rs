@@ -21,6 +21,7 @@ const SAME_LAYER: &[(&str, &str)] = &[
     ("catalog", "record"),
     ("inventory", "policy"),
     ("attribution", "usage"),
+    ("attribution", "eval"),
     ("proof", "eval"),
     ("checks", "rightsize"),
 ];

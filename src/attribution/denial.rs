@@ -1,0 +1,318 @@
+//! What the text of an access-denied error says: which action, on what, and which kind of policy refused.
+//!
+//! See: <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>
+
+use crate::ident::Action;
+
+/// The text of one denial, taken apart.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Denial {
+    /// The action the sentence names; it may be another one than the event's (`kms:Decrypt` under `GetObject`).
+    pub action: Option<Action>,
+    /// The resource the sentence names: an ARN, a pattern or `*`.
+    pub resource: Option<String>,
+    /// `identity | boundary | scp | rcp | session | resource | trust | vpc-endpoint | unknown`. One message names one layer even
+    /// when several refuse.
+    pub layer: &'static str,
+    /// The layer denies explicitly; otherwise it lacks an allow, or the text does not tell.
+    pub explicit: bool,
+    /// ARN of the policy that denies, where AWS names it.
+    pub policy: Option<String>,
+    /// Under which `iam:GetAuthorizationDetails` tells the whole evaluation.
+    pub authorization_id: Option<String>,
+    /// The message ends in a blob that only `sts:DecodeAuthorizationMessage` can read.
+    pub encoded: bool,
+}
+
+/// Longest sample kept of a message, in characters.
+const SAMPLE_CHARACTERS: usize = 400;
+/// Longer words are blobs (encoded messages, tokens) and no part of a sentence.
+const WORD_CHARACTERS: usize = 160;
+
+impl Denial {
+    /// Reads a refused call: `code` is `errorCode`, `name` the event's name.
+    pub fn parse(code: &str, message: Option<&str>, name: &str) -> Self {
+        let text = message.map(one_line).unwrap_or_default();
+        let (sentence, encoded) = match find(&text, "Encoded authorization failure message:") {
+            Some(start) => (text.get(..start).unwrap_or_default(), true),
+            None => (text.as_str(), false),
+        };
+        let authorization_id = find(sentence, "authorization id:").and_then(|start| {
+            let rest = sentence.get(start + "authorization id:".len()..)?.trim_start();
+            let id: String = rest.chars().take_while(|c| c.is_ascii_hexdigit() || *c == '-').collect();
+            (id.len() == 36).then_some(id)
+        });
+        let sentence = match find(sentence, ". Go to https://") {
+            Some(end) => sentence.get(..end).unwrap_or_default(),
+            None => sentence,
+        };
+        let (action, rest) = action(sentence);
+        let (resource, rest) = resource(rest);
+        let (layer, explicit, policy) = layer(rest);
+        let mut denial = Self { action, resource, layer, explicit, policy, authorization_id, encoded };
+        if denial.layer == "unknown" {
+            denial.layer = match (code, name) {
+                ("VpceAccessDenied", _) => "vpc-endpoint",
+                // Only a trust policy decides on callers that are no IAM principals.
+                (_, "AssumeRoleWithWebIdentity" | "AssumeRoleWithSAML") => "trust",
+                _ => "unknown",
+            };
+        }
+        denial
+    }
+}
+
+/// A message as a report may show it: one line, shortened, without blobs and control characters.
+pub(super) fn sample(message: &str) -> String {
+    let text = one_line(message);
+    let text = match find(&text, "Encoded authorization failure message:") {
+        Some(start) => {
+            format!("{}Encoded authorization failure message: …", text.get(..start).unwrap_or_default())
+        }
+        None => text,
+    };
+    let mut words = Vec::new();
+    for word in text.split(' ') {
+        if word.chars().count() > WORD_CHARACTERS && !word.contains("arn:") {
+            words.push("…");
+        } else {
+            words.push(word);
+        }
+    }
+    let text = words.join(" ");
+    let mut short: String = text.chars().take(SAMPLE_CHARACTERS).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+/// Runs of white space and control characters as one blank.
+fn one_line(text: &str) -> String {
+    let is_gap = |c: char| c.is_whitespace() || c.is_control();
+    text.split(is_gap).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// Position of `needle`, without ASCII case.
+fn find(text: &str, needle: &str) -> Option<usize> {
+    text.to_ascii_lowercase().find(&needle.to_ascii_lowercase())
+}
+
+/// The text after the first `needle`.
+fn after<'a>(text: &'a str, needle: &str) -> Option<&'a str> {
+    text.get(find(text, needle)? + needle.len()..)
+}
+
+/// The action and what follows it. EC2 writes `You are not authorized to perform this operation.` in front of the sentence.
+fn action(sentence: &str) -> (Option<Action>, &str) {
+    let mut rest = sentence;
+    while let Some(tail) = after(rest, "not authorized to perform") {
+        rest = tail;
+        let start = tail.trim_start_matches([':', ' ', '[', '"', '`', '\'']);
+        let end = start.find([' ', ',', ']', '"', '`', '\'']).unwrap_or(start.len());
+        let (word, tail) = start.split_at_checked(end).unwrap_or((start, ""));
+        if let Ok(action) = word.trim_end_matches('.').parse() {
+            return (Some(action), tail);
+        }
+    }
+    (None, rest)
+}
+
+/// What ends the resource.
+const AFTER_RESOURCE: &[&str] = &[" because no ", " because ", " with an explicit deny"];
+
+/// The resource and what follows it.
+fn resource(text: &str) -> (Option<String>, &str) {
+    let marker = "on resource:";
+    let Some(rest) = after(text, marker) else {
+        return (None, text);
+    };
+    let end = AFTER_RESOURCE.iter().filter_map(|next| find(rest, next)).min().unwrap_or(rest.len());
+    let (resource, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
+    let resource = resource.trim().trim_end_matches('.').trim_matches(['"', '\'', '`']);
+    ((!resource.is_empty()).then(|| resource.to_owned()), tail)
+}
+
+/// Layer, whether it denies explicitly, and the policy's ARN.
+fn layer(text: &str) -> (&'static str, bool, Option<String>) {
+    if let Some(rest) = after(text, "because no ") {
+        let end = find(rest, " allows the ").or_else(|| find(rest, " allows ")).unwrap_or(rest.len());
+        return (layer_name(rest.get(..end).unwrap_or_default()), false, None);
+    }
+    let Some(rest) = after(text, "with an explicit deny") else {
+        return ("unknown", false, None);
+    };
+    let name = ["in an ", "in a ", "in the "].iter().find_map(|start| rest.trim_start().strip_prefix(start));
+    let Some(name) = name else {
+        return ("unknown", true, None);
+    };
+    let (name, policy) = match name.split_once(": ") {
+        Some((name, policy)) => (name, Some(policy)),
+        None => (name, None),
+    };
+    let policy = policy.and_then(|text| text.split(' ').next()).map(|text| text.trim_end_matches('.'));
+    let policy = policy.filter(|text| text.starts_with("arn:")).map(str::to_owned);
+    (layer_name(name.trim_end_matches('.')), true, policy)
+}
+
+fn layer_name(text: &str) -> &'static str {
+    match text.trim().to_ascii_lowercase().trim_end_matches(" policy") {
+        "identity-based" | "identity" => "identity",
+        "permissions boundary" => "boundary",
+        "service control" => "scp",
+        "resource control" => "rcp",
+        "session" => "session",
+        "resource-based" | "resource" => "resource",
+        "role trust" | "trust" => "trust",
+        "vpc endpoint" => "vpc-endpoint",
+        _ => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHO: &str = "User: arn:aws:sts::111111111111:assumed-role/r/s is not authorized to perform:";
+
+    fn read(message: &str) -> (String, String, &'static str, bool) {
+        let denial = Denial::parse("AccessDenied", Some(message), "X");
+        let action = denial.action.map(|action| action.to_string()).unwrap_or_default();
+        (action, denial.resource.unwrap_or_default(), denial.layer, denial.explicit)
+    }
+
+    #[test]
+    fn every_documented_form_is_read() {
+        let arn = "arn:aws:s3:::b/k";
+        for (layer, implicit, explicit) in [
+            ("identity", Some("identity-based policy"), Some("an identity-based policy")),
+            ("boundary", Some("permissions boundary"), Some("a permissions boundary")),
+            ("scp", Some("service control policy"), Some("a service control policy")),
+            ("rcp", None, Some("a resource control policy")),
+            ("session", Some("session policy"), Some("a session policy")),
+            ("resource", Some("resource-based policy"), Some("a resource-based policy")),
+            ("trust", Some("role trust policy"), Some("the role trust policy")),
+            ("vpc-endpoint", Some("VPC endpoint policy"), Some("a VPC endpoint policy")),
+            ("identity", None, Some("an identity policy")),
+        ] {
+            let on = format!("{WHO} s3:GetObject on resource: {arn}");
+            let expected = |explicit| ("s3:GetObject".to_owned(), arn.to_owned(), layer, explicit);
+            if let Some(name) = implicit {
+                let text = format!("{on} because no {name} allows the s3:GetObject action");
+                assert_eq!(read(&text), expected(false), "{text}");
+            }
+            if let Some(name) = explicit {
+                let text = format!("{on} with an explicit deny in {name}");
+                assert_eq!(read(&text), expected(true), "{text}");
+                assert_eq!(read(&format!("{text}.")), expected(true), "{text}.");
+                let policy = "arn:aws:iam::111111111111:policy/p";
+                let text = format!("{text}: {policy}");
+                assert_eq!(read(&text), expected(true), "{text}");
+                let denial = Denial::parse("AccessDenied", Some(&text), "X");
+                assert_eq!(denial.policy.as_deref(), Some(policy));
+            }
+        }
+    }
+
+    #[test]
+    fn older_and_odd_texts() {
+        let owned = |action: &str, resource: &str, layer, explicit| {
+            (action.to_owned(), resource.to_owned(), layer, explicit)
+        };
+        for (text, expected) in [
+            ("", owned("", "", "unknown", false)),
+            ("Access Denied", owned("", "", "unknown", false)),
+            ("You are not authorized to perform this operation.", owned("", "", "unknown", false)),
+            (&format!("{WHO} lambda:ListFunctions"), owned("lambda:ListFunctions", "", "unknown", false)),
+            (
+                &format!("{WHO} iam:GetUser on resource: user x"),
+                owned("iam:GetUser", "user x", "unknown", false),
+            ),
+            (
+                &format!(
+                    "{WHO} logs:Put on resource: arn:aws:logs:r:1:log-group::log-stream: with an explicit deny"
+                ),
+                owned("logs:Put", "arn:aws:logs:r:1:log-group::log-stream:", "unknown", true),
+            ),
+            (
+                &format!(
+                    "{WHO} s3:ListBucket\n on resource: \"arn:aws:s3:::b\"\n  because no identity-based policy allows the s3:ListBucket action"
+                ),
+                owned("s3:ListBucket", "arn:aws:s3:::b", "identity", false),
+            ),
+            (
+                "User: arn:aws:iam::1:user/with space is not authorized to perform: organizations:LeaveOrganization on resource: * because no identity-based policy allows the organizations:LeaveOrganization action",
+                owned("organizations:LeaveOrganization", "*", "identity", false),
+            ),
+            (
+                "Not authorized to perform sts:AssumeRoleWithWebIdentity",
+                owned("sts:AssumeRoleWithWebIdentity", "", "unknown", false),
+            ),
+            (
+                "User: x is not authorized to perform: s3:PutBucketPolicy on resource: arn:aws:s3:::b because public policies are blocked by the BlockPublicPolicy block public access setting.",
+                owned("s3:PutBucketPolicy", "arn:aws:s3:::b", "unknown", false),
+            ),
+            (
+                "User: x is not authorized to perform: ec2:* on resource: y because no aliens allow it",
+                owned("", "y", "unknown", false),
+            ),
+        ] {
+            assert_eq!(read(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn ec2_messages_with_encoded_blobs() {
+        let blob = "Zm9v".repeat(300);
+        let bare = format!(
+            "You are not authorized to perform this operation. Encoded authorization failure message: {blob}"
+        );
+        let denial = Denial::parse("Client.UnauthorizedOperation", Some(&bare), "RunInstances");
+        assert!(denial.encoded && denial.action.is_none() && denial.layer == "unknown");
+        assert!(!sample(&bare).contains("Zm9v") && sample(&bare).ends_with("message: …"));
+        let full = format!(
+            "You are not authorized to perform this operation. {WHO} ec2:RunInstances on resource: arn:aws:ec2:r:1:instance/* because no identity-based policy allows the ec2:RunInstances action. Encoded authorization failure message: {blob}"
+        );
+        let denial = Denial::parse("Client.UnauthorizedOperation", Some(&full), "RunInstances");
+        assert_eq!(denial.action, Some("ec2:RunInstances".parse().unwrap()));
+        assert_eq!(denial.resource.as_deref(), Some("arn:aws:ec2:r:1:instance/*"));
+        assert_eq!((denial.layer, denial.encoded), ("identity", true));
+    }
+
+    #[test]
+    fn the_troubleshooter_trailer_gives_its_id() {
+        let id = "01234567-89ab-cdef-0123-456789abcdef";
+        let text = format!(
+            "{WHO} s3:GetObject on resource: arn:aws:s3:::b/k with an explicit deny in an identity policy: arn:aws:iam::1:policy/p. Go to https://console.aws.amazon.com/iam/home#/access-troubleshooter for complete details, or call the iam:GetAuthorizationDetails API with the following authorization id: {id}"
+        );
+        let denial = Denial::parse("AccessDenied", Some(&text), "GetObject");
+        assert_eq!(denial.authorization_id.as_deref(), Some(id));
+        assert_eq!(denial.policy.as_deref(), Some("arn:aws:iam::1:policy/p"));
+        assert_eq!((denial.layer, denial.explicit), ("identity", true));
+        assert_eq!(denial.resource.as_deref(), Some("arn:aws:s3:::b/k"));
+    }
+
+    #[test]
+    fn code_and_event_tell_where_the_text_does_not() {
+        for (code, message, name, layer) in [
+            (
+                "VpceAccessDenied",
+                "The request was denied due to a VPC endpoint policy",
+                "GetObject",
+                "vpc-endpoint",
+            ),
+            ("AccessDenied", "An unknown error occurred", "AssumeRoleWithWebIdentity", "trust"),
+            ("AccessDenied", "An unknown error occurred", "GetObject", "unknown"),
+        ] {
+            assert_eq!(Denial::parse(code, Some(message), name).layer, layer);
+        }
+    }
+
+    #[test]
+    fn samples_are_one_short_line_without_blobs() {
+        let token = "A".repeat(500);
+        let text = sample(&format!("first\nline\u{7} token {token} end {}", "word ".repeat(200)));
+        assert!(text.starts_with("first line token … end word") && text.ends_with('…'), "{text}");
+        assert!(text.chars().count() <= SAMPLE_CHARACTERS + 1);
+    }
+}

@@ -1,0 +1,393 @@
+//! Workload ids: who a token, an issuing service or a long-term identity stands for.
+//!
+//! The forms are a contract with users; each constructor shows one. Text from tokens is kept as it is, so ids must be escaped
+//! wherever they are shown.
+
+use super::{Workload, WorkloadKind};
+use crate::ident::Arn;
+use crate::inventory::Inventory;
+
+/// Host of GitHub's issuer; enterprises may have a path of their own below it.
+const GITHUB: &str = "token.actions.githubusercontent.com";
+/// GitHub Enterprise Server issues under its own host and this path.
+const GITHUB_SERVER_PATH: &str = "/_services/token";
+
+pub(super) fn workload(kind: WorkloadKind, rest: &str) -> Workload {
+    Workload {
+        id: format!("{}:{rest}", kind.as_str()),
+        kind,
+        cluster: None,
+        namespace: None,
+        service_account: None,
+    }
+}
+
+/// `kubernetes:CLUSTER/NAMESPACE/SERVICE_ACCOUNT`; the cluster (issuer, ARN or name) as [`Inventory::cluster_id`] spells it.
+pub(super) fn kubernetes(
+    cluster: &str,
+    namespace: &str,
+    service_account: &str,
+    inventory: &Inventory,
+) -> Workload {
+    let cluster = inventory.cluster_id(cluster);
+    Workload {
+        namespace: Some(namespace.to_owned()),
+        service_account: Some(service_account.to_owned()),
+        ..Workload {
+            cluster: Some(cluster.clone()),
+            ..workload(WorkloadKind::Kubernetes, &format!("{cluster}/{namespace}/{service_account}"))
+        }
+    }
+}
+
+/// The workload behind a web identity token.
+///
+/// `provider` is what the issuance names: `arn:P:iam::A:oidc-provider/HOST/PATH`, or the host of a provider built into IAM.
+/// `subject` is the token's `sub`. Subjects made by a custom template are read by their `key:value` pairs; one that does not tell
+/// the repository, project or workspace stays whole: `oidc:HOST/PATH/SUBJECT`.
+pub(super) fn web_identity(provider: &str, subject: &str, inventory: &Inventory) -> Workload {
+    let issuer = issuer(provider);
+    if let Some((namespace, name)) = service_account(subject) {
+        return kubernetes(issuer, namespace, name, inventory);
+    }
+    let host = issuer.split('/').next().unwrap_or(issuer);
+    let known = match host {
+        GITHUB => github(subject),
+        _ if issuer.ends_with(GITHUB_SERVER_PATH) => github(subject),
+        "oidc.circleci.com" => circleci(subject),
+        "api.bitbucket.org" => bitbucket(issuer, subject),
+        "agent.buildkite.com" => buildkite(subject),
+        // These two are often self-hosted: the subject's form tells.
+        _ => gitlab(subject).or_else(|| terraform_cloud(subject)),
+    };
+    known.unwrap_or_else(|| workload(WorkloadKind::Oidc, &format!("{issuer}/{subject}")))
+}
+
+/// The one workload all tokens with a subject like `pattern` belong to, or `None`: `repo:acme/app:*` is one repository whatever the
+/// branch, `repo:acme/*` is not.
+pub(super) fn web_identity_pattern(provider: &str, pattern: &str, inventory: &Inventory) -> Option<Workload> {
+    let Some(wildcard) = pattern.find(['*', '?']) else {
+        return Some(web_identity(provider, pattern, inventory));
+    };
+    // Only claims that are closed before the first wildcard are the same for all.
+    let closed = pattern.get(..=pattern.get(..wildcard)?.rfind(':')?)?;
+    let workload = web_identity(provider, closed, inventory);
+    let by_claim = [
+        WorkloadKind::GithubActions,
+        WorkloadKind::GitlabCi,
+        WorkloadKind::TerraformCloud,
+        WorkloadKind::Buildkite,
+    ];
+    by_claim.contains(&workload.kind).then_some(workload)
+}
+
+/// Host and path of an OIDC provider, from its ARN or as a built-in provider's name.
+pub(super) fn issuer(provider: &str) -> &str {
+    let bare = provider.split_once(":oidc-provider/").map_or(provider, |(_, issuer)| issuer);
+    bare.strip_prefix("https://").unwrap_or(bare).trim_end_matches('/')
+}
+
+/// `system:serviceaccount:NAMESPACE:NAME`, of whatever issuer.
+fn service_account(subject: &str) -> Option<(&str, &str)> {
+    let (namespace, name) = subject.strip_prefix("system:serviceaccount:")?.split_once(':')?;
+    (!namespace.is_empty() && !name.is_empty() && !name.contains(':')).then_some((namespace, name))
+}
+
+/// `github-actions:OWNER/REPO` from `repo:O/R:…` and from the immutable `repo:O@ID/R@ID:…`.
+fn github(subject: &str) -> Option<Workload> {
+    let slug = claim(subject, "repo", &[]).or_else(|| claim(subject, "repository", &[]))?;
+    let (owner, repository) = slug.split_once('/')?;
+    let name = |part: &str| match part.rsplit_once('@') {
+        Some((name, id)) if !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()) => name.to_owned(),
+        _ => part.to_owned(),
+    };
+    let (owner, repository) = (name(owner), name(repository));
+    let plain = !owner.is_empty() && !repository.is_empty() && !repository.contains('/');
+    plain.then(|| workload(WorkloadKind::GithubActions, &format!("{owner}/{repository}")))
+}
+
+/// `gitlab-ci:PROJECT_PATH` from `project_path:GROUP/PROJECT:ref_type:…`.
+fn gitlab(subject: &str) -> Option<Workload> {
+    let path = claim(subject, "project_path", &[])?;
+    path.contains('/').then(|| workload(WorkloadKind::GitlabCi, path))
+}
+
+/// `terraform-cloud:ORG/PROJECT/WORKSPACE` from `organization:O:project:P:workspace:W:run_phase:…`.
+fn terraform_cloud(subject: &str) -> Option<Workload> {
+    let keys = ["organization", "project", "workspace", "run_phase"];
+    let [organization, project, workspace] =
+        ["organization", "project", "workspace"].map(|key| claim(subject, key, &keys));
+    Some(workload(WorkloadKind::TerraformCloud, &format!("{}/{}/{}", organization?, project?, workspace?)))
+}
+
+/// `buildkite:ORG/PIPELINE` from `organization:O:pipeline:P:ref:…`.
+fn buildkite(subject: &str) -> Option<Workload> {
+    let (organization, pipeline) = (claim(subject, "organization", &[])?, claim(subject, "pipeline", &[])?);
+    Some(workload(WorkloadKind::Buildkite, &format!("{organization}/{pipeline}")))
+}
+
+/// `circleci:ORG_ID/PROJECT_ID` from `org/O/project/P/user/U…`.
+fn circleci(subject: &str) -> Option<Workload> {
+    let parts: Vec<&str> = subject.split('/').collect();
+    let after = |key: &str| {
+        let place = parts.iter().position(|part| *part == key)?;
+        parts.get(place + 1).filter(|value| !value.is_empty())
+    };
+    Some(workload(WorkloadKind::CircleCi, &format!("{}/{}", after("org")?, after("project")?)))
+}
+
+/// `bitbucket:WORKSPACE/{REPOSITORY_UUID}`: the workspace from the issuer's path, the repository from the subject's start.
+fn bitbucket(issuer: &str, subject: &str) -> Option<Workload> {
+    let (_, rest) = issuer.split_once("/workspaces/")?;
+    let workspace = rest.split('/').next().filter(|workspace| !workspace.is_empty())?;
+    let repository = subject.split(':').next().filter(|repository| repository.starts_with('{'))?;
+    Some(workload(WorkloadKind::Bitbucket, &format!("{workspace}/{repository}")))
+}
+
+/// The value of `key` in a subject of `key:value` pairs in any order: the text up to the next colon, or, where values may hold
+/// colons, up to the next of `keys`.
+fn claim<'a>(subject: &'a str, key: &str, keys: &[&str]) -> Option<&'a str> {
+    let start = if subject.strip_prefix(key).is_some_and(|rest| rest.starts_with(':')) {
+        key.len() + 1
+    } else {
+        let marker = format!(":{key}:");
+        subject.find(&marker)? + marker.len()
+    };
+    let rest = subject.get(start..)?;
+    let end = if keys.is_empty() {
+        rest.find(':')
+    } else {
+        keys.iter().filter_map(|next| rest.find(&format!(":{next}:"))).min()
+    };
+    let value = end.map_or(Some(rest.trim_end_matches(':')), |end| rest.get(..end))?;
+    (!value.is_empty()).then_some(value)
+}
+
+/// `saml:PROVIDER_NAME/SUBJECT`.
+pub(super) fn saml(provider: &str, subject: &str) -> Workload {
+    let name = provider.split_once(":saml-provider/").map_or(provider, |(_, name)| name);
+    workload(WorkloadKind::Saml, &format!("{name}/{subject}"))
+}
+
+/// Whether a SAML provider is the one Identity Center sets up in each account.
+pub(super) fn is_identity_center_provider(provider: &str) -> bool {
+    provider.split_once(":saml-provider/").map_or(provider, |(_, name)| name).starts_with("AWSSSO_")
+}
+
+/// Whether a role is a permission set's: only Identity Center hands out its sessions, and sets their names.
+pub(super) fn is_permission_set_role(role_arn: &str) -> bool {
+    role_arn.contains(":role/aws-reserved/sso.amazonaws.com/")
+}
+
+/// A workload of the AWS service that was given credentials of the role: `ec2:ROLE`, `ecs:ROLE`, `lambda:FUNCTION` when the function
+/// is known, else `service:PRINCIPAL/ROLE`.
+pub(super) fn service(principal: &str, role_name: &str, function: Option<&str>) -> Workload {
+    // China writes some principals with its own suffix.
+    match (principal.strip_suffix(".cn").unwrap_or(principal), function) {
+        ("ec2.amazonaws.com", _) => workload(WorkloadKind::Ec2, role_name),
+        ("ecs-tasks.amazonaws.com", _) => workload(WorkloadKind::Ecs, role_name),
+        ("lambda.amazonaws.com", Some(function)) => workload(WorkloadKind::Lambda, function),
+        _ => workload(WorkloadKind::Service, &format!("{principal}/{role_name}")),
+    }
+}
+
+/// The function's name in a Lambda ARN (`…:function:NAME[:QUALIFIER]`).
+pub(super) fn function_name(arn: &str) -> Option<&str> {
+    let arn = Arn::parse(arn).filter(|arn| arn.service == "lambda")?;
+    arn.resource.strip_prefix("function:")?.split(':').next().filter(|name| !name.is_empty())
+}
+
+/// The function's name in the name of a session that Lambda opened; `awslambda_N_TIME` sessions are Lambda's own check of a role
+/// when a function is created, and name none.
+pub(super) fn function_of_session(session_name: &str) -> Option<&str> {
+    let own_check = session_name
+        .strip_prefix("awslambda_")
+        .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_'));
+    (!own_check && !session_name.is_empty()).then_some(session_name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::Cluster;
+
+    #[test]
+    fn tokens_name_workloads() {
+        let eks = "arn:aws:iam::1:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/ABC";
+        let github = "arn:aws:iam::1:oidc-provider/token.actions.githubusercontent.com";
+        let gitlab = "arn:aws:iam::1:oidc-provider/gitlab.example.org";
+        let terraform = "arn:aws:iam::1:oidc-provider/app.terraform.io";
+        let bitbucket = "arn:aws:iam::1:oidc-provider/api.bitbucket.org/2.0/workspaces/acme/pipelines-config/identity/oidc";
+        let table = [
+            (eks, "system:serviceaccount:ns:sa", "kubernetes:oidc.eks.eu-west-1.amazonaws.com/id/ABC/ns/sa"),
+            (
+                "arn:aws:iam::1:oidc-provider/container.googleapis.com/v1/projects/p/locations/l/clusters/c",
+                "system:serviceaccount:a:b",
+                "kubernetes:container.googleapis.com/v1/projects/p/locations/l/clusters/c/a/b",
+            ),
+            (
+                eks,
+                "system:serviceaccount:ns",
+                "oidc:oidc.eks.eu-west-1.amazonaws.com/id/ABC/system:serviceaccount:ns",
+            ),
+            (
+                eks,
+                "system:serviceaccount:a:b:c",
+                "oidc:oidc.eks.eu-west-1.amazonaws.com/id/ABC/system:serviceaccount:a:b:c",
+            ),
+            (github, "repo:acme/app:ref:refs/heads/main", "github-actions:acme/app"),
+            (github, "repo:acme/app:environment:prod:x", "github-actions:acme/app"),
+            (github, "repo:acme/app:pull_request", "github-actions:acme/app"),
+            (github, "repo:acme/app", "github-actions:acme/app"),
+            (github, "repo:acme@123/app@456:ref:refs/heads/main", "github-actions:acme/app"),
+            (github, "repo:acme@corp/app@456:ref:refs/tags/v@1", "github-actions:acme@corp/app"),
+            (
+                github,
+                "environment:prod:repo:acme/app:job_workflow_ref:o/r/.github/workflows/w.yml@refs/heads/main",
+                "github-actions:acme/app",
+            ),
+            (github, "repository:acme/app:actor:me", "github-actions:acme/app"),
+            (
+                github,
+                "job_workflow_ref:o/r/.github/workflows/w.yml@refs/heads/main",
+                "oidc:token.actions.githubusercontent.com/job_workflow_ref:o/r/.github/workflows/w.yml@refs/heads/main",
+            ),
+            (
+                github,
+                "repository_id:7:repository_owner:acme",
+                "oidc:token.actions.githubusercontent.com/repository_id:7:repository_owner:acme",
+            ),
+            (
+                "arn:aws:iam::1:oidc-provider/token.actions.githubusercontent.com/acme-corp",
+                "repo:acme/app:ref:refs/heads/main",
+                "github-actions:acme/app",
+            ),
+            (
+                "arn:aws:iam::1:oidc-provider/ghe.acme.test/_services/token",
+                "repo:a/b:x",
+                "github-actions:a/b",
+            ),
+            // Another issuer may say anything: only GitHub's says who a GitHub repository is.
+            (
+                "arn:aws:iam::1:oidc-provider/evil.test",
+                "repo:acme/app:ref:x",
+                "oidc:evil.test/repo:acme/app:ref:x",
+            ),
+            (gitlab, "project_path:g/sub/p:ref_type:branch:ref:main", "gitlab-ci:g/sub/p"),
+            (
+                terraform,
+                "organization:acme:project:Default Project:workspace:net:run_phase:plan",
+                "terraform-cloud:acme/Default Project/net",
+            ),
+            (
+                terraform,
+                "organization:acme:workspace:net",
+                "oidc:app.terraform.io/organization:acme:workspace:net",
+            ),
+            (
+                "arn:aws:iam::1:oidc-provider/oidc.circleci.com/org/o-1",
+                "org/o-1/project/p-1/user/u-1/vcs-origin/github.com/a/b/vcs-ref/refs/heads/main",
+                "circleci:o-1/p-1",
+            ),
+            (bitbucket, "{r-1}:{e-1}:{s-1}", "bitbucket:acme/{r-1}"),
+            (
+                "arn:aws:iam::1:oidc-provider/agent.buildkite.com",
+                "organization:acme:pipeline:deploy:ref:refs/heads/main:commit:c:step:s",
+                "buildkite:acme/deploy",
+            ),
+            (
+                "accounts.google.com",
+                "109876543210987654321",
+                "oidc:accounts.google.com/109876543210987654321",
+            ),
+            (
+                "cognito-identity.amazonaws.com",
+                "eu-west-1:u",
+                "oidc:cognito-identity.amazonaws.com/eu-west-1:u",
+            ),
+            (
+                "arn:aws:iam::1:oidc-provider/acme.okta.com/oauth2/default",
+                "u",
+                "oidc:acme.okta.com/oauth2/default/u",
+            ),
+        ];
+        for (provider, subject, expected) in table {
+            assert_eq!(
+                web_identity(provider, subject, &Inventory::default()).id,
+                expected,
+                "{provider} {subject}"
+            );
+        }
+    }
+
+    #[test]
+    fn patterns_of_subjects_name_a_workload_when_their_fixed_part_does() {
+        let github = "arn:aws:iam::1:oidc-provider/token.actions.githubusercontent.com";
+        let terraform = "arn:aws:iam::1:oidc-provider/app.terraform.io";
+        for (provider, pattern, expected) in [
+            (github, "repo:acme/app:*", Some("github-actions:acme/app")),
+            (github, "repo:acme/app:ref:refs/heads/rel-*", Some("github-actions:acme/app")),
+            (github, "repo:acme/app:ref:refs/heads/main", Some("github-actions:acme/app")),
+            (github, "repo:acme/app*", None),
+            (github, "repo:acme/*", None),
+            (github, "*", None),
+            (terraform, "organization:a:project:p:workspace:w:run_phase:*", Some("terraform-cloud:a/p/w")),
+            (terraform, "organization:a:project:p:workspace:w:*", Some("terraform-cloud:a/p/w")),
+            (terraform, "organization:a:project:p:workspace:*:run_phase:*", None),
+            ("arn:aws:iam::1:oidc-provider/x.test", "system:serviceaccount:n:*", None),
+            (
+                "arn:aws:iam::1:oidc-provider/x.test",
+                "system:serviceaccount:n:s",
+                Some("kubernetes:x.test/n/s"),
+            ),
+        ] {
+            let found = web_identity_pattern(provider, pattern, &Inventory::default());
+            assert_eq!(found.map(|workload| workload.id).as_deref(), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_cluster_has_one_id_when_the_snapshot_knows_its_issuer() {
+        let arn = "arn:aws:eks:eu-west-1:1:cluster/prod";
+        let mut inventory = Inventory::default();
+        assert_eq!(kubernetes(arn, "n", "s", &inventory).id, format!("kubernetes:{arn}/n/s"));
+        let cluster =
+            Cluster { arn: arn.to_owned(), issuer: Some("oidc.test/id/A".to_owned()), ..Cluster::default() };
+        inventory.clusters.insert(arn.to_owned(), cluster);
+        let expected = web_identity(
+            "arn:aws:iam::1:oidc-provider/oidc.test/id/A",
+            "system:serviceaccount:n:s",
+            &inventory,
+        );
+        assert_eq!(kubernetes(arn, "n", "s", &inventory), expected);
+        assert_eq!(expected.id, "kubernetes:oidc.test/id/A/n/s");
+        assert_eq!(
+            (expected.cluster.as_deref(), expected.namespace.as_deref(), expected.service_account.as_deref()),
+            (Some("oidc.test/id/A"), Some("n"), Some("s"))
+        );
+    }
+
+    #[test]
+    fn services_and_sign_in() {
+        for (principal, function, expected) in [
+            ("ec2.amazonaws.com", None, "ec2:R"),
+            ("ec2.amazonaws.com.cn", None, "ec2:R"),
+            ("ecs-tasks.amazonaws.com", None, "ecs:R"),
+            ("lambda.amazonaws.com", Some("f"), "lambda:f"),
+            ("lambda.amazonaws.com", None, "service:lambda.amazonaws.com/R"),
+            ("glue.amazonaws.com", Some("f"), "service:glue.amazonaws.com/R"),
+        ] {
+            assert_eq!(service(principal, "R", function).id, expected);
+        }
+        assert_eq!(function_name("arn:aws:lambda:r:1:function:f:$LATEST"), Some("f"));
+        assert_eq!(function_name("arn:aws:s3:::function:f"), None);
+        assert_eq!(function_of_session("awslambda_0_20230710115500"), None);
+        assert_eq!(function_of_session("my-function"), Some("my-function"));
+        assert_eq!(
+            saml("arn:aws:iam::1:saml-provider/Okta", "ann@example.org").id,
+            "saml:Okta/ann@example.org"
+        );
+        assert!(is_identity_center_provider("arn:aws:iam::1:saml-provider/AWSSSO_0a_DO_NOT_DELETE"));
+        assert!(!is_identity_center_provider("arn:aws:iam::1:saml-provider/Okta"));
+    }
+}

@@ -1,0 +1,508 @@
+//! From each session to the workload at the start of its chain.
+//!
+//! Each step back is one call that issued credentials; it is found, in this order, by
+//!
+//! 1. the access key it issued (`exact`), unless that key is masked or seen with several sessions;
+//! 2. role id, session name and the moment the session began (`session`): forward access sessions and Identity Center use other keys
+//!    than were issued, and keys may be missing;
+//! 3. role id and session name alone, when every issuance that fits in time has the same origin (`session`).
+//!
+//! Where no issuance is found, the record's own evidence counts (`inScopeOf`, `ec2RoleDelivery`, both set by AWS: `session`), then a
+//! trust policy or Pod Identity associations that admit one workload only (`inferred`). Session names are chosen by the caller and prove
+//! nothing, except where only AWS can open the session (Lambda, Identity Center).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::sessions::{self, Join, Miss, Sessions};
+use super::trust::{self, Subject};
+use super::{Attribution, Grade, Workload, WorkloadKind, ids};
+use crate::ident::Arn;
+use crate::inventory::{Inventory, Role};
+use crate::record::IdentityType;
+use crate::usage::{IssuanceFacts, IssuanceKind, SessionFacts, Usage};
+
+/// Longer chains are not followed: role chaining has no limit of its own, but each hop must lie within an hour of the next.
+const MAX_HOPS: usize = 32;
+/// Hops over trust policies alone.
+const MAX_TRUST_HOPS: usize = 8;
+
+/// Names the workload behind each session of `usage`, in the order of [`Usage::sessions`].
+///
+/// The result for a session depends on the facts only, not on their order.
+pub fn resolve(usage: &Usage, inventory: &Inventory) -> Vec<Attribution> {
+    let resolver = Resolver { sessions: Sessions::new(usage), usage, inventory };
+    usage.sessions.iter().map(|facts| resolver.attribution(facts)).collect()
+}
+
+pub(super) struct Resolver<'a> {
+    pub(super) sessions: Sessions<'a>,
+    usage: &'a Usage,
+    inventory: &'a Inventory,
+}
+
+/// One step towards the start of a chain.
+enum Step {
+    /// The chain starts here.
+    Start { workload: Workload, grade: Grade, reason: &'static str, evidence: Vec<String>, via: Vec<String> },
+    /// The session at this index opened it.
+    Parent { node: usize, grade: Grade, evidence: String },
+    /// Nothing proves where it comes from.
+    Unknown { reason: String },
+}
+
+impl Step {
+    fn start(workload: Workload, grade: Grade, reason: &'static str) -> Self {
+        Self::Start { workload, grade, reason, evidence: Vec::new(), via: Vec::new() }
+    }
+}
+
+const BY_KEY: &str = "joined to the issuance by access key id";
+const BY_NAME: &str = "joined to the issuance by role, session name and time";
+const BY_RECORD: &str = "the record itself names it";
+const BY_SCOPE: &str = "the record says for whom AWS issued the credentials";
+const BY_SIGN_IN: &str = "only Identity Center opens sessions of this role, and names them after the user";
+const BY_TRUST: &str = "the issuance is not in the logs; the role's trust policy admits only this workload";
+const BY_ASSOCIATION: &str = "the role is bound to this ServiceAccount only, by a Pod Identity association";
+
+impl Resolver<'_> {
+    fn attribution(&self, facts: &SessionFacts) -> Attribution {
+        let principal = sessions::principal(facts, self.inventory);
+        let is_service = sessions::is_service(facts, principal.as_deref());
+        let mut found = Attribution {
+            workload: None,
+            grade: Grade::Exact,
+            via: Vec::new(),
+            evidence: Vec::new(),
+            reason: String::new(),
+            is_service,
+            principal,
+        };
+        let mut visited = BTreeSet::new();
+        let mut current = self.sessions.node(facts);
+        while let Some(index) = current {
+            if !visited.insert(index) || visited.len() > MAX_HOPS {
+                found.unknown("the chain of role assumptions does not end");
+                break;
+            }
+            match self.step(index, visited.len() > 1) {
+                Step::Start { workload, grade, reason, evidence, via } => {
+                    found.grade = found.grade.max(grade);
+                    found.evidence.extend(evidence);
+                    found.via.extend(via.into_iter().rev());
+                    // What a chain rests on is its weakest link.
+                    found.reason = match found.grade {
+                        Grade::Session if grade == Grade::Exact => BY_NAME.to_owned(),
+                        _ => reason.to_owned(),
+                    };
+                    found.workload = Some(workload);
+                    break;
+                }
+                Step::Parent { node, grade, evidence } => {
+                    found.grade = found.grade.max(grade);
+                    found.evidence.push(evidence);
+                    let parent = self.sessions.nodes.get(node).map(|node| node.facts);
+                    let role = parent.and_then(|facts| sessions::principal(facts, self.inventory));
+                    found.via.extend(role.filter(|arn| arn.contains(":role/")));
+                    current = Some(node);
+                }
+                Step::Unknown { reason } => {
+                    found.unknown(&reason);
+                    break;
+                }
+            }
+        }
+        found.via.reverse();
+        found.evidence.sort();
+        found.evidence.dedup();
+        found
+    }
+
+    /// `is_parent`: the question is about a caller somewhere up a chain, not about the session asked for.
+    fn step(&self, index: usize, is_parent: bool) -> Step {
+        let Some(node) = self.sessions.nodes.get(index) else {
+            return Step::Unknown { reason: String::new() };
+        };
+        let facts = node.facts;
+        if let Some(account) = facts.delegate_account.as_deref() {
+            return Step::start(ids::workload(WorkloadKind::Account, account), Grade::Session, BY_RECORD);
+        }
+        let principal = sessions::principal(facts, self.inventory);
+        match facts.kind {
+            IdentityType::IamUser => match principal {
+                Some(arn) => Step::start(ids::workload(WorkloadKind::IamUser, &arn), Grade::Exact, BY_RECORD),
+                None => unknown("the record names no user"),
+            },
+            IdentityType::Root => self.root(index, facts),
+            IdentityType::FederatedUser => self.federated_user(index, facts),
+            IdentityType::WebIdentityUser => match web_subject(facts, self.inventory) {
+                Some(workload) => Step::start(workload, Grade::Exact, BY_RECORD),
+                None => unknown("the record names no subject"),
+            },
+            IdentityType::SamlUser => match (&facts.identity_provider, &facts.user_name) {
+                (Some(provider), Some(subject)) => {
+                    Step::start(ids::saml(provider, subject), Grade::Exact, BY_RECORD)
+                }
+                _ => unknown("the record names no subject"),
+            },
+            IdentityType::AwsAccount => self.foreign(facts, node.span.map(|(_, last)| last)),
+            IdentityType::AssumedRole | IdentityType::Role => match principal {
+                Some(arn) => self.role(index, facts, &arn, is_parent),
+                None => unknown("the record names no role"),
+            },
+            IdentityType::AwsService | IdentityType::Missing => unknown("AWS itself made the call"),
+            _ => match facts.on_behalf_of.as_deref() {
+                Some(user) => Step::start(ids::workload(WorkloadKind::Sso, user), Grade::Exact, BY_RECORD),
+                None => unknown("the record names no principal"),
+            },
+        }
+    }
+
+    fn root(&self, index: usize, facts: &SessionFacts) -> Step {
+        if let Ok(join) = self.sessions.join(index)
+            && let Some(step) = self.issued(join, facts, None)
+        {
+            return step;
+        }
+        match root_account(facts) {
+            Some(account) => Step::start(ids::workload(WorkloadKind::Root, account), Grade::Exact, BY_RECORD),
+            None => unknown("the record names no account"),
+        }
+    }
+
+    fn federated_user(&self, index: usize, facts: &SessionFacts) -> Step {
+        if let Ok(join) = self.sessions.join(index)
+            && let Some(step) = self.issued(join, facts, None)
+        {
+            return step;
+        }
+        match facts.issuer_arn.as_deref() {
+            Some(issuer) if issuer.ends_with(":root") => match Arn::parse(issuer) {
+                Some(arn) => {
+                    Step::start(ids::workload(WorkloadKind::Root, arn.account), Grade::Session, BY_RECORD)
+                }
+                None => unknown("the record names no account"),
+            },
+            Some(issuer) => {
+                Step::start(ids::workload(WorkloadKind::IamUser, issuer), Grade::Session, BY_RECORD)
+            }
+            None => unknown("the record does not name the user who asked for the session"),
+        }
+    }
+
+    /// The resource owner's copy of a call from another account.
+    fn foreign(&self, facts: &SessionFacts, time: Option<crate::ident::Time>) -> Step {
+        if let Some(node) = time.and_then(|time| self.sessions.own_copy(facts, time)) {
+            return Step::Parent { node, grade: Grade::Session, evidence: String::new() };
+        }
+        let account = facts.account.as_deref();
+        let Some(account) = account else { return unknown("the record names no account") };
+        let id = facts.principal_id.as_deref().unwrap_or_default();
+        let user = self
+            .inventory
+            .accounts
+            .get(account)
+            .and_then(|known| known.users.values().find(|user| !user.id.is_empty() && user.id == id));
+        if let Some(user) = user {
+            return Step::start(ids::workload(WorkloadKind::IamUser, &user.arn), Grade::Exact, BY_RECORD);
+        }
+        let mut step = Step::start(ids::workload(WorkloadKind::Account, account), Grade::Exact, BY_RECORD);
+        let role = id.split(':').next().and_then(|id| self.inventory.role_by_id(id));
+        if let (Some(role), Step::Start { via, .. }) = (role, &mut step) {
+            via.push(role.arn.clone());
+        }
+        step
+    }
+
+    fn role(&self, index: usize, facts: &SessionFacts, arn: &str, is_parent: bool) -> Step {
+        let name = sessions::role_name(arn);
+        if let Some(service) = service_of_linked_role(arn) {
+            return Step::start(ids::service(service, name, None), Grade::Exact, BY_RECORD);
+        }
+        if name.starts_with("aws:") {
+            return unknown("AWS's own infrastructure made the call");
+        }
+        let miss = match self.sessions.join(index) {
+            Ok(join) => match self.issued(join, facts, Some(arn)) {
+                Some(step) => return step,
+                None => Miss::None,
+            },
+            Err(miss) => miss,
+        };
+        let scope = (facts.in_scope_of_type.as_deref().unwrap_or_default(), facts.in_scope_of.as_deref());
+        match scope {
+            ("AWS::Lambda::Function", Some(function)) => {
+                let workload = ids::service("lambda.amazonaws.com", name, ids::function_name(function));
+                return Step::start(workload, Grade::Session, BY_SCOPE);
+            }
+            ("AWS::EC2::Instance", _) => {
+                return Step::start(ids::workload(WorkloadKind::Ec2, name), Grade::Session, BY_SCOPE);
+            }
+            (kind, _) if kind.starts_with("AWS::ECS::") => {
+                return Step::start(ids::workload(WorkloadKind::Ecs, name), Grade::Session, BY_SCOPE);
+            }
+            _ => {}
+        }
+        if facts.ec2_role_delivery.is_some() {
+            return Step::start(ids::workload(WorkloadKind::Ec2, name), Grade::Session, BY_SCOPE);
+        }
+        if let Some(user) = sessions::identity_center_user(facts, arn) {
+            return Step::start(ids::workload(WorkloadKind::Sso, user), Grade::Session, BY_SIGN_IN);
+        }
+        // The snapshot's role is this one only if it has the same unique id: a recreated role may trust others.
+        let role = self
+            .inventory
+            .role(arn)
+            .filter(|role| sessions::role_id(facts).is_none_or(|id| role.id.is_empty() || role.id == id));
+        if miss == Miss::None
+            && let Some(step) = role.and_then(|role| self.by_trust(role, facts.federated_provider.as_deref()))
+        {
+            return step;
+        }
+        if is_parent && let Some(account) = self.unknown_account(arn) {
+            return Step::start(ids::workload(WorkloadKind::Account, account), Grade::Exact, BY_RECORD);
+        }
+        Step::Unknown { reason: self.why_unknown(facts, arn, miss) }
+    }
+
+    /// The step over an issuance; `None` when the issuance itself does not tell.
+    fn issued(&self, join: Join, facts: &SessionFacts, role_arn: Option<&str>) -> Option<Step> {
+        let (index, grade, by) = match join {
+            Join::Key(index) => (index, Grade::Exact, BY_KEY),
+            Join::Name(index) => (index, Grade::Session, BY_NAME),
+        };
+        let issuance = *self.sessions.issuances.get(index)?;
+        let event = issuance.event_id.to_string();
+        let start = |workload| {
+            let evidence = vec![event.clone()];
+            Some(Step::Start { workload, grade, reason: by, evidence, via: Vec::new() })
+        };
+        let role_arn = role_arn.or(issuance.role_arn.as_deref()).unwrap_or_default();
+        match issuance.kind {
+            IssuanceKind::AssumeRoleWithWebIdentity => start(web_issuance(issuance, self.inventory)?),
+            IssuanceKind::AssumeRoleWithSaml => start(saml_issuance(issuance, facts, role_arn)?),
+            IssuanceKind::RolesAnywhere => {
+                start(ids::service("rolesanywhere.amazonaws.com", sessions::role_name(role_arn), None))
+            }
+            IssuanceKind::PodIdentity => None,
+            IssuanceKind::AssumeRole
+            | IssuanceKind::AssumeRoot
+            | IssuanceKind::GetFederationToken
+            | IssuanceKind::GetSessionToken => match issuance.caller.kind {
+                IdentityType::AwsService | IdentityType::Missing => {
+                    match self.service_issuance(issuance, facts, role_arn)? {
+                        (workload, None) => start(workload),
+                        (workload, Some(reason)) => {
+                            let evidence = vec![event];
+                            Some(Step::Start {
+                                workload,
+                                grade: Grade::Inferred,
+                                reason,
+                                evidence,
+                                via: Vec::new(),
+                            })
+                        }
+                    }
+                }
+                _ => self.caller(issuance, grade, event),
+            },
+        }
+    }
+
+    fn caller(&self, issuance: &IssuanceFacts, grade: Grade, event: String) -> Option<Step> {
+        // A Pod Identity association with a target role: EKS assumes it with the first role's session and hands the tags on.
+        if issuance.caller.invoked_by.as_deref() == Some("pods.eks.amazonaws.com")
+            && let Some(workload) = pod_of_tags(issuance, self.inventory)
+        {
+            let first = sessions::principal(&issuance.caller, self.inventory);
+            return Some(Step::Start {
+                workload,
+                grade: grade.max(Grade::Session),
+                reason: "session tags set by EKS name the pod",
+                evidence: vec![event],
+                via: first.into_iter().collect(),
+            });
+        }
+        let node = self.sessions.node(&issuance.caller)?;
+        Some(Step::Parent { node, grade, evidence: event })
+    }
+
+    /// The workload of credentials an AWS service asked for, with the reason when it is only inferred.
+    fn service_issuance(
+        &self,
+        issuance: &IssuanceFacts,
+        facts: &SessionFacts,
+        role_arn: &str,
+    ) -> Option<(Workload, Option<&'static str>)> {
+        let service = issuance.caller.invoked_by.as_deref()?;
+        if service == "pods.eks.amazonaws.com" {
+            return match pod_of_tags(issuance, self.inventory) {
+                Some(workload) => Some((workload, None)),
+                None => Some((self.sole_association(role_arn)?, Some(BY_ASSOCIATION))),
+            };
+        }
+        let scope = facts.in_scope_of.as_deref().and_then(ids::function_name);
+        let function = scope.or_else(|| sessions::session_name(facts).and_then(ids::function_of_session));
+        Some((ids::service(service, sessions::role_name(role_arn), function), None))
+    }
+
+    /// The one ServiceAccount that Pod Identity associations bind to the role.
+    fn sole_association(&self, role_arn: &str) -> Option<Workload> {
+        let mut found = BTreeSet::new();
+        for cluster in self.inventory.clusters.values() {
+            for association in &cluster.associations {
+                let target = association.target_role_arn.as_deref();
+                if association.role_arn == role_arn || target == Some(role_arn) {
+                    let (namespace, name) = (&association.namespace, &association.service_account);
+                    found.insert(ids::kubernetes(&cluster.arn, namespace, name, self.inventory));
+                }
+            }
+        }
+        one(found)
+    }
+
+    fn by_trust(&self, role: &Role, provider: Option<&str>) -> Option<Step> {
+        let (workload, via) = self.trusted(role, provider, MAX_TRUST_HOPS)?;
+        let reason =
+            if workload.kind == WorkloadKind::Kubernetes && self.sole_association(&role.arn).is_some() {
+                BY_ASSOCIATION
+            } else {
+                BY_TRUST
+            };
+        Some(Step::Start { workload, grade: Grade::Inferred, reason, evidence: Vec::new(), via })
+    }
+
+    /// The one workload a role's trust policy admits, and the roles between the two.
+    fn trusted(&self, role: &Role, provider: Option<&str>, hops: usize) -> Option<(Workload, Vec<String>)> {
+        let hops = hops.checked_sub(1)?;
+        let mut found = BTreeSet::new();
+        for subject in trust::admitted(role, provider)? {
+            let workload = match subject {
+                Subject::Web { provider, subject } => {
+                    ids::web_identity_pattern(&provider, &subject, self.inventory)?
+                }
+                Subject::Pod { cluster, namespace, service_account } => {
+                    ids::kubernetes(&cluster, &namespace, &service_account, self.inventory)
+                }
+                Subject::Service(service) if service == "pods.eks.amazonaws.com" => {
+                    self.sole_association(&role.arn)?
+                }
+                // Which function cannot be told from the role, and several may share it.
+                Subject::Service(service) => ids::service(&service, &role.name, None),
+                Subject::Account(account) if self.unknown_account_id(&account) => {
+                    ids::workload(WorkloadKind::Account, &account)
+                }
+                Subject::Account(_) => return None,
+                Subject::Principal(arn) if arn.contains(":user/") => {
+                    ids::workload(WorkloadKind::IamUser, &arn)
+                }
+                Subject::Principal(arn) => {
+                    let (workload, mut via) = self.trusted(self.inventory.role(&arn)?, None, hops)?;
+                    via.push(arn);
+                    found.insert((workload, via));
+                    continue;
+                }
+            };
+            found.insert((workload, Vec::new()));
+        }
+        one(found)
+    }
+
+    /// The account of an ARN when neither its logs nor its snapshot are here.
+    fn unknown_account<'b>(&self, arn: &'b str) -> Option<&'b str> {
+        let account = Arn::parse(arn)?.account;
+        self.unknown_account_id(account).then_some(account)
+    }
+
+    fn unknown_account_id(&self, account: &str) -> bool {
+        !self.inventory.accounts.contains_key(account)
+            && !self.usage.observation.regions.contains_key(account)
+    }
+
+    /// Why no issuance was found. The texts hold no ids, so that calls can be counted by them.
+    fn why_unknown(&self, facts: &SessionFacts, arn: &str, miss: Miss) -> String {
+        let account = Arn::parse(arn).map(|arn| arn.account).unwrap_or_default();
+        let observation = &self.usage.observation;
+        let regions = observation.regions.get(account);
+        let begins = regions.and_then(|regions| {
+            regions.values().filter_map(|region| region.span).map(|(first, _)| first).min()
+        });
+        let begins = begins.into_iter().chain(self.sessions.issuances.first().map(|first| first.time)).min();
+        let good_key = facts.access_key.as_deref().is_none_or(|key| self.sessions.is_good_key(key));
+        let text = if miss == Miss::Ambiguous {
+            "several issuances with different callers fit the session"
+        } else if regions.is_none() && !observation.regions.is_empty() {
+            "the logs of the role's account are not here"
+        } else if facts.creation.zip(begins).is_some_and(|(creation, begins)| creation < begins) {
+            "the session began before the logs"
+        } else if !observation.regions.is_empty() && !observation.management_reads.contains(account) {
+            "the logs show no read-only events (a write-only trail hides how sessions begin)"
+        } else if !good_key {
+            "the access key id is masked or shared by several sessions, and no issuance fits by role, session name and time"
+        } else {
+            "no issuance in the logs fits the session"
+        };
+        text.to_owned()
+    }
+}
+
+impl Attribution {
+    fn unknown(&mut self, reason: &str) {
+        self.workload = None;
+        self.grade = Grade::Unknown;
+        reason.clone_into(&mut self.reason);
+    }
+}
+
+fn unknown(reason: &str) -> Step {
+    Step::Unknown { reason: reason.to_owned() }
+}
+
+fn one<T: Ord>(set: BTreeSet<T>) -> Option<T> {
+    let mut set = set.into_iter();
+    set.next().filter(|_| set.next().is_none())
+}
+
+fn root_account(facts: &SessionFacts) -> Option<&str> {
+    facts.account.as_deref().or_else(|| Arn::parse(facts.arn.as_deref()?).map(|arn| arn.account))
+}
+
+/// The service in the path of a service-linked role.
+fn service_of_linked_role(arn: &str) -> Option<&str> {
+    let (_, rest) = arn.split_once(":role/aws-service-role/")?;
+    rest.split('/').next()
+}
+
+/// The workload of a `WebIdentityUser` record; `principalId` is provider, audience and subject joined by colons.
+fn web_subject(facts: &SessionFacts, inventory: &Inventory) -> Option<Workload> {
+    Some(ids::web_identity(facts.identity_provider.as_deref()?, facts.user_name.as_deref()?, inventory))
+}
+
+fn web_issuance(issuance: &IssuanceFacts, inventory: &Inventory) -> Option<Workload> {
+    let provider = issuance.provider.as_deref().or(issuance.caller.identity_provider.as_deref())?;
+    let subject = issuance.subject.as_deref().or(issuance.caller.user_name.as_deref())?;
+    Some(ids::web_identity(provider, subject, inventory))
+}
+
+fn saml_issuance(issuance: &IssuanceFacts, facts: &SessionFacts, role_arn: &str) -> Option<Workload> {
+    let provider = issuance.provider.as_deref().or(issuance.caller.identity_provider.as_deref());
+    let by_provider = provider.is_some_and(ids::is_identity_center_provider);
+    if by_provider || ids::is_permission_set_role(role_arn) {
+        let user = sessions::session_name(facts).or(issuance.session_name.as_deref())?;
+        return Some(ids::workload(WorkloadKind::Sso, user));
+    }
+    let subject = issuance.subject.as_deref().or(issuance.caller.user_name.as_deref());
+    Some(ids::saml(provider?, subject.or(issuance.session_name.as_deref())?))
+}
+
+/// The ServiceAccount in the session tags that EKS sets.
+fn pod_of_tags(issuance: &IssuanceFacts, inventory: &Inventory) -> Option<Workload> {
+    let tags: BTreeMap<&str, &str> = issuance.tags.iter().map(|(key, value)| (&**key, &**value)).collect();
+    let tag = |key: &str| tags.get(key).copied().filter(|value| !value.is_empty());
+    let cluster = tag("eks-cluster-arn").or_else(|| tag("eks-cluster-name"))?;
+    Some(ids::kubernetes(
+        cluster,
+        tag("kubernetes-namespace")?,
+        tag("kubernetes-service-account")?,
+        inventory,
+    ))
+}

@@ -1,0 +1,312 @@
+//! Sums up what each principal did, and for whom.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::denial::{self, Denial};
+use super::sessions::Sessions;
+use super::{Access, Attribution, Denied, Grade, PrincipalAccess, Use, Workload, WorkloadShare, sessions};
+use crate::catalog::{Resource, Verdict};
+use crate::ident::{Action, Arn, Time};
+use crate::inventory::Inventory;
+use crate::record::IdentityType;
+use crate::usage::{CallOutcome, DenialFacts, Row, SessionFacts, Usage};
+
+/// Joins the calls of `usage` with the attribution of their sessions (as [`resolve`](super::resolve) gave them).
+///
+/// A call counts for the principal whose permissions it used: an `AssumeRole` for its caller, a forward access session for the
+/// principal it carries (with the service in [`Use::via_services`]). Calls by AWS itself, token exchanges and the copies of foreign
+/// accounts' calls are nobody's permissions here, and are counted apart. Refused calls are never use; calls that failed for another
+/// reason than permission are; those that prove nothing are neither.
+pub fn access(usage: &Usage, attributions: &[Attribution], inventory: &Inventory) -> Access {
+    let sessions = Sessions::new(usage);
+    let mut access = Access::default();
+    let mut tallies: BTreeMap<&str, Tally<'_>> = BTreeMap::new();
+    for row in &usage.rows {
+        let index = usize::try_from(row.session.0).unwrap_or(usize::MAX);
+        let (Some(facts), Some(attribution)) = (usage.sessions.get(index), attributions.get(index)) else {
+            *access.no_principal.entry("the session is unknown".to_owned()).or_default() += row.calls;
+            continue;
+        };
+        match (attribution.is_service, attribution.principal.as_deref()) {
+            (true, _) => access.aws_itself += row.calls,
+            (false, None) => {
+                *access.no_principal.entry(no_principal(facts.kind).to_owned()).or_default() += row.calls;
+            }
+            (false, Some(principal)) => {
+                let tally = tallies.entry(principal).or_default();
+                tally.row(row, facts, attribution, inventory);
+                tally.session(facts, attribution, row, &sessions);
+            }
+        }
+    }
+    for (principal, tally) in tallies {
+        access.principals.insert(principal.to_owned(), tally.finish(principal, inventory));
+    }
+    access
+}
+
+/// Why a call is no local principal's.
+fn no_principal(kind: IdentityType) -> &'static str {
+    match kind {
+        IdentityType::WebIdentityUser | IdentityType::SamlUser => {
+            "a token was exchanged for a session; that needs no permission of the role"
+        }
+        IdentityType::AwsAccount => {
+            "a principal of another account called; this is the resource owner's copy"
+        }
+        IdentityType::IdentityCenterUser => "an Identity Center user called without an IAM principal",
+        IdentityType::Directory => "a directory user called",
+        _ => "the record names no principal",
+    }
+}
+
+#[derive(Default)]
+struct Tally<'a> {
+    access: PrincipalAccess,
+    uses: BTreeMap<(Action, Resource), Use>,
+    denied: BTreeMap<DeniedKey<'a>, Denied>,
+    shares: BTreeMap<&'a Workload, Share<'a>>,
+    /// Calls and latest call by the role's unique id.
+    role_ids: BTreeMap<&'a str, (u64, Time)>,
+}
+
+/// Refusals that differ only in resource and moment are one entry.
+type DeniedKey<'a> = (Option<Action>, &'a str, &'a str, &'static str, bool);
+
+#[derive(Default)]
+struct Share<'a> {
+    /// Sessions by access key, with the moment they began.
+    by_key: BTreeMap<&'a str, Option<Begun<'a>>>,
+    /// Sessions without a key of their own.
+    by_begin: BTreeSet<Begun<'a>>,
+    calls: u64,
+    denied: u64,
+    grade: Option<Grade>,
+    chains: Vec<&'a [String]>,
+}
+
+/// Principal and creation date: what a forward access session shares with the session it acts for.
+type Begun<'a> = (&'a str, Option<Time>);
+
+impl<'a> Tally<'a> {
+    fn row(
+        &mut self,
+        row: &'a Row,
+        facts: &'a SessionFacts,
+        attribution: &Attribution,
+        inventory: &Inventory,
+    ) {
+        let access = &mut self.access;
+        access.calls += row.calls;
+        let span = access.span.unwrap_or((row.first, row.last));
+        access.span = Some((span.0.min(row.first), span.1.max(row.last)));
+        match &attribution.workload {
+            Some(_) => {}
+            None => *access.unattributed.entry(attribution.reason.clone()).or_default() += row.calls,
+        }
+        if let Some(id) = sessions::role_id(facts) {
+            let (calls, last) = self.role_ids.entry(id).or_insert((0, row.last));
+            *calls += row.calls;
+            *last = (*last).max(row.last);
+        }
+        match &row.outcome {
+            CallOutcome::Denied(refusal) => {
+                self.access.denied_calls += row.calls;
+                self.denied(row, refusal, attribution);
+            }
+            CallOutcome::Unproven(_) => self.access.unproven += row.calls,
+            CallOutcome::Used { .. } => self.used(row, facts, attribution, inventory),
+        }
+    }
+
+    fn used(&mut self, row: &Row, facts: &SessionFacts, attribution: &Attribution, inventory: &Inventory) {
+        if row.needs.verdict == Verdict::Unknown {
+            let event = (row.source.clone(), row.name.clone());
+            *self.access.unknown_actions.entry(event).or_default() += row.calls;
+        }
+        let mut actions = BTreeSet::new();
+        let mut counted = BTreeSet::new();
+        for need in &row.needs.needs {
+            actions.insert(&need.action);
+            for resource in &need.resources {
+                let resource = resolved(resource, facts, row, inventory);
+                let context = || need.context.iter().cloned().collect::<BTreeMap<_, _>>();
+                let key = (need.action.clone(), resource.clone());
+                let is_new = counted.insert(key.clone());
+                let entry = match self.uses.entry(key) {
+                    Entry::Vacant(entry) => entry.insert(Use {
+                        action: need.action.clone(),
+                        resource,
+                        evidence: need.evidence,
+                        context: context(),
+                        calls: 0,
+                        first: row.first,
+                        last: row.last,
+                        workloads: BTreeSet::new(),
+                        via_services: BTreeSet::new(),
+                        sample: row.sample.clone(),
+                        regions: BTreeSet::new(),
+                    }),
+                    Entry::Occupied(entry) => {
+                        let entry = entry.into_mut();
+                        let shown = context();
+                        entry.context.retain(|key, value| shown.get(key) == Some(value));
+                        entry
+                    }
+                };
+                entry.evidence = entry.evidence.min(need.evidence);
+                if is_new {
+                    entry.calls += row.calls;
+                }
+                if (row.first, &row.sample) < (entry.first, &entry.sample) {
+                    entry.sample = row.sample.clone();
+                }
+                entry.first = entry.first.min(row.first);
+                entry.last = entry.last.max(row.last);
+                entry.workloads.extend(attribution.workload.as_ref().map(|workload| workload.id.clone()));
+                entry.via_services.extend(via_service(facts).map(str::to_owned));
+                entry.regions.insert(row.region.to_string());
+            }
+        }
+        for action in actions {
+            *self.access.calls_by_action.entry(action.clone()).or_default() += row.calls;
+        }
+    }
+
+    fn denied(&mut self, row: &'a Row, refusal: &DenialFacts, attribution: &Attribution) {
+        let parsed = Denial::parse(&refusal.code, refusal.message.as_deref(), &row.name);
+        let primary = row.needs.needs.first();
+        let action = parsed.action.or_else(|| primary.map(|need| need.action.clone()));
+        let resources: BTreeSet<String> = match parsed.resource {
+            Some(resource) => [resource].into(),
+            None => primary.into_iter().flat_map(|need| &need.resources).filter_map(arn).collect(),
+        };
+        let sample = || refusal.message.as_deref().map(denial::sample).unwrap_or_default();
+        let key = (action.clone(), &*row.source, &*row.name, parsed.layer, parsed.explicit);
+        let entry = self.denied.entry(key).or_insert_with(|| Denied {
+            action,
+            event: (row.source.clone(), row.name.clone()),
+            resources: BTreeSet::new(),
+            layer: parsed.layer,
+            explicit: parsed.explicit,
+            calls: 0,
+            first: row.first,
+            last: row.last,
+            workloads: BTreeSet::new(),
+            sample: sample(),
+            sample_event: row.sample.clone(),
+        });
+        entry.calls += row.calls;
+        entry.resources.extend(resources);
+        entry.workloads.extend(attribution.workload.as_ref().map(|workload| workload.id.clone()));
+        if (row.first, &row.sample) < (entry.first, &entry.sample_event) {
+            entry.sample = sample();
+            entry.sample_event = row.sample.clone();
+        }
+        entry.first = entry.first.min(row.first);
+        entry.last = entry.last.max(row.last);
+    }
+
+    fn session(
+        &mut self,
+        facts: &'a SessionFacts,
+        attribution: &'a Attribution,
+        row: &Row,
+        sessions: &Sessions<'_>,
+    ) {
+        let Some(workload) = &attribution.workload else { return };
+        let share = self.shares.entry(workload).or_default();
+        share.calls += row.calls;
+        if matches!(row.outcome, CallOutcome::Denied(_)) {
+            share.denied += row.calls;
+        }
+        share.grade = Some(share.grade.map_or(attribution.grade, |grade| grade.max(attribution.grade)));
+        if !share.chains.contains(&attribution.via.as_slice()) {
+            share.chains.push(&attribution.via);
+        }
+        let principal = facts.principal_id.as_deref().or(facts.arn.as_deref()).unwrap_or_default();
+        let begun = (principal, facts.creation);
+        let own_key = facts.access_key.as_deref().filter(|_| facts.invoked_by.is_none());
+        match own_key.filter(|key| sessions.is_good_key(key)) {
+            Some(key) => {
+                share.by_key.insert(key, facts.creation.map(|_| begun));
+            }
+            None => {
+                share.by_begin.insert(begun);
+            }
+        }
+    }
+
+    fn finish(mut self, principal: &str, inventory: &Inventory) -> PrincipalAccess {
+        let mut access = std::mem::take(&mut self.access);
+        access.uses = self.uses.into_values().collect();
+        access.denied = self.denied.into_values().collect();
+        access.workloads = self.shares.into_iter().map(|(workload, share)| share.finish(workload)).collect();
+        access.workloads.sort_by(|a, b| a.workload.id.cmp(&b.workload.id));
+        // A role deleted and made again has the same ARN and another id; what the earlier one did was granted by another policy.
+        let known = inventory.role(principal).map(|role| role.id.as_str()).filter(|id| !id.is_empty());
+        let latest = self.role_ids.iter().max_by_key(|(id, (_, last))| (*last, **id)).map(|(id, _)| *id);
+        let current = known.or(latest);
+        access.earlier_roles = self
+            .role_ids
+            .iter()
+            .filter(|(id, _)| Some(**id) != current)
+            .map(|(id, (calls, _))| ((*id).to_owned(), *calls))
+            .collect();
+        access
+    }
+}
+
+impl Share<'_> {
+    fn finish(mut self, workload: &Workload) -> WorkloadShare {
+        // A forward access session, or a record without its key, belongs to a session already counted by its key.
+        let counted: BTreeSet<_> = self.by_key.values().flatten().copied().collect();
+        let sessions = self.by_key.len() + self.by_begin.difference(&counted).count();
+        self.chains.sort();
+        let mut via = Vec::new();
+        for role in self.chains.into_iter().flatten() {
+            if !via.contains(role) {
+                via.push(role.clone());
+            }
+        }
+        WorkloadShare {
+            workload: workload.clone(),
+            sessions: u64::try_from(sessions).unwrap_or(u64::MAX),
+            calls: self.calls,
+            denied: self.denied,
+            grade: self.grade.unwrap_or(Grade::Unknown),
+            via,
+        }
+    }
+}
+
+/// The service that called with the principal's identity. Behind `signin.amazonaws.com` sits a human at the console.
+fn via_service(facts: &SessionFacts) -> Option<&str> {
+    facts.invoked_by.as_deref().filter(|service| *service != "signin.amazonaws.com")
+}
+
+/// An instance profile as the role in it, where the snapshot tells.
+fn resolved(resource: &Resource, facts: &SessionFacts, row: &Row, inventory: &Inventory) -> Resource {
+    let Resource::InstanceProfile(profile) = resource else {
+        return resource.clone();
+    };
+    let named =
+        Arn::parse(profile).map(|arn| (arn.account, arn.resource.rsplit('/').next().unwrap_or_default()));
+    let own = facts.account.as_deref().or(row.recipient_account.as_deref());
+    let (account, name) = match named {
+        Some((account, name)) => (Some(account), name),
+        None => (own, profile.as_str()),
+    };
+    match inventory.role_of_instance_profile(name, account) {
+        Some(role) => Resource::Arn(role.arn.clone()),
+        None => resource.clone(),
+    }
+}
+
+fn arn(resource: &Resource) -> Option<String> {
+    match resource {
+        Resource::Arn(text) | Resource::InstanceProfile(text) => Some(text.clone()),
+        _ => None,
+    }
+}
