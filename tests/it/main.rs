@@ -11,6 +11,9 @@
 
 mod support;
 
+#[path = "../world/mod.rs"]
+mod world;
+
 mod layers;
 
 mod attribution;

@@ -100,7 +100,9 @@ impl Call {
             need.resources[0]
         );
         match explicit {
-            Some(policy) => message.push_str(&format!("with an explicit deny in {} {kind}{policy}", article(kind))),
+            Some(policy) => {
+                message.push_str(&format!("with an explicit deny in {} {kind}{policy}", article(kind)))
+            }
             None => message.push_str(&format!("because no {kind} allows the {} action", need.action)),
         }
         self.refused_with(code, &message, layer, explicit.is_some())
@@ -124,7 +126,13 @@ fn article(noun: &str) -> &'static str {
 }
 
 /// A forward access session: the service asks KMS in the caller's name.
-pub(crate) fn kms(cast: &Cast, place: Place, operation: &'static str, service: &'static str, context: Value) -> Call {
+pub(crate) fn kms(
+    cast: &Cast,
+    place: Place,
+    operation: &'static str,
+    service: &'static str,
+    context: Value,
+) -> Call {
     let key = cast.kms_key(place);
     let action = format!("kms:{operation}");
     let mut params = json!({"encryptionContext": context});
@@ -150,9 +158,14 @@ fn s3_object(
 ) -> Call {
     let arn = format!("{}/{key}", bucket_arn(bucket));
     let host = format!("{bucket}.s3.{}.amazonaws.com", cast.regions[0]);
-    let mut call =
-        call("s3", name, read_only, json!({"bucketName": bucket, "Host": host, "key": key}), vec![need(action, &*arn)])
-            .touching(json!([{"type": "AWS::S3::Object", "ARN": arn},
+    let mut call = call(
+        "s3",
+        name,
+        read_only,
+        json!({"bucketName": bucket, "Host": host, "key": key}),
+        vec![need(action, &*arn)],
+    )
+    .touching(json!([{"type": "AWS::S3::Object", "ARN": arn},
                 {"accountId": cast.accounts[0], "type": "AWS::S3::Bucket", "ARN": bucket_arn(bucket)}]));
     call.is_data = true;
     call.extra = json!({"SignatureVersion": "SigV4", "CipherSuite": "TLS_AES_128_GCM_SHA256", "bytesTransferredIn": 0,
@@ -186,12 +199,12 @@ pub(crate) fn delete_object(cast: &Cast, bucket: &str, key: &str) -> Call {
 /// `ListObjectsV2`, which CloudTrail calls `ListObjects` with `list-type` 2.
 pub(crate) fn list_objects(cast: &Cast, bucket: &str, prefix: &str) -> Call {
     let host = format!("{bucket}.s3.{}.amazonaws.com", cast.regions[0]);
-    let params =
-        json!({"list-type": "2", "bucketName": bucket, "encoding-type": "url", "prefix": prefix, "Host": host});
-    let mut call = call("s3", "ListObjects", true, params, vec![need("s3:ListBucket", bucket_arn(bucket))]).touching(
-        json!([{"type": "AWS::S3::Object", "ARNPrefix": format!("{}/{prefix}", bucket_arn(bucket))},
+    let params = json!({"list-type": "2", "bucketName": bucket, "encoding-type": "url", "prefix": prefix, "Host": host});
+    let mut call = call("s3", "ListObjects", true, params, vec![need("s3:ListBucket", bucket_arn(bucket))])
+        .touching(
+            json!([{"type": "AWS::S3::Object", "ARNPrefix": format!("{}/{prefix}", bucket_arn(bucket))},
             {"accountId": cast.accounts[0], "type": "AWS::S3::Bucket", "ARN": bucket_arn(bucket)}]),
-    );
+        );
     call.is_data = true;
     call
 }
@@ -199,19 +212,37 @@ pub(crate) fn list_objects(cast: &Cast, bucket: &str, prefix: &str) -> Call {
 pub(crate) fn secret(cast: &Cast, place: Place, operation: &'static str, name: &str) -> Call {
     let arn = cast.arn(place, "secretsmanager", &format!("secret:{name}"));
     let action = format!("secretsmanager:{operation}");
-    call("secretsmanager", operation, operation.starts_with("Get"), json!({"secretId": arn}), vec![need(&action, &*arn)])
+    call(
+        "secretsmanager",
+        operation,
+        operation.starts_with("Get"),
+        json!({"secretId": arn}),
+        vec![need(&action, &*arn)],
+    )
 }
 
 pub(crate) fn parameter(cast: &Cast, place: Place, name: &str) -> Call {
     let arn = cast.arn(place, "ssm", &format!("parameter{name}"));
-    call("ssm", "GetParameter", true, json!({"name": name, "withDecryption": true}), vec![need("ssm:GetParameter", &*arn)])
-        .touching(json!([{"accountId": cast.accounts[place], "ARN": arn}]))
+    call(
+        "ssm",
+        "GetParameter",
+        true,
+        json!({"name": name, "withDecryption": true}),
+        vec![need("ssm:GetParameter", &*arn)],
+    )
+    .touching(json!([{"accountId": cast.accounts[place], "ARN": arn}]))
 }
 
 pub(crate) fn describe_table(cast: &Cast, place: Place, table: &str) -> Call {
     let arn = cast.arn(place, "dynamodb", &format!("table/{table}"));
-    call("dynamodb", "DescribeTable", true, json!({"tableName": table}), vec![need("dynamodb:DescribeTable", &*arn)])
-        .touching(json!([{"accountId": cast.accounts[place], "type": "AWS::DynamoDB::Table", "ARN": arn}]))
+    call(
+        "dynamodb",
+        "DescribeTable",
+        true,
+        json!({"tableName": table}),
+        vec![need("dynamodb:DescribeTable", &*arn)],
+    )
+    .touching(json!([{"accountId": cast.accounts[place], "type": "AWS::DynamoDB::Table", "ARN": arn}]))
 }
 
 pub(crate) fn invoke(cast: &Cast, place: Place, function: &str) -> Call {
@@ -225,7 +256,8 @@ pub(crate) fn invoke(cast: &Cast, place: Place, function: &str) -> Call {
 
 pub(crate) fn start_query(cast: &Cast, place: Place, workgroup: &str, r: &mut Rng) -> Call {
     let arn = cast.arn(place, "athena", &format!("workgroup/{workgroup}"));
-    let params = json!({"queryString": "***OMITTED***", "workGroup": workgroup, "clientRequestToken": r.uuid()});
+    let params =
+        json!({"queryString": "***OMITTED***", "workGroup": workgroup, "clientRequestToken": r.uuid()});
     call("athena", "StartQueryExecution", false, params, vec![need("athena:StartQueryExecution", arn)])
         .responding(json!({"queryExecutionId": r.uuid()}))
 }
@@ -246,8 +278,14 @@ pub(crate) fn start_execution(cast: &Cast, place: Place, machine: &str, r: &mut 
     let arn = cast.arn(place, "states", &format!("stateMachine:{machine}"));
     let run = r.uuid();
     let execution = arn.replace(":stateMachine:", ":execution:");
-    call("states", "StartExecution", false, json!({"stateMachineArn": arn, "name": run}), vec![need("states:StartExecution", &*arn)])
-        .responding(json!({"executionArn": format!("{execution}:{run}")}))
+    call(
+        "states",
+        "StartExecution",
+        false,
+        json!({"stateMachineArn": arn, "name": run}),
+        vec![need("states:StartExecution", &*arn)],
+    )
+    .responding(json!({"executionArn": format!("{execution}:{run}")}))
 }
 
 /// A read that takes no resource: policies must say `*`.
@@ -261,7 +299,13 @@ pub(crate) fn describe_all(source: &'static str, name: &'static str) -> Call {
 
 pub(crate) fn describe_cluster(cast: &Cast, cluster: &super::cast::Cluster) -> Call {
     debug_assert!(cast.accounts.contains(&cluster.account));
-    call("eks", "DescribeCluster", true, json!({"name": cluster.name}), vec![need("eks:DescribeCluster", &*cluster.arn)])
+    call(
+        "eks",
+        "DescribeCluster",
+        true,
+        json!({"name": cluster.name}),
+        vec![need("eks:DescribeCluster", &*cluster.arn)],
+    )
 }
 
 pub(crate) fn put_alarm(cast: &Cast, place: Place, name: &str) -> Call {
@@ -281,15 +325,29 @@ pub(crate) fn pull_image(cast: &Cast, place: Place, repository: &str) -> Call {
 
 pub(crate) fn pod_identity(cluster: &super::cast::Cluster) -> Call {
     let params = json!({"clusterName": cluster.name, "token": "HIDDEN_DUE_TO_SECURITY_REASONS"});
-    call("eks-auth", "AssumeRoleForPodIdentity", true, params, vec![need("eks-auth:AssumeRoleForPodIdentity", &*cluster.arn)])
+    call(
+        "eks-auth",
+        "AssumeRoleForPodIdentity",
+        true,
+        params,
+        vec![need("eks-auth:AssumeRoleForPodIdentity", &*cluster.arn)],
+    )
 }
 
 pub(crate) fn update_function_code(cast: &Cast, place: Place, function: &str) -> Call {
     let arn = cast.arn(place, "lambda", &format!("function:{function}"));
     let params = json!({"functionName": function, "publish": true, "dryRun": false});
-    call("lambda", "UpdateFunctionCode20150331v2", false, params, vec![need("lambda:UpdateFunctionCode", &*arn)])
-        .responding(json!({"functionName": function, "functionArn": arn, "runtime": "python3.13", "version": "$LATEST",
-            "role": cast.role("thumbnails").arn, "packageType": "Zip"}))
+    call(
+        "lambda",
+        "UpdateFunctionCode20150331v2",
+        false,
+        params,
+        vec![need("lambda:UpdateFunctionCode", &*arn)],
+    )
+    .responding(
+        json!({"functionName": function, "functionArn": arn, "runtime": "python3.13", "version": "$LATEST",
+            "role": cast.role("thumbnails").arn, "packageType": "Zip"}),
+    )
 }
 
 /// Creating a function hands it its execution role: `iam:PassRole`, which CloudTrail never shows.
@@ -322,8 +380,14 @@ pub(crate) fn register_task_definition(cast: &Cast, place: Place, family: &str, 
         "containerDefinitions": [{"name": "task", "image": "airflow:stable", "essential": true}]});
     let mut primary = need("ecs:RegisterTaskDefinition", &*arn);
     primary.is_open = true;
-    call("ecs", "RegisterTaskDefinition", false, params, vec![primary, inferred("iam:PassRole", role.as_str())])
-        .responding(json!({"taskDefinition": {"taskDefinitionArn": arn, "family": family, "revision": revision,
+    call(
+        "ecs",
+        "RegisterTaskDefinition",
+        false,
+        params,
+        vec![primary, inferred("iam:PassRole", role.as_str())],
+    )
+    .responding(json!({"taskDefinition": {"taskDefinitionArn": arn, "family": family, "revision": revision,
             "taskRoleArn": role, "status": "ACTIVE"}}))
 }
 
@@ -349,8 +413,11 @@ pub(crate) fn run_instances(cast: &Cast, place: Place, r: &mut Rng) -> Call {
             "instanceState": {"code": 0, "name": "pending"},
             "iamInstanceProfile": {"arn": format!("arn:aws:iam::{}:instance-profile/{profile}", cast.accounts[place])}}]}});
     let image = format!("arn:aws:ec2:{}::image/{image}", cast.regions[place]);
-    let resources =
-        vec![image, cast.arn(place, "ec2", &format!("subnet/{subnet}")), cast.arn(place, "ec2", &format!("security-group/{group}"))];
+    let resources = vec![
+        image,
+        cast.arn(place, "ec2", &format!("subnet/{subnet}")),
+        cast.arn(place, "ec2", &format!("security-group/{group}")),
+    ];
     let launch = Need { resources, is_open: true, ..need("ec2:RunInstances", "") };
     let pass = inferred("iam:PassRole", &*cast.role("legacy-reports").arn);
     call("ec2", "RunInstances", false, params, vec![launch, pass]).responding(response)
@@ -365,7 +432,8 @@ pub(crate) fn terminate_instances(cast: &Cast, place: Place, r: &mut Rng) -> Cal
 
 pub(crate) fn create_database(cast: &Cast, place: Place, name: &str) -> Call {
     let arn = cast.arn(place, "rds", &format!("db:{name}"));
-    let params = json!({"dBInstanceIdentifier": name, "dBInstanceClass": "db.r7g.large", "engine": "postgres"});
+    let params =
+        json!({"dBInstanceIdentifier": name, "dBInstanceClass": "db.r7g.large", "engine": "postgres"});
     call("rds", "CreateDBInstance", false, params, vec![need("rds:CreateDBInstance", arn)])
 }
 

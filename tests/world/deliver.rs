@@ -36,22 +36,29 @@ pub(crate) struct Trail<'a> {
     root: PathBuf,
     rng: Rng,
     pending: BTreeMap<(i64, String, String), Vec<Delivery>>,
-    /// The object to cut off: by slot, account and Region.
-    cut: (i64, String, String),
+    /// The object to cut off, by slot, account and Region; some worlds lose nothing.
+    cut: Option<(i64, String, String)>,
 }
 
 impl<'a> Trail<'a> {
     pub(crate) fn new(cast: &'a Cast, root: &Path, seed: u64, start: i64, days: i64) -> Self {
         // The global Region of the data account: nothing but AWS's own doings, and root's only visit late on its day.
-        let cut = (start + days / 2 * 4 * SLOT + SLOT, cast.accounts[1].clone(), "us-east-1".to_owned());
-        Self { cast, root: root.to_owned(), rng: Rng::new(seed).fork("trail", 0), pending: BTreeMap::new(), cut }
+        let slot = start + days / 2 * clock::DAY + SLOT;
+        let cut = (seed % 2 == 1).then(|| (slot, cast.accounts[1].clone(), "us-east-1".to_owned()));
+        Self {
+            cast,
+            root: root.to_owned(),
+            rng: Rng::new(seed).fork("trail", 0),
+            pending: BTreeMap::new(),
+            cut,
+        }
     }
 
     pub(crate) fn accept(&mut self, records: Vec<Record>) {
         for record in records {
             let slot = record.time.div_euclid(SLOT) * SLOT + SLOT;
             let place = |slot| (slot, record.account.clone(), record.region.clone());
-            if self.rng.percent(TWICE) && place(slot) != self.cut {
+            if self.rng.percent(TWICE) && self.cut.as_ref() != Some(&place(slot)) {
                 let repeat = Delivery { record: record.clone(), is_repeat: true };
                 self.pending.entry(place(slot + SLOT)).or_default().push(repeat);
             }
@@ -65,7 +72,7 @@ impl<'a> Trail<'a> {
         let due = std::mem::replace(&mut self.pending, later);
         for ((slot, account, region), mut deliveries) in due {
             deliveries.sort_by_key(|delivery| delivery.record.time);
-            if (slot, &account, &region) == (self.cut.0, &self.cut.1, &self.cut.2) {
+            if self.cut.as_ref() == Some(&(slot, account.clone(), region.clone())) {
                 self.write_cut_off(slot, &account, &region, deliveries, truth)?;
                 continue;
             }
@@ -97,19 +104,25 @@ impl<'a> Trail<'a> {
             deliveries.iter().map(|delivery| delivery.record.text.as_str()).collect::<Vec<_>>().join(",")
         };
         let path = self.log_path(slot, account, region);
-        let (head_text, tail_text) = (format!("{{\"Records\":[{},", text(head)), format!("{}]}}", text(tail)));
+        let (head_text, tail_text) =
+            (format!("{{\"Records\":[{},", text(head)), format!("{}]}}", text(tail)));
         let (mut bytes, flushed) = compress(&[&head_text, &tail_text])?;
         bytes.truncate(flushed + 4);
         write_file(&self.root.join(&path), &bytes)?;
         *truth.objects.entry("cut-off").or_default() += 1;
-        truth.cut = Some((path, head.len() as u64));
+        truth.cut = Some((path, account.to_owned(), head.len() as u64));
         truth.lost_to_the_cut = tail.len() as u64;
         head.iter().for_each(|delivery| enter(truth, delivery));
         Ok(())
     }
 
     /// What lies beside the logs and holds no calls: digests, and an Insights object.
-    pub(crate) fn deliver_other_objects(&mut self, start: i64, days: i64, truth: &mut Truth) -> io::Result<()> {
+    pub(crate) fn deliver_other_objects(
+        &mut self,
+        start: i64,
+        days: i64,
+        truth: &mut Truth,
+    ) -> io::Result<()> {
         let organization = &self.cast.organization;
         for index in 0..days.min(3) {
             for account in 0..2 {

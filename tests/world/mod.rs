@@ -12,9 +12,13 @@ mod calls;
 mod cast;
 mod clock;
 mod deliver;
+mod grants;
+mod incidents;
+mod mixes;
 mod play;
 mod random;
 mod record;
+mod snapshot;
 mod stage;
 mod truth;
 

@@ -7,20 +7,24 @@ use serde_json::{Value, json};
 use super::calls::{self, Call};
 use super::cast::Cast;
 use super::clock::{self, DAY, HOUR, MINUTE, iso};
+use super::incidents::INCIDENTS;
+use super::mixes::*;
 use super::random::Rng;
 use super::record;
 use super::stage::{Logged, Record, Stage, Subject, github_provider, kubernetes};
 use super::truth::Session;
 
-const BOTO: &str = "Boto3/1.40.21 md/Botocore#1.40.21 ua/2.1 os/linux#6.12.40 md/arch#x86_64 lang/python#3.13.7";
-const GO: &str = "aws-sdk-go-v2/1.39.0 os/linux lang/go#1.25.1 md/GOOS#linux md/GOARCH#arm64";
-const JAVA: &str = "aws-sdk-java/2.33.4 md/io#sync md/http#Apache ua/2.1 os/Linux#6.12.40 lang/java#21.0.8";
+pub(crate) const BOTO: &str =
+    "Boto3/1.40.21 md/Botocore#1.40.21 ua/2.1 os/linux#6.12.40 md/arch#x86_64 lang/python#3.13.7";
+pub(crate) const GO: &str = "aws-sdk-go-v2/1.39.0 os/linux lang/go#1.25.1 md/GOOS#linux md/GOARCH#arm64";
+pub(crate) const JAVA: &str =
+    "aws-sdk-java/2.33.4 md/io#sync md/http#Apache ua/2.1 os/Linux#6.12.40 lang/java#21.0.8";
 const ACTIONS: &str = "aws-sdk-js/3.876.0 ua/2.1 os/linux#6.11.0-1018-azure lang/js md/nodejs#24.5.0 configure-aws-credentials-for-github-actions";
-const GCP: &str = "google-cloud-sdk gcloud/541.0.0 aws-sdk-python";
+pub(crate) const GCP: &str = "google-cloud-sdk gcloud/541.0.0 aws-sdk-python";
 
 /// The world in motion: what lasts longer than a day.
 pub(crate) struct Play<'a> {
-    cast: &'a Cast,
+    pub(crate) cast: &'a Cast,
     rng: Rng,
     start: i64,
     days: i64,
@@ -33,15 +37,17 @@ impl<'a> Play<'a> {
     pub(crate) fn new(cast: &'a Cast, seed: u64, start: i64, days: i64) -> Self {
         let rng = Rng::new(seed).fork("play", 0);
         let volume = if seed == super::SAMPLE_SEED { 100 } else { rng.fork("volume", 0).range(40, 130) };
-        Self { cast, rng, start, days, volume, user: Stage::new(cast).user(start - 700 * DAY) }
+        let user = Stage::new(cast, rng.clone()).user(start - 700 * DAY);
+        Self { cast, rng, start, days, volume, user }
     }
 
     /// Everything recorded on a day. `pass` is above 0 only when the world is scaled up: more of the same, other sessions.
     pub(crate) fn day(&self, index: i64, pass: u64) -> Vec<Record> {
+        let rng = self.rng.fork("day", index.unsigned_abs() * 1_000_003 + pass);
         let mut day = Day {
-            stage: Stage::new(self.cast),
+            stage: Stage::new(self.cast, rng.fork("stage", 0)),
             cast: self.cast,
-            rng: self.rng.fork("day", index.unsigned_abs() * 1_000_003 + pass),
+            rng,
             start: self.start + index * DAY,
             volume: self.volume,
         };
@@ -71,54 +77,40 @@ impl<'a> Play<'a> {
     }
 }
 
-type Incident = fn(&mut Day<'_>, &Rc<Session>);
-
-const INCIDENTS: &[Incident] = &[
-    |day, user| day.sessions_older_than_the_logs(user),
-    |day, user| day.forged_session_names(user),
-    |day, user| day.denials_of_workloads(user),
-    |day, user| day.denials_of_people(user),
-    |day, user| day.denials_of_deployers(user),
-    |day, user| day.refused_web_identity(user),
-    |day, user| day.failures_that_are_no_denials(user),
-    |day, user| day.root_signs_in(user),
-    |day, user| day.a_record_without_a_time(user),
-];
-
-struct Day<'a> {
-    stage: Stage<'a>,
-    cast: &'a Cast,
-    rng: Rng,
-    start: i64,
-    volume: i64,
+pub(crate) struct Day<'a> {
+    pub(crate) stage: Stage<'a>,
+    pub(crate) cast: &'a Cast,
+    pub(crate) rng: Rng,
+    pub(crate) start: i64,
+    pub(crate) volume: i64,
 }
 
 /// When, where and how much a session works.
-struct Shift {
-    from: i64,
-    until: i64,
-    region: String,
+pub(crate) struct Shift {
+    pub(crate) from: i64,
+    pub(crate) until: i64,
+    pub(crate) region: String,
     /// Kinds of calls the session's author knows; each is made at least once.
-    kinds: i64,
-    more: i64,
+    pub(crate) kinds: i64,
+    pub(crate) more: i64,
 }
 
 impl Day<'_> {
-    fn fork(&self, label: &str) -> Rng {
+    pub(crate) fn fork(&self, label: &str) -> Rng {
         self.rng.fork(label, 0)
     }
 
-    fn region(&self, account: usize) -> String {
+    pub(crate) fn region(&self, account: usize) -> String {
         self.cast.regions[account].clone()
     }
 
-    fn shift(&self, from: i64, account: usize, kinds: i64, more: i64) -> Shift {
+    pub(crate) fn shift(&self, from: i64, account: usize, kinds: i64, more: i64) -> Shift {
         let more = (more * self.volume / 100).max(0);
         Shift { from, until: from + 50 * MINUTE, region: self.region(account), kinds, more }
     }
 
     /// Each kind once, then a mixture. Most work is of the first kinds.
-    fn work(
+    pub(crate) fn work(
         &mut self,
         session: &Rc<Session>,
         shift: &Shift,
@@ -126,10 +118,14 @@ impl Day<'_> {
         make: &dyn Fn(&Cast, i64, &mut Rng) -> Call,
     ) {
         for turn in 0..shift.kinds + shift.more {
-            let kind = if turn < shift.kinds { turn } else { r.range(0, shift.kinds - 1).min(r.range(0, shift.kinds - 1)) };
+            let kind = if turn < shift.kinds {
+                turn
+            } else {
+                r.range(0, shift.kinds - 1).min(r.range(0, shift.kinds - 1))
+            };
             let time = r.range(shift.from, shift.until - 1);
             let call = make(self.cast, kind, r);
-            self.stage.call(session, call, time, &shift.region, r);
+            self.stage.call(session, call, time, &shift.region);
         }
     }
 
@@ -141,7 +137,7 @@ impl Day<'_> {
         for hour in [2, 9, 15, 20] {
             let time = self.start + hour * HOUR + r.range(0, 300);
             let name = format!("aws-sdk-java-{}", time * 1000 + r.range(0, 999));
-            let session = self.stage.irsa("checkout", apps, ("shop", "checkout"), &name, JAVA, time, &mut r);
+            let session = self.stage.irsa("checkout", apps, ("shop", "checkout"), (&name, JAVA), time);
             let shift = self.shift(time + 1, 0, 9, 28);
             self.work(&session, &shift, &mut r, &checkout);
         }
@@ -152,14 +148,19 @@ impl Day<'_> {
             let endpoint = ("us-east-1", "sts.amazonaws.com");
             let name = format!("botocore-session-{time}");
             let session = self.stage.web_identity(
-                "catalog", &account.borrow(), &name, BOTO, endpoint, time, Logged::Yes, &mut r,
+                "catalog",
+                &account.borrow(),
+                (&name, BOTO),
+                endpoint,
+                time,
+                Logged::Yes,
             );
             let shift = self.shift(time + 2, 0, 5, 24);
             self.work(&session, &shift, &mut r, &catalog);
         }
         let time = self.start + 11 * HOUR + r.range(0, 300);
         let name = time.to_string() + &r.digits(9);
-        let session = self.stage.irsa("search", apps, ("shop", "search"), &name, GO, time, &mut r);
+        let session = self.stage.irsa("search", apps, ("shop", "search"), (&name, GO), time);
         let shift = self.shift(time + 1, 0, 2, 22);
         self.work(&session, &shift, &mut r, &search);
     }
@@ -173,8 +174,14 @@ impl Day<'_> {
         let node_id = format!("i-{}", r.hex(17));
         for quarter in 0..4 {
             let time = self.start + quarter * 6 * HOUR + r.range(60, 600);
-            let mut node =
-                self.stage.service_role("eks-node", "ec2.amazonaws.com", &node_id, Value::Null, 6, time, &region, &mut r);
+            let mut node = self.stage.service_role(
+                "eks-node",
+                "ec2.amazonaws.com",
+                &node_id,
+                Value::Null,
+                6,
+                (time, &region),
+            );
             node.is_instance = true;
             node.workload = Some(format!("ec2:{}", node.role_name));
             let node = Rc::new(node);
@@ -182,7 +189,7 @@ impl Day<'_> {
             self.work(&node, &shift, &mut r, &node_calls);
 
             let time = time + 20 * MINUTE;
-            self.stage.call(&node, calls::pod_identity(apps), time, &region, &mut r);
+            self.stage.call(&node, calls::pod_identity(apps), time, &region);
             let pod = format!("payments-api-{}-{}", r.hex(9), r.hex(5));
             let name = pod_session_name(&apps.name, &pod, &mut r);
             let tag = |key: &str, value: &str| json!({"key": key, "value": value});
@@ -198,7 +205,7 @@ impl Day<'_> {
             let more = json!({"durationSeconds": 21_600, "tags": tags, "transitiveTagKeys": keys});
             let service = "pods.eks.amazonaws.com";
             let mut session =
-                self.stage.service_role("payments-api", service, &name, more, 6, time, &region, &mut r);
+                self.stage.service_role("payments-api", service, &name, more, 6, (time, &region));
             session.workload = Some(format!("kubernetes:{}/payments/payments-api", apps.arn));
             let session = Rc::new(session);
             let shift = self.shift(time + 1, 0, 2, 20);
@@ -212,20 +219,21 @@ impl Day<'_> {
         let apps = &cast.clusters[0];
         let mut r = self.fork("argo");
         let region = self.region(0);
-        for (namespace, account, hours) in
-            [("argo-batch", "argo-batch-runner", &[1, 5, 13, 21][..]), ("argo-ml", "argo-ml-runner", &[4, 18])]
-        {
+        for (namespace, account, hours) in [
+            ("argo-batch", "argo-batch-runner", &[1, 5, 13, 21][..]),
+            ("argo-ml", "argo-ml-runner", &[4, 18]),
+        ] {
             for hour in hours {
                 let time = self.start + hour * HOUR + r.range(0, 500);
                 let name = format!("botocore-session-{time}");
                 let session =
-                    self.stage.irsa("argo-workflows", apps, (namespace, account), &name, BOTO, time, &mut r);
+                    self.stage.irsa("argo-workflows", apps, (namespace, account), (&name, BOTO), time);
                 let shift = self.shift(time + 1, 0, 3, 9);
                 let folder = account.to_owned();
                 self.work(&session, &shift, &mut r, &move |cast, kind, r| artifacts(cast, kind, &folder, r));
                 let time = time + 9 * MINUTE;
                 let name = format!("lake-{account}-{}", r.hex(6));
-                let lake = self.stage.chain(&session, "lake-writer", &name, &[], time, &region, &mut r);
+                let lake = self.stage.chain(&session, "lake-writer", &name, &[], time, &region);
                 let shift = self.shift(time + 1, 1, 5, 8);
                 self.work(&lake, &shift, &mut r, &lake_writer);
             }
@@ -242,19 +250,29 @@ impl Day<'_> {
             format!("{BOTO} Airflow/3.0.6 AmPP/9.12.0 Caller/{operator} DagRunKey/{uuid}")
         };
         let dags = [
-            ("dag-orders", "airflow_orders_db", 0, dag("AthenaOperator", "2a91c0de-0000-5000-8000-0000000000a1")),
-            ("dag-inventory", "airflow_inventory", 1, dag("GlueJobOperator", "2a91c0de-0000-5000-8000-0000000000b2")),
+            (
+                "dag-orders",
+                "airflow_orders_db",
+                0,
+                dag("AthenaOperator", "2a91c0de-0000-5000-8000-0000000000a1"),
+            ),
+            (
+                "dag-inventory",
+                "airflow_inventory",
+                1,
+                dag("GlueJobOperator", "2a91c0de-0000-5000-8000-0000000000b2"),
+            ),
         ];
         for hour in [0, 6, 12, 18] {
             let time = self.start + hour * HOUR + r.range(700, 900);
             let name = format!("botocore-session-{time}");
             let worker =
-                self.stage.irsa("airflow-worker", apps, ("airflow", "airflow-worker"), &name, BOTO, time, &mut r);
+                self.stage.irsa("airflow-worker", apps, ("airflow", "airflow-worker"), (&name, BOTO), time);
             let shift = self.shift(time + 1, 0, 3, 4);
             self.work(&worker, &shift, &mut r, &airflow_worker);
             for (role, connection, account, agent) in &dags {
                 let time = time + r.range(30, 1200);
-                let session = self.stage.chain(&worker, role, connection, &[], time, &region, &mut r);
+                let session = self.stage.chain(&worker, role, connection, &[], time, &region);
                 let session = Rc::new(Session { agent: agent.clone(), ..Rc::try_unwrap(session).unwrap() });
                 let shift = self.shift(time + 1, *account, 2, 7);
                 let account = *account;
@@ -265,7 +283,7 @@ impl Day<'_> {
             let time = self.start + hour * HOUR + r.range(0, 900);
             let (task, service) = (r.hex(32), "ecs-tasks.amazonaws.com");
             let mut session =
-                self.stage.service_role("airflow-task", service, &task, Value::Null, 6, time, &region, &mut r);
+                self.stage.service_role("airflow-task", service, &task, Value::Null, 6, (time, &region));
             session.agent = dag("StepFunctionStartExecutionOperator", "2a91c0de-0000-5000-8000-0000000000c3");
             session.workload = Some(format!("ecs:{}", session.role_name));
             let session = Rc::new(session);
@@ -284,26 +302,31 @@ impl Day<'_> {
             let account = format!("{namespace}-{component}-serviceaccount");
             let name = format!("botocore-session-{time}");
             let subject = (namespace.as_str(), account.as_str());
-            let session = self.stage.irsa("astro", &cast.astro, subject, &name, BOTO, time, &mut r);
+            let session = self.stage.irsa("astro", &cast.astro, subject, (&name, BOTO), time);
             let shift = self.shift(time + 1, 1, 2, 9);
             self.work(&session, &shift, &mut r, &astro_calls);
         }
         let time = self.start + 8 * HOUR + r.range(0, 900);
         let name = format!("aws-go-sdk-{time}000000000");
-        let session = self.stage.irsa("compactor", &cast.clusters[1], ("lake", "compactor"), &name, GO, time, &mut r);
+        let session =
+            self.stage.irsa("compactor", &cast.clusters[1], ("lake", "compactor"), (&name, GO), time);
         let shift = self.shift(time + 1, 1, 3, 10);
         self.work(&session, &shift, &mut r, &compactor_calls);
     }
 
-    fn github(&mut self, role: &str, sub: &str, workload: &str, time: i64, r: &mut Rng) -> Rc<Session> {
+    pub(crate) fn github(&mut self, role: &str, sub: &str, workload: &str, time: i64) -> Rc<Session> {
         let cast = self.cast;
         let provider = github_provider(&cast.accounts[0]);
-        let subject =
-            Subject { provider: &provider, audience: "sts.amazonaws.com", sub, workload: workload.to_owned() };
+        let subject = Subject {
+            provider: &provider,
+            audience: "sts.amazonaws.com",
+            sub,
+            workload: workload.to_owned(),
+        };
         let region = self.region(0);
         let host = format!("sts.{region}.amazonaws.com");
         let endpoint = (region.as_str(), host.as_str());
-        self.stage.web_identity(role, &subject, "GitHubActions", ACTIONS, endpoint, time, Logged::Yes, r)
+        self.stage.web_identity(role, &subject, ("GitHubActions", ACTIONS), endpoint, time, Logged::Yes)
     }
 
     /// GitHub Actions with both forms of subject, and what CloudFormation does with the role it was passed.
@@ -318,14 +341,14 @@ impl Day<'_> {
         ] {
             let time = self.start + hour * HOUR + r.range(0, 900);
             let workload = format!("github-actions:{brand}/shop");
-            let session = self.github("deploy-shop", &sub, &workload, time, &mut r);
+            let session = self.github("deploy-shop", &sub, &workload, time);
             let shift = self.shift(time + 1, 0, 6, 2);
             self.work(&session, &shift, &mut r, &move |cast, kind, r| deploy_shop(cast, kind, index, r));
         }
         let sub =
             format!("repo:{brand}@{}/infra@{}:environment:production", cast.owner_id, cast.repository_id);
         let time = self.start + 11 * HOUR + r.range(0, 900);
-        let session = self.github("deploy-infra", &sub, &format!("github-actions:{brand}/infra"), time, &mut r);
+        let session = self.github("deploy-infra", &sub, &format!("github-actions:{brand}/infra"), time);
         let shift = self.shift(time + 1, 0, 3, 5);
         self.work(&session, &shift, &mut r, &|cast, kind, r| match kind {
             0 => calls::describe_all("ec2", "DescribeInstances"),
@@ -335,8 +358,14 @@ impl Day<'_> {
 
         let time = self.start + 10 * HOUR + 20 * MINUTE;
         let service = "cloudformation.amazonaws.com";
-        let mut session =
-            self.stage.service_role("cfn-exec", service, "AWSCloudFormation", Value::Null, 1, time, &region, &mut r);
+        let mut session = self.stage.service_role(
+            "cfn-exec",
+            service,
+            "AWSCloudFormation",
+            Value::Null,
+            1,
+            (time, &region),
+        );
         session.invoked_by = Some(service);
         session.workload = Some(format!("service:{service}/{}", session.role_name));
         let session = Rc::new(session);
@@ -355,7 +384,12 @@ impl Day<'_> {
         for quarter in 0..4 {
             let time = self.start + quarter * 6 * HOUR + r.range(900, 1500);
             let mut session = self.stage.service_role(
-                "legacy-reports", "ec2.amazonaws.com", &instance, Value::Null, 6, time, &region, &mut r,
+                "legacy-reports",
+                "ec2.amazonaws.com",
+                &instance,
+                Value::Null,
+                6,
+                (time, &region),
             );
             session.is_instance = true;
             session.agent = BOTO.to_owned();
@@ -369,7 +403,7 @@ impl Day<'_> {
             let time = self.start + hour * HOUR + r.range(0, 900);
             let (function, service) = ("thumbnails", "lambda.amazonaws.com");
             let mut session =
-                self.stage.service_role("thumbnails", service, function, Value::Null, 12, time, &region, &mut r);
+                self.stage.service_role("thumbnails", service, function, Value::Null, 12, (time, &region));
             session.scope = Some(("AWS::Lambda::Function", cast.arn(0, "lambda", "function:thumbnails")));
             session.workload = Some("lambda:thumbnails".to_owned());
             let session = Rc::new(session);
@@ -378,7 +412,7 @@ impl Day<'_> {
         }
         let time = self.start + 3 * HOUR + r.range(0, 900);
         let arn = cast.arn(0, "lambda", "function:nightly-cleanup");
-        let session = self.stage.in_scope("nightly", "nightly-cleanup", arn, time, &mut r);
+        let session = self.stage.in_scope("nightly", "nightly-cleanup", arn, time);
         let shift = self.shift(time + 1, 0, 2, 4);
         self.work(&session, &shift, &mut r, &|_, kind, _| {
             calls::describe_all("ec2", if kind == 0 { "DescribeInstances" } else { "DescribeSnapshots" })
@@ -397,16 +431,15 @@ impl Day<'_> {
                 let time = self.start + hour * HOUR + r.range(0, 900);
                 let person = cast.person(name);
                 let workload = format!("sso:{person}");
-                let session =
-                    self.stage.saml("power-users", &provider, &person, workload, time, &region, &mut r);
-                self.stage.sign_in(&session, time + 4, &mut r);
+                let session = self.stage.saml("power-users", &provider, &person, workload, time, &region);
+                self.stage.sign_in(&session, time + 4);
                 let shift = self.shift(time + 5, 0, 3, 9);
                 self.work(&session, &shift, &mut r, &power_user);
             }
             let time = self.start + 9 * HOUR + r.range(0, 900);
             let person = cast.person("nina.berg");
             let workload = format!("saml:Okta/{person}");
-            let session = self.stage.saml("okta-support", "Okta", &person, workload, time, &region, &mut r);
+            let session = self.stage.saml("okta-support", "Okta", &person, workload, time, &region);
             let shift = self.shift(time + 1, 0, 2, 4);
             self.work(&session, &shift, &mut r, &|cast, kind, r| match kind {
                 0 => calls::describe_all("ec2", "DescribeInstances"),
@@ -424,9 +457,10 @@ impl Day<'_> {
         };
         let host = format!("sts.{region}.amazonaws.com");
         let endpoint = (region.as_str(), host.as_str());
-        let agent = "aws-cli/2.28.20 md/awscrt#0.27.6 ua/2.1 os/macos#24.6.0 md/arch#arm64 lang/python#3.13.7";
+        let agent =
+            "aws-cli/2.28.20 md/awscrt#0.27.6 ua/2.1 os/macos#24.6.0 md/arch#arm64 lang/python#3.13.7";
         let session =
-            self.stage.web_identity("okta-cli", &subject, "omar", agent, endpoint, time, Logged::Yes, &mut r);
+            self.stage.web_identity("okta-cli", &subject, ("omar", agent), endpoint, time, Logged::Yes);
         let shift = self.shift(time + 1, 0, 1, 3);
         self.work(&session, &shift, &mut r, &|_, _, _| calls::describe_all("ec2", "DescribeInstances"));
 
@@ -440,7 +474,7 @@ impl Day<'_> {
         let time = self.start + 19 * HOUR + r.range(0, 900);
         let tags = [("cost-center", "7300"), ("report", "monthly")];
         let name = format!("billing-{}", clock::day(time));
-        let billing = self.stage.chain(user, "billing-export", &name, &tags, time, &region, &mut r);
+        let billing = self.stage.chain(user, "billing-export", &name, &tags, time, &region);
         let shift = self.shift(time + 1, 0, 2, 4);
         self.work(&billing, &shift, &mut r, &billing_calls);
     }
@@ -461,7 +495,7 @@ impl Day<'_> {
         let host = format!("sts.{region}.amazonaws.com");
         let endpoint = (region.as_str(), host.as_str());
         let session =
-            self.stage.web_identity("gcp-export", &subject, "export", GCP, endpoint, time, Logged::Yes, &mut r);
+            self.stage.web_identity("gcp-export", &subject, ("export", GCP), endpoint, time, Logged::Yes);
         let shift = self.shift(time + 1, 0, 2, 10);
         let exports = cast.bucket("exports");
         self.work(&session, &shift, &mut r, &move |cast, kind, r| match kind {
@@ -488,7 +522,8 @@ impl Day<'_> {
                         "ARN": super::cast::bucket_arn(&cast.bucket("trail"))}]);
                     let shared = r.uuid();
                     let scene = record::Scene { time, region: &region, account: id, shared: Some(&shared) };
-                    let value = record::api_call(&record::service("cloudtrail.amazonaws.com"), &call, &scene, &mut r);
+                    let value =
+                        record::api_call(&record::service("cloudtrail.amazonaws.com"), &call, &scene, &mut r);
                     self.stage.note(time, id, &region, &value);
                 }
             }
@@ -507,377 +542,7 @@ impl Day<'_> {
         for _ in 0..3 {
             let time = self.start + r.range(0, DAY - 1);
             let call = calls::describe_all("ec2", "DescribeNetworkInterfaces");
-            self.stage.service_linked(&call, time, &region, &mut r);
+            self.stage.service_linked(&call, time, &region);
         }
-    }
-
-    /// Sessions issued before the first object: one role admits a single subject, the other one a whole pattern.
-    fn sessions_older_than_the_logs(&mut self, _: &Rc<Session>) {
-        let cast = self.cast;
-        let apps = &cast.clusters[0];
-        let mut r = self.fork("older");
-        // Credentials last an hour: only the very first calls of the logs can rest on an issuance before them.
-        let issued = self.start - 25 * MINUTE;
-        let shift = |day: &Self, kinds, more| Shift {
-            until: day.start + 30 * MINUTE,
-            ..day.shift(day.start + 60, 0, kinds, more)
-        };
-        let account = kubernetes(apps, "shop", "search");
-        let endpoint = (apps.region.as_str(), "sts.amazonaws.com");
-        let name = issued.to_string() + "000000001";
-        let session =
-            self.stage.web_identity("search", &account.borrow(), &name, GO, endpoint, issued, Logged::TooEarly, &mut r);
-        let span = shift(self, 2, 4);
-        self.work(&session, &span, &mut r, &search);
-
-        let name = format!("botocore-session-{issued}");
-        let session = self.stage.unexplained("argo-workflows", apps.provider(), &name, issued, &mut r);
-        let span = shift(self, 2, 5);
-        self.work(&session, &span, &mut r, &|cast, kind, r| artifacts(cast, kind, "argo-batch-runner", r));
-    }
-
-    /// Session names are the caller's choice: these imitate a pod, and a connection of Airflow.
-    fn forged_session_names(&mut self, user: &Rc<Session>) {
-        let cast = self.cast;
-        let mut r = self.fork("forged");
-        let region = self.region(0);
-        let time = self.start + 12 * HOUR + r.range(0, 900);
-        let name = pod_session_name(&cast.clusters[0].name, "payments-api-0", &mut r);
-        let tags = [("kubernetes-namespace", "payments"), ("kubernetes-service-account", "payments-api")];
-        let session = self.stage.chain(user, "billing-export", &name, &tags, time, &region, &mut r);
-        let span = self.shift(time + 1, 0, 2, 2);
-        self.work(&session, &span, &mut r, &billing_calls);
-        let session = self.stage.chain(user, "dag-orders", "airflow_orders_db", &[], time + 5, &region, &mut r);
-        let span = self.shift(time + 6, 0, 2, 2);
-        self.work(&session, &span, &mut r, &|cast, kind, r| dag_calls(cast, kind, 0, r));
-    }
-
-    fn denials_of_workloads(&mut self, _: &Rc<Session>) {
-        let cast = self.cast;
-        let apps = &cast.clusters[0];
-        let region = self.region(0);
-        let mut r = self.fork("denials");
-        let time = self.start + 13 * HOUR;
-
-        let session =
-            self.stage.irsa("catalog", apps, ("shop", "catalog"), "botocore-session-1", BOTO, time, &mut r);
-        let call = calls::parameter(cast, 0, "/checkout/api-key").refused(&session, "AccessDenied", "identity", None);
-        self.stage.call(&session, call, time + 1, &region, &mut r);
-        let catalog = cast.bucket("catalog");
-        for n in 0..3 {
-            let call = calls::delete_object(cast, &catalog, &format!("feeds/old-{n}.csv"))
-                .refused(&session, "AccessDenied", "identity", Some(""));
-            self.stage.call(&session, call, time + 10 + n, &region, &mut r);
-        }
-
-        let name = pod_session_name(&apps.name, "payments-api-9", &mut r);
-        let tag = |key: &str, value: &str| json!({"key": key, "value": value});
-        let more = json!({"tags": [tag("eks-cluster-arn", &apps.arn), tag("kubernetes-namespace", "payments"),
-            tag("kubernetes-service-account", "payments-api")], "durationSeconds": 21_600});
-        let service = "pods.eks.amazonaws.com";
-        let mut session = self.stage.service_role("payments-api", service, &name, more, 6, time, &region, &mut r);
-        session.workload = Some(format!("kubernetes:{}/payments/payments-api", apps.arn));
-        let session = Rc::new(session);
-        for n in 0..2 {
-            let call = calls::secret(cast, 0, "PutSecretValue", "payments/rotation-Xy12Zq")
-                .refused(&session, "AccessDenied", "boundary", None);
-            self.stage.call(&session, call, time + 30 + n, &region, &mut r);
-        }
-
-        let subject = ("airflow", "airflow-worker");
-        let session = self.stage.irsa("airflow-worker", apps, subject, "botocore-session-2", BOTO, time, &mut r);
-        let target = &cast.role("deploy-infra").arn;
-        let mut call = calls::assume_role(target, "airflow_admin", &[]);
-        // STS leaves out the parameters of a refused AssumeRole; the role is in the message only.
-        call.params = Value::Null;
-        let message =
-            format!("User: {} is not authorized to perform: sts:AssumeRole on resource: {target}", session.arn());
-        self.stage.call(&session, call.refused_with("AccessDenied", &message, "unknown", false), time + 40, &region, &mut r);
-    }
-
-    fn denials_of_people(&mut self, _: &Rc<Session>) {
-        let cast = self.cast;
-        let region = self.region(0);
-        let mut r = self.fork("people-denied");
-        let time = self.start + 15 * HOUR;
-        let person = cast.person("nina.berg");
-        let workload = format!("saml:Okta/{person}");
-        let session = self.stage.saml("okta-support", "Okta", &person, workload, time, &region, &mut r);
-        // EC2's two forms: one names the kind of policy, the other one leaves it to the encoded text, cut off at 1 KB.
-        let encoded = format!("Encoded authorization failure message: {}...", r.base36(900));
-        let call = calls::terminate_instances(cast, 0, &mut r);
-        let need = call.needs[0].clone();
-        let sentence = format!(
-            "You are not authorized to perform this operation. User: {} is not authorized to perform: {} on resource: {} \
-             because no identity-based policy allows the {} action. {encoded}",
-            session.arn(), need.action, need.resources[0], need.action
-        );
-        let call = call.refused_with("Client.UnauthorizedOperation", &sentence, "identity", false);
-        self.stage.call(&session, call, time + 20, &region, &mut r);
-        let bare = format!("You are not authorized to perform this operation. {encoded}");
-        let call = calls::describe_all("ec2", "DescribeVpcs").refused_with("Client.UnauthorizedOperation", &bare, "unknown", false);
-        self.stage.call(&session, call, time + 25, &region, &mut r);
-
-        let sub = cast.google_subject.clone();
-        let subject = Subject {
-            provider: "accounts.google.com",
-            audience: &sub,
-            sub: &sub,
-            workload: format!("oidc:accounts.google.com/{sub}"),
-        };
-        let host = format!("sts.{region}.amazonaws.com");
-        let endpoint = (region.as_str(), host.as_str());
-        let session =
-            self.stage.web_identity("gcp-export", &subject, "export", GCP, endpoint, time, Logged::Yes, &mut r);
-        // S3 says no more than this when the bucket is another organization's affair.
-        for n in 0..4 {
-            let call = calls::get_object(cast, &cast.bucket("vault"), &format!("ledger-{n}.csv"))
-                .refused_with("AccessDenied", "Access Denied", "unknown", false);
-            self.stage.call(&session, call, time + 60 + n, &region, &mut r);
-        }
-    }
-
-    fn denials_of_deployers(&mut self, _: &Rc<Session>) {
-        let cast = self.cast;
-        let region = self.region(0);
-        let mut r = self.fork("deployers-denied");
-        let time = self.start + 16 * HOUR;
-        let sub =
-            format!("repo:{}@{}/infra@{}:environment:production", cast.brand, cast.owner_id, cast.repository_id);
-        let workload = format!("github-actions:{}/infra", cast.brand);
-        let session = self.github("deploy-infra", &sub, &workload, time, &mut r);
-        let policy = format!(
-            ": arn:aws:organizations::{}:policy/{}/service_control_policy/p-0examp1e",
-            cast.accounts[1], cast.organization
-        );
-        let call = calls::create_database(cast, 0, "shop").refused(&session, "AccessDenied", "scp", Some(&policy));
-        self.stage.call(&session, call, time + 9, &region, &mut r);
-    }
-
-    fn refused_web_identity(&mut self, _: &Rc<Session>) {
-        let cast = self.cast;
-        let mut r = self.fork("refused");
-        let account = kubernetes(&cast.clusters[0], "shop", "debug-shell");
-        let region = self.region(0);
-        let host = format!("sts.{region}.amazonaws.com");
-        let time = self.start + 17 * HOUR;
-        for n in 0..3 {
-            let endpoint = (region.as_str(), host.as_str());
-            self.stage.web_identity_refused("checkout", &account.borrow(), endpoint, time + n * 30, &mut r);
-        }
-    }
-
-    fn failures_that_are_no_denials(&mut self, _: &Rc<Session>) {
-        let cast = self.cast;
-        let mut r = self.fork("failures");
-        let region = self.region(0);
-        let time = self.start + 18 * HOUR;
-        let apps = &cast.clusters[0];
-        let name = format!("aws-sdk-java-{}", time * 1000);
-        let session = self.stage.irsa("checkout", apps, ("shop", "checkout"), &name, JAVA, time, &mut r);
-        for n in 0..5 {
-            let call = calls::parameter(cast, 0, "/checkout/api-key").throttled();
-            self.stage.call(&session, call, time + 5 + n, &region, &mut r);
-        }
-        let call = calls::get_object(cast, &cast.bucket("orders"), "orders/2026/none.json")
-            .failing("NoSuchKey", "The specified key does not exist.");
-        self.stage.call(&session, call, time + 20, &region, &mut r);
-        let call = calls::secret(cast, 0, "GetSecretValue", "checkout/retired-Kp93Lm")
-            .failing("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
-        self.stage.call(&session, call, time + 21, &region, &mut r);
-    }
-
-    fn root_signs_in(&mut self, _: &Rc<Session>) {
-        let mut r = self.fork("root");
-        let time = self.start + 22 * HOUR;
-        let session = self.stage.root(1, time, &mut r);
-        self.stage.sign_in(&session, time, &mut r);
-        let call = calls::describe_all("iam", "GetAccountSummary");
-        self.stage.call(&session, call, time + 30, "us-east-1", &mut r);
-    }
-
-    fn a_record_without_a_time(&mut self, _: &Rc<Session>) {
-        let cast = self.cast;
-        let mut r = self.fork("malformed");
-        let region = self.region(1);
-        let record = json!({"eventVersion": "1.11", "userIdentity": null, "eventSource": "glue.amazonaws.com",
-            "eventName": "GetJobRun", "awsRegion": region, "eventID": r.uuid(), "recipientAccountId": cast.accounts[1]});
-        self.stage.malformed(self.start + 5 * HOUR, &cast.accounts[1], &region, &record);
-    }
-}
-
-/// `eks-<cluster>-<pod>-<uuid>`, ten characters of each name.
-fn pod_session_name(cluster: &str, pod: &str, r: &mut Rng) -> String {
-    let short = |text: &str| text.chars().take(10).collect::<String>();
-    format!("eks-{}-{}-{}", short(cluster), short(pod), r.uuid())
-}
-
-fn checkout(cast: &Cast, kind: i64, r: &mut Rng) -> Call {
-    let orders = cast.bucket("orders");
-    let key = format!("orders/2026/{:02}/batch-{}.json", r.range(1, 6), r.range(1, 6));
-    match kind {
-        0 => calls::get_object(cast, &orders, &key),
-        1 => calls::put_object(cast, &orders, &key),
-        2 => calls::head_object(cast, &orders, &key),
-        3 => calls::parameter(cast, 0, r.word(&["/checkout/api-key", "/checkout/currency", "/checkout/limits"])),
-        4 => calls::secret(cast, 0, "GetSecretValue", r.word(&["checkout/db-a1B2c3", "checkout/psp-d4E5f6"])),
-        5 => {
-            let secret = cast.arn(0, "secretsmanager", "secret:checkout/db-a1B2c3");
-            calls::kms(cast, 0, "Decrypt", "secretsmanager.amazonaws.com", json!({"SecretARN": secret}))
-        }
-        6 => calls::list_objects(cast, &orders, "orders/2026/"),
-        7 => calls::describe_table(cast, 0, "orders"),
-        _ => calls::invoke(cast, 0, "thumbnails"),
-    }
-}
-
-fn catalog(cast: &Cast, kind: i64, r: &mut Rng) -> Call {
-    let catalog = cast.bucket("catalog");
-    let key = format!("items/{:03}.json", r.range(1, 30));
-    match kind {
-        0 => calls::get_object(cast, &catalog, &key),
-        1 => calls::head_object(cast, &catalog, &key),
-        2 => calls::list_objects(cast, &catalog, "items/"),
-        3 => calls::parameter(cast, 0, "/catalog/feed-url"),
-        // Not in the role's policies: the bucket's own policy lets it.
-        _ => calls::get_object_tagging(cast, &cast.bucket("shared"), "logo.svg"),
-    }
-}
-
-fn search(cast: &Cast, kind: i64, r: &mut Rng) -> Call {
-    let catalog = cast.bucket("catalog");
-    match kind {
-        0 => calls::get_object(cast, &catalog, &format!("items/{:03}.json", r.range(1, 12))),
-        _ => calls::list_objects(cast, &catalog, "items/"),
-    }
-}
-
-fn node_calls(cast: &Cast, kind: i64, r: &mut Rng) -> Call {
-    match kind {
-        0 => calls::pull_image(cast, 0, r.word(&["shop/checkout", "shop/catalog", "payments/api"])),
-        1 => calls::describe_all("ec2", "DescribeInstances"),
-        _ => calls::describe_all("ecr", "GetAuthorizationToken"),
-    }
-}
-
-fn payments(cast: &Cast, kind: i64, _: &mut Rng) -> Call {
-    match kind {
-        0 => calls::secret(cast, 0, "GetSecretValue", "payments/psp-Qw8Er7"),
-        _ => {
-            let secret = cast.arn(0, "secretsmanager", "secret:payments/psp-Qw8Er7");
-            calls::kms(cast, 0, "Decrypt", "secretsmanager.amazonaws.com", json!({"SecretARN": secret}))
-        }
-    }
-}
-
-fn artifacts(cast: &Cast, kind: i64, folder: &str, r: &mut Rng) -> Call {
-    let artifacts = cast.bucket("artifacts");
-    let key = format!("{folder}/step-{}/main.log", r.range(1, 9));
-    match kind {
-        0 => calls::put_object(cast, &artifacts, &key),
-        1 => calls::get_object(cast, &artifacts, &key),
-        _ => calls::list_objects(cast, &artifacts, folder),
-    }
-}
-
-fn lake_writer(cast: &Cast, kind: i64, r: &mut Rng) -> Call {
-    match kind {
-        0 => calls::start_job_run(cast, 1, "compact", r),
-        1 => calls::job_run(cast, 1, "compact", r),
-        2 => calls::put_object(cast, &cast.bucket("lake"), &format!("raw/{}.parquet", r.hex(8))),
-        3 => {
-            let object = format!("{}/raw", super::cast::bucket_arn(&cast.bucket("lake")));
-            calls::kms(cast, 1, "GenerateDataKey", "AWS Internal", json!({"aws:s3:arn": object}))
-        }
-        _ => calls::start_query(cast, 1, "lake", r),
-    }
-}
-
-fn airflow_worker(cast: &Cast, kind: i64, r: &mut Rng) -> Call {
-    let dags = cast.bucket("dags");
-    match kind {
-        0 => calls::get_object(cast, &dags, r.word(&["dags/orders.py", "dags/inventory.py"])),
-        1 => calls::list_objects(cast, &dags, "dags/"),
-        _ => calls::head_object(cast, &dags, "dags/orders.py"),
-    }
-}
-
-fn dag_calls(cast: &Cast, kind: i64, account: usize, r: &mut Rng) -> Call {
-    match (account, kind) {
-        (0, 0) => calls::start_query(cast, 0, "orders", r),
-        (0, _) => calls::start_job_run(cast, 0, "orders-daily", r),
-        (_, 0) => calls::start_job_run(cast, 1, "inventory", r),
-        _ => calls::start_execution(cast, 1, "inventory", r),
-    }
-}
-
-fn airflow_task(cast: &Cast, kind: i64, r: &mut Rng) -> Call {
-    match kind {
-        0 => calls::start_execution(cast, 0, "reporting", r),
-        1 => calls::secret(cast, 0, "GetSecretValue", "airflow/connections-Vb3Nm1"),
-        _ => calls::list_objects(cast, &cast.bucket("dags"), "dags/"),
-    }
-}
-
-fn astro_calls(cast: &Cast, kind: i64, r: &mut Rng) -> Call {
-    match kind {
-        0 => calls::start_query(cast, 1, "orion", r),
-        _ => calls::parameter(cast, 1, r.word(&["/astro/webhook", "/astro/region"])),
-    }
-}
-
-fn compactor_calls(cast: &Cast, kind: i64, r: &mut Rng) -> Call {
-    let bucket = cast.bucket("compacted");
-    match kind {
-        0 => calls::describe_table(cast, 1, "offsets"),
-        1 => calls::get_object(cast, &bucket, &r.hex(6)),
-        _ => calls::put_object(cast, &bucket, &r.hex(6)),
-    }
-}
-
-fn deploy_shop(cast: &Cast, kind: i64, index: i64, r: &mut Rng) -> Call {
-    match kind {
-        0 => calls::update_function_code(cast, 0, r.word(&["thumbnails", "nightly-cleanup"])),
-        1 => calls::create_function(cast, 0, &format!("preview-{index}-{}", r.hex(3))),
-        2 => calls::write_stack(cast, 0, "UpdateStack", "shop-api", "4f1c2d30-66aa-11f0-9a51-0a1b2c3d4e5f"),
-        3 => calls::write_stack(cast, 0, "CreateStack", &format!("shop-preview-{index}"), &r.uuid()),
-        4 => calls::register_task_definition(cast, 0, "airflow-task", index * 10 + r.range(1, 9)),
-        _ => calls::update_service(cast, 0, r.word(&["web", "worker"])),
-    }
-}
-
-fn reports(cast: &Cast, kind: i64, r: &mut Rng) -> Call {
-    let bucket = cast.bucket("reports");
-    let key = format!("daily/{:02}.csv", r.range(1, 14));
-    match kind {
-        0 => calls::put_object(cast, &bucket, &key),
-        1 => calls::get_object(cast, &bucket, &key),
-        2 => calls::list_objects(cast, &bucket, "daily/"),
-        _ => calls::describe_all("ec2", "DescribeInstances"),
-    }
-}
-
-fn thumbnails(cast: &Cast, kind: i64, r: &mut Rng) -> Call {
-    let bucket = cast.bucket("images");
-    let number = r.range(1, 20);
-    match kind {
-        0 => calls::get_object(cast, &bucket, &format!("originals/{number:04}.jpg")),
-        _ => calls::put_object(cast, &bucket, &format!("thumbnails/{number:04}.jpg")),
-    }
-}
-
-fn power_user(cast: &Cast, kind: i64, r: &mut Rng) -> Call {
-    match kind {
-        0 => calls::describe_all("ec2", "DescribeInstances"),
-        1 => calls::describe_cluster(cast, r.pick(&cast.clusters[..1])),
-        _ => calls::parameter(cast, 0, "/support/queue"),
-    }
-}
-
-fn billing_calls(cast: &Cast, kind: i64, r: &mut Rng) -> Call {
-    let bucket = cast.bucket("reports");
-    match kind {
-        0 => calls::list_objects(cast, &bucket, "daily/"),
-        _ => calls::get_object(cast, &bucket, &format!("daily/{:02}.csv", r.range(1, 14))),
     }
 }

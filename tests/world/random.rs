@@ -45,7 +45,7 @@ impl Rng {
     }
 
     pub(crate) fn word(&mut self, words: &[&'static str]) -> &'static str {
-        *self.pick::<&'static str>(words)
+        self.pick::<&'static str>(words)
     }
 
     pub(crate) fn text(&mut self, alphabet: &[u8], length: usize) -> String {

@@ -34,7 +34,12 @@ pub(crate) enum Logged {
 pub(crate) struct Stage<'a> {
     pub(crate) cast: &'a Cast,
     pub(crate) records: Vec<Record>,
+    /// For ids and addresses.
+    rng: Rng,
 }
+
+/// The client of an issuance: the session name it chooses, and its `userAgent`.
+pub(crate) type Client<'a> = (&'a str, &'a str);
 
 /// A subject of a web identity provider.
 pub(crate) struct Subject<'a> {
@@ -46,8 +51,8 @@ pub(crate) struct Subject<'a> {
 }
 
 impl<'a> Stage<'a> {
-    pub(crate) fn new(cast: &'a Cast) -> Self {
-        Self { cast, records: Vec::new() }
+    pub(crate) fn new(cast: &'a Cast, rng: Rng) -> Self {
+        Self { cast, records: Vec::new(), rng }
     }
 
     fn put(&mut self, time: i64, account: &str, region: &str, record: &Value, entry: Entry) {
@@ -65,21 +70,21 @@ impl<'a> Stage<'a> {
     }
 
     /// A call in the Region where it is served. Data events reach the logs of the application account only.
-    pub(crate) fn call(&mut self, session: &Rc<Session>, call: Call, time: i64, region: &str, r: &mut Rng) {
+    pub(crate) fn call(&mut self, session: &Rc<Session>, call: Call, time: i64, region: &str) {
         if call.is_data && session.account != self.cast.accounts[0] {
             return;
         }
         let host = record::host(call.source, region);
-        let key = r.aws_id("ASIA");
+        let key = self.rng.aws_id("ASIA");
         let caller = session.caller(call.on_behalf.map(|service| (service, key.as_str())), host);
         let scene = Scene { time, region, account: &session.account, shared: None };
-        let value = record::api_call(&caller, &call, &scene, r);
+        let value = record::api_call(&caller, &call, &scene, &mut self.rng);
         let entry = Entry::Call { session: Rc::clone(session), needs: call.needs, outcome: call.outcome };
         self.put(time, &session.account, region, &value, entry);
     }
 
     /// A fresh session of a role; the caller of this function records (or does not record) the issuance.
-    fn session(&self, role: &str, name: &str, time: i64, r: &mut Rng) -> Session {
+    fn session(&mut self, role: &str, name: &str, time: i64) -> Session {
         let role = self.cast.role(role);
         Session {
             principal: role.arn.clone(),
@@ -87,14 +92,14 @@ impl<'a> Stage<'a> {
             role_name: role.name.clone(),
             principal_id: role.id.clone(),
             session_name: name.to_owned(),
-            key: r.aws_id("ASIA"),
+            key: self.rng.aws_id("ASIA"),
             created: time,
             provider: None,
             is_instance: false,
             scope: None,
             invoked_by: None,
             agent: "aws-sdk-go-v2/1.39.0 os/linux lang/go#1.25.1 md/GOOS#linux md/GOARCH#arm64".to_owned(),
-            address: format!("198.51.100.{}", r.range(2, 250)),
+            address: format!("198.51.100.{}", self.rng.range(2, 250)),
             is_console: false,
             workload: None,
             grade: Grade::Exact,
@@ -128,19 +133,18 @@ impl<'a> Stage<'a> {
         &mut self,
         role: &str,
         subject: &Subject<'_>,
-        name: &str,
-        agent: &str,
+        (name, agent): Client<'_>,
         endpoint: (&str, &str),
         time: i64,
         logged: Logged,
-        r: &mut Rng,
     ) -> Rc<Session> {
-        let mut session = self.session(role, name, time, r);
+        let mut session = self.session(role, name, time);
         session.provider = Some(subject.provider.to_owned());
         agent.clone_into(&mut session.agent);
         session.workload = Some(subject.workload.clone());
         if logged == Logged::Yes {
-            let params = json!({"roleArn": session.principal, "roleSessionName": name, "durationSeconds": 3600});
+            let params =
+                json!({"roleArn": session.principal, "roleSessionName": name, "durationSeconds": 3600});
             let mut response = json!({"subjectFromWebIdentityToken": subject.sub});
             merge(&mut response, Self::assumed(&session, time + HOUR));
             response["provider"] = json!(subject.provider);
@@ -151,7 +155,7 @@ impl<'a> Stage<'a> {
                 response,
                 json!([Self::role_resource(&session)]),
             );
-            self.web_identity_record(&session, subject, &call, endpoint, time, r);
+            self.web_identity_record(&session, subject, &call, endpoint, time);
         } else {
             session.grade = Grade::Inferred;
         }
@@ -165,7 +169,6 @@ impl<'a> Stage<'a> {
         call: &Call,
         (region, host): (&str, &str),
         time: i64,
-        r: &mut Rng,
     ) {
         let Subject { provider, audience, sub, .. } = subject;
         let caller = Caller {
@@ -177,7 +180,7 @@ impl<'a> Stage<'a> {
             host: Some(host.to_owned()),
         };
         let scene = Scene { time, region, account: &session.account, shared: None };
-        let value = record::api_call(&caller, call, &scene, r);
+        let value = record::api_call(&caller, call, &scene, &mut self.rng);
         self.put(time, &session.account, region, &value, Entry::Other);
     }
 
@@ -188,14 +191,14 @@ impl<'a> Stage<'a> {
         subject: &Subject<'_>,
         endpoint: (&str, &str),
         time: i64,
-        r: &mut Rng,
     ) {
-        let session = self.session(role, &r.digits(19), time, r);
+        let name = self.rng.digits(19);
+        let session = self.session(role, &name, time);
         let params = json!({"roleArn": session.principal, "roleSessionName": session.session_name});
         let resources = json!([Self::role_resource(&session)]);
         let call = Self::issuance("AssumeRoleWithWebIdentity", params, Value::Null, resources)
             .failing("AccessDenied", "An unknown error occurred");
-        self.web_identity_record(&session, subject, &call, endpoint, time, r);
+        self.web_identity_record(&session, subject, &call, endpoint, time);
     }
 
     /// IRSA through the Region's own STS endpoint.
@@ -204,16 +207,14 @@ impl<'a> Stage<'a> {
         role: &str,
         cluster: &Cluster,
         (namespace, account): (&str, &str),
-        name: &str,
-        agent: &str,
+        client: Client<'_>,
         time: i64,
-        r: &mut Rng,
     ) -> Rc<Session> {
         let region = if cluster.region == "us-east-2" { &self.cast.regions[1] } else { &cluster.region };
         let host = format!("sts.{region}.amazonaws.com");
         let subject = kubernetes(cluster, namespace, account);
         let endpoint = (region.as_str(), host.as_str());
-        self.web_identity(role, &subject.borrow(), name, agent, endpoint, time, Logged::Yes, r)
+        self.web_identity(role, &subject.borrow(), client, endpoint, time, Logged::Yes)
     }
 
     /// Credentials AWS itself fetches for a service (EC2, ECS, Lambda, CloudFormation, EKS Pod Identity).
@@ -224,11 +225,9 @@ impl<'a> Stage<'a> {
         name: &str,
         more: Value,
         hours: i64,
-        time: i64,
-        region: &str,
-        r: &mut Rng,
+        (time, region): (i64, &str),
     ) -> Session {
-        let session = self.session(role, name, time, r);
+        let session = self.session(role, name, time);
         let mut params = json!({"roleArn": session.principal, "roleSessionName": name});
         merge(&mut params, more);
         let expires = time + hours * HOUR;
@@ -239,9 +238,9 @@ impl<'a> Stage<'a> {
             Self::assumed(&session, expires)
         };
         let call = Self::issuance("AssumeRole", params, response, json!([Self::role_resource(&session)]));
-        let shared = r.uuid();
+        let shared = self.rng.uuid();
         let scene = Scene { time, region, account: &session.account, shared: Some(&shared) };
-        let value = record::api_call(&record::service(service), &call, &scene, r);
+        let value = record::api_call(&record::service(service), &call, &scene, &mut self.rng);
         self.put(time, &session.account, region, &value, Entry::Other);
         session
     }
@@ -255,9 +254,8 @@ impl<'a> Stage<'a> {
         tags: &[(&str, &str)],
         time: i64,
         region: &str,
-        r: &mut Rng,
     ) -> Rc<Session> {
-        let mut session = self.session(role, name, time, r);
+        let mut session = self.session(role, name, time);
         session.agent.clone_from(&parent.agent);
         session.address.clone_from(&parent.address);
         session.workload.clone_from(&parent.workload);
@@ -269,10 +267,10 @@ impl<'a> Stage<'a> {
         let mut call = calls::assume_role(&session.principal, name, tags);
         call.response = Self::assumed(&session, time + HOUR);
         call.resources = json!([Self::role_resource(&session)]);
-        let shared = (session.account != parent.account).then(|| r.uuid());
+        let shared = (session.account != parent.account).then(|| self.rng.uuid());
         let caller = parent.caller(None, record::host("sts", region));
         let scene = Scene { time, region, account: &parent.account, shared: shared.as_deref() };
-        let value = record::api_call(&caller, &call, &scene, r);
+        let value = record::api_call(&caller, &call, &scene, &mut self.rng);
         if shared.is_some() {
             let copy = Caller {
                 identity: json!({"type": "AWSAccount", "principalId":
@@ -283,7 +281,7 @@ impl<'a> Stage<'a> {
                 host: caller.host,
             };
             let scene = Scene { account: &session.account, ..scene };
-            let value = record::api_call(&copy, &call, &scene, r);
+            let value = record::api_call(&copy, &call, &scene, &mut self.rng);
             self.put(time, &session.account, region, &value, Entry::Copy);
         }
         let entry = Entry::Call { session: Rc::clone(parent), needs: call.needs, outcome: call.outcome };
@@ -300,17 +298,17 @@ impl<'a> Stage<'a> {
         workload: String,
         time: i64,
         region: &str,
-        r: &mut Rng,
     ) -> Rc<Session> {
-        let mut session = self.session(role, person, time, r);
-        "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".clone_into(&mut session.agent);
+        let mut session = self.session(role, person, time);
+        "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+            .clone_into(&mut session.agent);
         session.workload = Some(workload);
         session.is_console = true;
         let is_identity_center = provider.starts_with("AWSSSO_");
         let provider_arn = format!("arn:aws:iam::{}:saml-provider/{provider}", session.account);
-        let params = json!({"sAMLAssertionID": format!("_{}", r.uuid()), "roleSessionName": person,
+        let params = json!({"sAMLAssertionID": format!("_{}", self.rng.uuid()), "roleSessionName": person,
             "durationSeconds": 3600, "roleArn": session.principal, "principalArn": provider_arn});
-        let qualifier = format!("{}=", r.base36(27));
+        let qualifier = format!("{}=", self.rng.base36(27));
         let mut response = json!({"subjectType": "persistent", "issuer": format!("https://idp.{provider}.example/saml"),
             "nameQualifier": qualifier, "subject": person, "audience": "https://signin.aws.amazon.com/saml"});
         merge(&mut response, Self::assumed(&session, time + HOUR));
@@ -326,26 +324,26 @@ impl<'a> Stage<'a> {
             host: Some(record::host("sts", region)),
         };
         let scene = Scene { time, region, account: &session.account, shared: None };
-        let value = record::api_call(&caller, &call, &scene, r);
+        let value = record::api_call(&caller, &call, &scene, &mut self.rng);
         self.put(time, &session.account.clone(), region, &value, Entry::Other);
         if is_identity_center {
-            session.key = r.aws_id("ASIA");
+            session.key = self.rng.aws_id("ASIA");
             session.grade = Grade::Session;
         }
         Rc::new(session)
     }
 
     /// A session nothing in the logs explains: a role many subjects may assume, issued before the first object.
-    pub(crate) fn unexplained(&self, role: &str, provider: String, name: &str, time: i64, r: &mut Rng) -> Rc<Session> {
-        let mut session = self.session(role, name, time, r);
+    pub(crate) fn unexplained(&mut self, role: &str, provider: String, name: &str, time: i64) -> Rc<Session> {
+        let mut session = self.session(role, name, time);
         session.provider = Some(provider);
         session.grade = Grade::Unknown;
         Rc::new(session)
     }
 
     /// A Lambda function's session of which no issuance was delivered: the record itself says which function it belongs to.
-    pub(crate) fn in_scope(&self, role: &str, function: &str, arn: String, time: i64, r: &mut Rng) -> Rc<Session> {
-        let mut session = self.session(role, function, time, r);
+    pub(crate) fn in_scope(&mut self, role: &str, function: &str, arn: String, time: i64) -> Rc<Session> {
+        let mut session = self.session(role, function, time);
         session.scope = Some(("AWS::Lambda::Function", arn));
         session.workload = Some(format!("lambda:{function}"));
         session.grade = Grade::Session;
@@ -353,15 +351,15 @@ impl<'a> Stage<'a> {
     }
 
     /// AWS's own session of a service-linked role: no key, and no workload's doing.
-    pub(crate) fn service_linked(&mut self, call: &Call, time: i64, region: &str, r: &mut Rng) {
-        let session = self.session("slr-eks", "AmazonEKS", time, r);
+    pub(crate) fn service_linked(&mut self, call: &Call, time: i64, region: &str) {
+        let session = self.session("slr-eks", "AmazonEKS", time);
         let mut identity = session.identity(Some(("eks.amazonaws.com", "")));
         if let Some(members) = identity.as_object_mut() {
             members.shift_remove("accessKeyId");
         }
         let caller = Caller { identity, ..record::service("eks.amazonaws.com") };
         let scene = Scene { time, region, account: &session.account, shared: None };
-        let value = record::api_call(&caller, call, &scene, r);
+        let value = record::api_call(&caller, call, &scene, &mut self.rng);
         self.note(time, &session.account, region, &value);
     }
 
@@ -392,20 +390,21 @@ impl<'a> Stage<'a> {
     }
 
     /// The root user of an account, at the console.
-    pub(crate) fn root(&self, account: usize, time: i64, r: &mut Rng) -> Rc<Session> {
+    pub(crate) fn root(&mut self, account: usize, time: i64) -> Rc<Session> {
         let account = self.cast.accounts[account].clone();
         Rc::new(Session {
             principal: format!("arn:aws:iam::{account}:root"),
             principal_id: account.clone(),
             role_name: String::new(),
             session_name: "root".to_owned(),
-            key: r.aws_id("ASIA"),
+            key: self.rng.aws_id("ASIA"),
             created: time,
             provider: None,
             is_instance: false,
             scope: None,
             invoked_by: None,
-            agent: "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Safari/605.1.15".to_owned(),
+            agent: "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Safari/605.1.15"
+                .to_owned(),
             address: "203.0.113.9".to_owned(),
             is_console: true,
             workload: Some(format!("root:{account}")),
@@ -417,7 +416,7 @@ impl<'a> Stage<'a> {
     }
 
     /// A sign-in to the console.
-    pub(crate) fn sign_in(&mut self, session: &Session, time: i64, r: &mut Rng) {
+    pub(crate) fn sign_in(&mut self, session: &Session, time: i64) {
         let mut identity = session.identity(None);
         if let Some(members) = identity.as_object_mut() {
             members.shift_remove("accessKeyId");
@@ -426,7 +425,7 @@ impl<'a> Stage<'a> {
             "eventSource": "signin.amazonaws.com", "eventName": "ConsoleLogin", "awsRegion": "us-east-1",
             "sourceIPAddress": session.address, "userAgent": session.agent, "requestParameters": null,
             "responseElements": {"ConsoleLogin": "Success"},
-            "additionalEventData": {"MobileVersion": "No", "MFAUsed": "Yes"}, "eventID": r.uuid(), "readOnly": false,
+            "additionalEventData": {"MobileVersion": "No", "MFAUsed": "Yes"}, "eventID": self.rng.uuid(), "readOnly": false,
             "eventType": "AwsConsoleSignIn", "managementEvent": true, "recipientAccountId": session.account,
             "eventCategory": "Management"});
         self.put(time, &session.account, "us-east-1", &record, Entry::Other);

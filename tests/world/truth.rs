@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::cast::Cast;
+use super::cast::{Cast, Role};
 use super::clock;
 
 /// How well the logs can prove a session's workload, from best to worst.
@@ -82,7 +82,7 @@ impl Session {
 #[derive(Clone, Debug)]
 pub(crate) struct Need {
     pub(crate) action: String,
-    /// `*` where the action takes no resource.
+    /// `*` where the action takes no resource; the truth lists none then.
     pub(crate) resources: Vec<String>,
     /// CloudTrail never shows the action itself.
     pub(crate) is_inferred: bool,
@@ -156,7 +156,8 @@ pub(crate) struct Truth {
     pub(crate) counted: u64,
     pub(crate) lost_to_the_cut: u64,
     pub(crate) objects: BTreeMap<&'static str, u64>,
-    pub(crate) cut: Option<(String, u64)>,
+    /// The object cut off, the account it belongs to, and the records it still gives.
+    pub(crate) cut: Option<(String, String, u64)>,
 }
 
 impl Truth {
@@ -188,7 +189,7 @@ impl Truth {
                     used.calls += 1;
                     used.is_observed |= !need.is_inferred;
                     used.is_open |= need.is_open;
-                    used.resources.extend(need.resources.iter().cloned());
+                    used.resources.extend(need.resources.iter().filter(|arn| *arn != "*").cloned());
                     used.workloads.extend(session.workload.clone());
                 }
             }
@@ -247,10 +248,13 @@ impl Truth {
             .map(|role| {
                 let mut value = self.principals.get(&role.arn).unwrap_or(&nothing).to_json(&role.arn);
                 value["in_snapshot"] = json!(role.in_snapshot);
-                value["verdicts"] = json!(role.verdicts.iter().copied().collect::<BTreeMap<_, _>>());
+                let is_incomplete = self.cut.as_ref().is_some_and(|(_, account, _)| *account == role.account);
+                value["verdicts"] = json!(verdicts(role, is_incomplete));
                 value["invisible"] = json!(role.invisible);
                 value["not_by_own_policies"] = json!(role.not_by_own_policies);
-                value["proposal"] = json!(role.proposal);
+                // Where logs are missing nobody can say that a role was not used.
+                value["proposal"] =
+                    json!(role.proposal.filter(|verdict| !(is_incomplete && *verdict == "delete-role")));
                 value
             })
             .collect();
@@ -265,7 +269,7 @@ impl Truth {
             "what": "What really happened in these logs, by the generator's own account (tests/world).",
             "window": {"from": self.first.map(clock::iso), "to": self.last.map(clock::iso)},
             "objects": self.objects,
-            "cut_off": self.cut.as_ref().map(|(object, events)| json!({"object": object, "events_read": events})),
+            "cut_off": self.cut.as_ref().map(|(object, account, events)| json!({"object": object, "account": account, "events_read": events})),
             "events": {
                 "read": self.read,
                 "duplicates": self.duplicates,
@@ -327,6 +331,12 @@ impl Principal {
             "denied": denied,
         })
     }
+}
+
+/// The cast's verdicts; where logs of the account are missing, absence proves nothing.
+fn verdicts(role: &Role, is_incomplete: bool) -> BTreeMap<&'static str, &'static str> {
+    let settle = |verdict| if is_incomplete && verdict == "unused" { "undetermined" } else { verdict };
+    role.verdicts.iter().map(|(action, verdict)| (*action, settle(verdict))).collect()
 }
 
 fn widen(first: &mut Option<i64>, last: &mut Option<i64>, time: i64) {
