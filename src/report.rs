@@ -8,6 +8,7 @@ mod csv;
 mod escape;
 mod folder;
 mod format;
+mod html;
 mod json;
 mod markdown;
 mod model;
@@ -31,6 +32,7 @@ pub fn write(format: Format, report: &Report, out: &mut dyn Write) -> io::Result
         Format::Json => json::write(report, out),
         Format::Ndjson => json::write_lines(report, out),
         Format::Markdown => markdown::write(report, out),
+        Format::Html => html::write(report, out),
         Format::Csv => csv::write(report, out),
         Format::Sarif => sarif::write(report, out),
     }

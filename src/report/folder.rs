@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::{Format, ProposedPolicy, Report, json, write};
 
 /// Written in every folder, whatever else is asked for.
-const ALWAYS: [Format; 3] = [Format::Json, Format::Markdown, Format::Sarif];
+const ALWAYS: [Format; 4] = [Format::Json, Format::Html, Format::Markdown, Format::Sarif];
 
 /// A folder that could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +21,7 @@ pub struct FolderError {
     pub source: io::Error,
 }
 
-/// Writes `report.json`, `report.md`, `findings.sarif`, the formats asked for, and one file per proposed policy
+/// Writes `report.json`, `report.html`, `report.md`, `findings.sarif`, the formats asked for, and one file per proposed policy
 /// (`policies/ACCOUNT/ROLE_NAME.json`, or `ROLE_NAME.1.json`, … when there are several; trust policies in `trust/`).
 ///
 /// Each file appears whole or not at all. `report.json` comes last, so that a folder with a new one is complete. Policies an

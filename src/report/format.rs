@@ -14,6 +14,8 @@ pub enum Format {
     Ndjson,
     /// For a pull request or a ticket.
     Markdown,
+    /// One self-contained page.
+    Html,
     /// One row per action of each role.
     Csv,
     /// SARIF 2.1.0.
@@ -22,7 +24,8 @@ pub enum Format {
 
 impl Format {
     /// All, in the order of the documentation.
-    pub const ALL: [Self; 6] = [Self::Text, Self::Json, Self::Ndjson, Self::Markdown, Self::Csv, Self::Sarif];
+    pub const ALL: [Self; 7] =
+        [Self::Text, Self::Json, Self::Ndjson, Self::Markdown, Self::Html, Self::Csv, Self::Sarif];
 
     /// The word on the command line.
     pub const fn as_str(self) -> &'static str {
@@ -31,6 +34,7 @@ impl Format {
             Self::Json => "json",
             Self::Ndjson => "ndjson",
             Self::Markdown => "markdown",
+            Self::Html => "html",
             Self::Csv => "csv",
             Self::Sarif => "sarif",
         }
@@ -43,6 +47,7 @@ impl Format {
             Self::Json => "report.json",
             Self::Ndjson => "report.ndjson",
             Self::Markdown => "report.md",
+            Self::Html => "report.html",
             Self::Csv => "report.csv",
             Self::Sarif => "findings.sarif",
         }

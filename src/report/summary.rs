@@ -13,16 +13,12 @@ impl Report {
         let mut reasons = Vec::new();
         let failed = coverage.objects.failed;
         if failed > 0 {
-            reasons.push(format!(
-                "{} of {} could not be read to the end",
-                number(failed),
-                count(coverage.objects.listed, "object", "objects")
-            ));
-        } else if !coverage.issues.is_empty() {
-            reasons.push(format!(
-                "{} in what was read",
-                count(coverage.issues.len() as u64, "problem", "problems")
-            ));
+            let of = count(coverage.objects.listed, "object", "objects");
+            reasons.push(format!("{} of {of} could not be read", number(failed)));
+        }
+        let broken = (coverage.issues.len() as u64).saturating_sub(failed);
+        if broken > 0 {
+            reasons.push(format!("{} could not be read to the end", count(broken, "object", "objects")));
         }
         if coverage.events.malformed > 0 {
             reasons

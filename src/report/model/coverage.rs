@@ -38,11 +38,11 @@ pub struct Coverage {
 pub struct Objects {
     /// Objects found.
     pub listed: u64,
-    /// Objects read to their end.
+    /// Objects read, to the end or up to a break that is named as an issue.
     pub read: u64,
     /// Objects left out on purpose.
     pub skipped: u64,
-    /// Objects that could not be read, or not to their end.
+    /// Objects of which nothing could be read, each named as an issue.
     pub failed: u64,
 }
 

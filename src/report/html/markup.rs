@@ -1,0 +1,176 @@
+//! Markup under construction, in which text cannot become markup.
+
+use serde_json::Value;
+
+use crate::ident::Time;
+use crate::report::escape::html;
+use crate::report::summary::number;
+
+/// A piece of a page.
+///
+/// INVARIANT: markup enters by [`Markup::raw`] only, which takes texts of this program's source; everything else is escaped.
+#[derive(Debug, Default)]
+pub(super) struct Markup(String);
+
+impl Markup {
+    /// Markup as it stands in the source.
+    pub(super) fn raw(&mut self, markup: &'static str) -> &mut Self {
+        self.0.push_str(markup);
+        self
+    }
+
+    /// Text, escaped; fit for element content and for quoted attribute values.
+    pub(super) fn text(&mut self, text: &str) -> &mut Self {
+        self.0.push_str(&html(text));
+        self
+    }
+
+    /// A number with grouped digits.
+    pub(super) fn number(&mut self, n: u64) -> &mut Self {
+        self.0.push_str(&number(n));
+        self
+    }
+
+    /// Digits only, for attributes.
+    pub(super) fn digits(&mut self, n: u64) -> &mut Self {
+        self.0.push_str(&n.to_string());
+        self
+    }
+
+    /// An attribute with its leading blank.
+    pub(super) fn attribute(&mut self, name: &'static str, value: &str) -> &mut Self {
+        self.raw(" ").raw(name).raw("=\"").text(value).raw("\"")
+    }
+
+    /// A sentence in which the parts between backticks are code.
+    pub(super) fn prose(&mut self, text: &str) -> &mut Self {
+        let parts: Vec<&str> = text.split('`').collect();
+        // An even number of parts means a backtick without a partner: then they are just characters.
+        if parts.len().is_multiple_of(2) {
+            return self.text(text);
+        }
+        for (at, part) in parts.into_iter().enumerate() {
+            if at % 2 == 1 {
+                self.code(part)
+            } else {
+                self.text(part)
+            };
+        }
+        self
+    }
+
+    /// An element with text in it.
+    pub(super) fn element(&mut self, tag: &'static str, class: &'static str, text: &str) -> &mut Self {
+        self.raw("<").raw(tag);
+        if !class.is_empty() {
+            self.raw(" class=\"").raw(class).raw("\"");
+        }
+        self.raw(">").text(text).raw("</").raw(tag).raw(">")
+    }
+
+    /// An identifier such as an ARN, which may be broken across lines at its separators.
+    pub(super) fn code(&mut self, text: &str) -> &mut Self {
+        self.raw("<code>");
+        for (at, part) in text.split_inclusive([':', '/']).enumerate() {
+            self.raw(if at > 0 { "<wbr>" } else { "" }).text(part);
+        }
+        self.raw("</code>")
+    }
+
+    /// A small label.
+    pub(super) fn badge(&mut self, class: &'static str, text: &str) -> &mut Self {
+        self.raw("<span class=\"badge ").raw(class).raw("\">").text(text).raw("</span>")
+    }
+
+    /// A table cell with a number, which sorts by its value.
+    pub(super) fn number_cell(&mut self, n: u64) -> &mut Self {
+        self.raw("<td class=\"n")
+            .raw(if n == 0 { " zero" } else { "" })
+            .raw("\" data-v=\"")
+            .digits(n)
+            .raw("\">");
+        self.number(n).raw("</td>")
+    }
+
+    /// A point in time to the minute; the full form is in the attribute.
+    pub(super) fn time(&mut self, time: Option<Time>) -> &mut Self {
+        let Some(time) = time else {
+            return self.raw("<span class=\"muted\">–</span>");
+        };
+        let full = time.to_string();
+        let (date, clock) = full.split_once('T').unwrap_or((&full, ""));
+        let minute: String = clock.chars().take(5).collect();
+        self.raw("<time").attribute("datetime", &full).raw(">").text(date).raw(" <span class=\"muted\">");
+        self.text(&minute).raw("</span></time>")
+    }
+
+    /// A JSON document, with a handle for the script's copy button.
+    pub(super) fn json(&mut self, value: &Value) -> &mut Self {
+        let text = serde_json::to_string_pretty(value).unwrap_or_default();
+        self.raw("<pre tabindex=\"0\" data-copy><code>");
+        // Line ends are the printer's own: inside JSON strings they are written `\n`.
+        for line in text.lines() {
+            self.text(line).raw("\n");
+        }
+        self.raw("</code></pre>")
+    }
+
+    /// Identifiers in a row, the first few at once and the others behind a fold; what goes beyond the cap is counted.
+    pub(super) fn codes(&mut self, texts: &[String], at_once: usize) -> &mut Self {
+        /// Identifiers shown at most; `report.json` has them all.
+        const MOST: usize = 200;
+        let (first, others) = texts.split_at_checked(at_once).unwrap_or((texts, &[]));
+        for text in first {
+            self.raw("<span class=\"item\">").code(text).raw("</span> ");
+        }
+        if others.is_empty() {
+            return self;
+        }
+        self.raw("<details class=\"more\"><summary>").number(others.len() as u64).raw(" more</summary>");
+        for text in others.iter().take(MOST) {
+            self.raw("<span class=\"item\">").code(text).raw("</span> ");
+        }
+        if others.len() > MOST {
+            self.raw("<span class=\"muted\">and ").number((others.len() - MOST) as u64);
+            self.raw(" further, in report.json</span>");
+        }
+        self.raw("</details>")
+    }
+
+    /// Sentences as a list; nothing when there are none.
+    pub(super) fn sentences(&mut self, class: &'static str, texts: &[String]) -> &mut Self {
+        if texts.is_empty() {
+            return self;
+        }
+        self.raw("<ul class=\"").raw(class).raw("\">");
+        for text in texts {
+            self.raw("<li>").prose(text).raw("</li>");
+        }
+        self.raw("</ul>")
+    }
+
+    /// The start of a table that may be wider than the page: its caption, then its column heads (`#` in front for numbers).
+    pub(super) fn table(&mut self, sortable: bool, caption: &str, columns: &[&'static str]) -> &mut Self {
+        self.raw("<div class=\"scroll\" tabindex=\"0\" role=\"region\"").attribute("aria-label", caption);
+        self.raw("><table").raw(if sortable { " data-sort" } else { "" }).raw(">");
+        self.element("caption", "quiet", caption).raw("<thead><tr>");
+        for column in columns {
+            match column.strip_prefix('#') {
+                Some(column) => self.raw("<th scope=\"col\" class=\"n\">").raw(column),
+                None => self.raw("<th scope=\"col\">").raw(column),
+            };
+            self.raw("</th>");
+        }
+        self.raw("</tr></thead>")
+    }
+
+    /// The end of a table.
+    pub(super) fn end_table(&mut self) -> &mut Self {
+        self.raw("</tbody></table></div>\n")
+    }
+
+    /// The finished text.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}

@@ -1,0 +1,359 @@
+//! One role: who uses it, what is granted and used, what was refused, and what to do.
+
+use super::markup::Markup;
+use super::{Context, chart, findings, roles};
+use crate::report::summary::{count, number};
+use crate::report::{
+    Attribution, Finding, GrantedBy, NoNewAccess, Proof, Proposal, ProposalVerdict, ProposedPolicy, Role,
+};
+
+/// Resources shown at once per action.
+const RESOURCES: usize = 2;
+
+pub(super) fn write(page: &mut Markup, context: &Context<'_>, role: &Role, is_open: bool) {
+    let anchor = context.anchors.roles.get(role.arn.as_str()).map_or("", String::as_str);
+    page.raw("<details class=\"role\" data-row").attribute("data-key", &role.arn);
+    page.raw(if is_open { " open>" } else { ">" })
+        .raw("<summary><span class=\"role-name\">")
+        .text(&role.name);
+    page.raw("</span> <span class=\"mono muted\">")
+        .text(&role.account)
+        .raw("</span><span class=\"role-bar\">");
+    chart::verdict_bar(page, role.granted.verdicts, role.granted.verdicts.total());
+    page.raw("</span>");
+    roles::proposal_badge(page, role);
+    // Inside the fold, so that a link to it opens the fold even without the script.
+    page.raw("</summary>\n<div class=\"role-body\"")
+        .attribute("id", anchor)
+        .raw("><p class=\"subject\">")
+        .code(&role.arn);
+    page.raw("</p>");
+    facts(page, role);
+    related(page, context, role);
+    who(page, context, role);
+    granted(page, role);
+    used(page, context, role);
+    denied(page, role);
+    proposal(page, context, role);
+    page.raw("</div></details>\n");
+}
+
+fn facts(page: &mut Markup, role: &Role) {
+    let verdicts = role.granted.verdicts;
+    if role.in_snapshot {
+        chart::legend(page, verdicts);
+    } else {
+        page.raw("<p class=\"notice\">The snapshot does not hold this role, so what it is granted is not known.</p>");
+    }
+    page.raw("<p class=\"meta\"><span><span class=\"muted\">calls</span> ").number(role.calls);
+    page.raw("</span><span><span class=\"muted\">denied</span> ").number(role.denied_calls);
+    if role.unproven_calls > 0 {
+        page.raw("</span><span><span class=\"muted\">failed otherwise, proving nothing</span> ")
+            .number(role.unproven_calls);
+    }
+    page.raw("</span><span><span class=\"muted\">first seen</span> ").time(role.first_seen);
+    page.raw("</span><span><span class=\"muted\">last seen</span> ").time(role.last_seen).raw("</span></p>");
+    page.sentences("plain", &role.granted.unknown).sentences("plain", &role.granted.blind);
+}
+
+/// Findings about the role.
+fn related(page: &mut Markup, context: &Context<'_>, role: &Role) {
+    let found: Vec<&Finding> =
+        context.report.findings.iter().filter(|finding| finding.subject == role.arn).collect();
+    if found.is_empty() {
+        return;
+    }
+    page.raw("<ul class=\"related\">");
+    for finding in found {
+        page.raw("<li>");
+        findings::severity(page, finding.severity);
+        page.raw(" <a")
+            .attribute("href", &format!("#{}", findings::anchor(finding)))
+            .raw(">")
+            .text(&finding.title);
+        page.raw("</a></li>");
+    }
+    page.raw("</ul>");
+}
+
+fn who(page: &mut Markup, context: &Context<'_>, role: &Role) {
+    page.raw("<h4>Who uses it</h4>");
+    if role.workloads.is_empty() {
+        page.raw("<p class=\"muted\">")
+            .raw(if role.calls == 0 { "Nobody was seen." } else { "Nobody could be named." })
+            .raw("</p>");
+        return;
+    }
+    let caption = format!("Workloads behind {}", role.name);
+    page.table(true, &caption, &["Workload", "By way of", "Attribution", "#Sessions", "#Calls"])
+        .raw("<tbody>");
+    for workload in &role.workloads {
+        page.raw("<tr><th scope=\"row\">");
+        context.anchors.workload(page, &workload.id);
+        page.raw("</th><td>");
+        if workload.via.is_empty() {
+            page.raw("<span class=\"muted\">directly</span>");
+        } else {
+            page.raw("<ol class=\"chain\">");
+            for arn in &workload.via {
+                page.raw("<li>");
+                context.anchors.role(page, arn);
+                page.raw("</li>");
+            }
+            page.raw("</ol>");
+        }
+        page.raw("</td><td>").badge(
+            match workload.attribution {
+                Attribution::Exact => "good",
+                Attribution::Session => "",
+                Attribution::Inferred | Attribution::Unknown => "warn",
+            },
+            workload.attribution.as_str(),
+        );
+        page.raw("</td>").number_cell(workload.sessions).number_cell(workload.calls).raw("</tr>\n");
+    }
+    page.end_table();
+}
+
+fn granted(page: &mut Markup, role: &Role) {
+    let granted = &role.granted;
+    if !granted.services.is_empty() {
+        page.raw("<h4>Granted, by service</h4>");
+        let caption = format!("Services granted to {}", role.name);
+        let columns = [
+            "Service",
+            "Verdicts",
+            "#Granted",
+            "#Used",
+            "#Unused",
+            "#Undeter&shy;mined",
+            "#Unobserv&shy;able",
+            "#Blocked",
+        ];
+        page.table(true, &caption, &columns).raw("<tbody>");
+        let most = granted.services.iter().map(|service| service.actions).max().unwrap_or(0);
+        for service in &granted.services {
+            let verdicts = service.verdicts;
+            page.raw("<tr><th scope=\"row\">")
+                .code(&service.service)
+                .raw("</th><td class=\"wide-cell\" data-v=\"");
+            page.digits(verdicts.unused).raw("\">");
+            chart::verdict_bar(page, verdicts, most);
+            page.raw("</td>");
+            for n in [
+                service.actions,
+                verdicts.used,
+                verdicts.unused,
+                verdicts.undetermined,
+                verdicts.unobservable,
+                verdicts.blocked,
+            ] {
+                page.number_cell(n);
+            }
+            page.raw("</tr>\n");
+        }
+        page.end_table();
+    }
+    let lists: [(&str, &[String]); 4] = [
+        ("Unused actions", &role.unused_actions),
+        ("Undetermined actions", &granted.undetermined_actions),
+        ("Unobservable actions", &granted.unobservable_actions),
+        ("Blocked actions", &granted.blocked_actions),
+    ];
+    for (title, actions) in lists.into_iter().filter(|(_, actions)| !actions.is_empty()) {
+        page.raw("<details class=\"more\"><summary>").text(title).raw(" <span class=\"muted\">");
+        page.number(actions.len() as u64)
+            .raw("</span></summary><p class=\"chips\">")
+            .codes(actions, 400)
+            .raw("</p></details>");
+    }
+    let privilege = &role.privilege;
+    if !privilege.escalation_paths.is_empty() {
+        page.raw("<h4>Ways to more power</h4><ul class=\"plain\">");
+        for path in &privilege.escalation_paths {
+            page.raw("<li>").text(path).raw(" ");
+            if privilege.escalation_paths_removed.contains(path) {
+                page.badge("good", "closed by the proposal");
+            } else {
+                page.badge("warn", "stays open");
+            }
+            page.raw("</li>");
+        }
+        page.raw("</ul>");
+    }
+}
+
+fn used(page: &mut Markup, context: &Context<'_>, role: &Role) {
+    if role.used.is_empty() {
+        return;
+    }
+    page.raw("<h4>Used actions</h4>");
+    let caption = format!("Actions {} used", role.name);
+    let columns = ["Action", "#Calls", "Resources", "Evidence", "Granted by", "Last seen", "Workloads"];
+    page.table(true, &caption, &columns).raw("<tbody>");
+    for used in &role.used {
+        page.raw("<tr><th scope=\"row\">").code(&used.action).raw("</th>").number_cell(used.calls);
+        page.raw("<td class=\"resources\">").codes(&used.resources, RESOURCES).raw("</td>");
+        page.element("td", "", used.evidence.as_str()).raw("<td>");
+        match used.granted_by {
+            GrantedBy::NotGranted => page.badge("warn", "not granted"),
+            GrantedBy::Unknown => page.badge("", "unknown"),
+            by => page.text(&by.as_str().replace('-', " ")),
+        };
+        page.raw("</td><td>").time(used.last_seen).raw("</td><td>");
+        for workload in &used.workloads {
+            page.raw("<span class=\"item\">");
+            context.anchors.workload(page, workload);
+            page.raw("</span> ");
+        }
+        page.raw("</td></tr>\n");
+    }
+    page.end_table();
+    if !role.unmapped.is_empty() {
+        page.raw(
+            "<p>Calls that succeeded whose IAM action the catalog does not know:</p><ul class=\"plain\">",
+        );
+        for (event, calls) in &role.unmapped {
+            page.raw("<li>").code(event).raw(" ").text(&count(*calls, "call", "calls")).raw("</li>");
+        }
+        page.raw("</ul>");
+    }
+}
+
+fn denied(page: &mut Markup, role: &Role) {
+    if role.denied.is_empty() {
+        return;
+    }
+    page.raw("<h4>Denied</h4>");
+    let caption = format!("Calls of {} that were refused", role.name);
+    page.table(true, &caption, &["Action", "#Calls", "Refused by", "Resources", "What AWS said"])
+        .raw("<tbody>");
+    for denied in &role.denied {
+        page.raw("<tr><th scope=\"row\">")
+            .code(&denied.action)
+            .raw("</th>")
+            .number_cell(denied.calls)
+            .raw("<td>");
+        page.text(&denied.layer).raw(if denied.explicit { ", explicitly" } else { "" });
+        page.raw("</td><td class=\"resources\">")
+            .codes(&denied.resources, RESOURCES)
+            .raw("</td><td class=\"quote\">");
+        page.text(&denied.sample).raw("</td></tr>\n");
+    }
+    page.end_table();
+}
+
+fn proposal(page: &mut Markup, context: &Context<'_>, role: &Role) {
+    let proposal = &role.proposal;
+    page.raw("<h4>Proposal</h4><p>");
+    roles::proposal_badge(page, role);
+    page.raw("</p>").sentences("plain", &proposal.reasons);
+    let is_replaced = proposal.verdict == ProposalVerdict::Replace;
+    if is_replaced || !proposal.policies.is_empty() {
+        evidence(page, proposal);
+        page.raw("<div class=\"pair policies\">");
+        if !proposal.current.is_empty() {
+            policies(page, "Now", &proposal.current, "");
+        }
+        policies(
+            page,
+            "Proposed",
+            &proposal.policies,
+            "No policy at all: nothing of what the role is granted is needed.",
+        );
+        page.raw("</div>");
+    }
+    if !proposal.generalised.is_empty() {
+        page.raw("<details class=\"more\"><summary>Patterns that stand for several resources</summary><ul class=\"plain\">");
+        for one in &proposal.generalised {
+            page.raw("<li>").code(&one.pattern).raw(" for ").text(&count(
+                one.stands_for,
+                "resource",
+                "resources",
+            ));
+            page.raw(" <span class=\"muted\">").text(&one.rule).raw("</span></li>");
+        }
+        page.raw("</ul></details>");
+    }
+    if !proposal.suggestions.is_empty() {
+        page.raw("<p>Offered, not made, because it rests on inference:</p>")
+            .sentences("plain", &proposal.suggestions);
+    }
+    if let Some(trust) = &proposal.trust {
+        page.raw("<h5>Trust policy</h5>").sentences("plain", &trust.proof.reasons);
+        page.raw("<p class=\"meta\"><span><span class=\"muted\">admits nobody new</span> ");
+        proof_badge(page, &trust.proof);
+        page.raw("</span></p>");
+        for (words, list) in
+            [("Can no longer assume the role", &trust.removed), ("Can newly assume the role", &trust.added)]
+        {
+            if !list.is_empty() {
+                page.raw("<p>").text(words).raw(": ").codes(list, 8).raw("</p>");
+            }
+        }
+        page.json(&trust.document);
+    }
+    split(page, context, proposal);
+}
+
+/// The two sides of the proof.
+fn evidence(page: &mut Markup, proposal: &Proposal) {
+    let replay = &proposal.replay;
+    page.raw("<div class=\"proofs\"><div><h5>Allows nothing new</h5><p>");
+    proof_badge(page, &proposal.proof);
+    page.raw("</p>").sentences("plain", &proposal.proof.reasons);
+    if let Some(witness) = &proposal.proof.witness {
+        page.raw("<p>Only the proposal allows this request:</p>").json(witness);
+    }
+    page.raw("</div><div><h5>Still allows what was seen</h5><p>");
+    let words = format!("{} of {}", number(replay.allowed), count(replay.requests, "request", "requests"));
+    page.badge(if replay.allowed == replay.requests { "good" } else { "bad" }, &words).raw("</p>");
+    if !replay.lost.is_empty() {
+        page.raw("<p>It would refuse:</p><p class=\"chips\">").codes(&replay.lost, 20).raw("</p>");
+    }
+    page.raw("</div></div>");
+}
+
+fn proof_badge(page: &mut Markup, proof: &Proof) {
+    let class = match proof.no_new_access {
+        NoNewAccess::Proven => "good",
+        NoNewAccess::Refuted => "bad",
+        NoNewAccess::Unknown => "warn",
+    };
+    page.badge(class, proof.no_new_access.as_str());
+}
+
+fn policies(page: &mut Markup, title: &'static str, policies: &[ProposedPolicy], when_empty: &'static str) {
+    let size: u64 = policies.iter().map(|policy| policy.characters).sum();
+    page.raw("<div><h5>")
+        .raw(title)
+        .raw(" <span class=\"muted\">")
+        .number(size)
+        .raw(" characters</span></h5>");
+    if policies.is_empty() {
+        page.raw("<p class=\"muted\">").raw(when_empty).raw("</p>");
+    }
+    for policy in policies {
+        page.raw("<p class=\"policy\">").element("b", "", &policy.name).raw(" <span class=\"muted\">");
+        page.raw(policy.attach.as_str()).raw("</span></p>").json(&policy.document);
+    }
+    page.raw("</div>");
+}
+
+fn split(page: &mut Markup, context: &Context<'_>, proposal: &Proposal) {
+    if proposal.split.is_empty() {
+        return;
+    }
+    page.raw("<h5>One role per workload</h5><p>Several workloads share this role. Split, each would get only what it used itself.</p>");
+    for one in &proposal.split {
+        page.raw("<details class=\"more\"><summary><b>").text(&one.role_name).raw("</b> for ");
+        context.anchors.workload(page, &one.workload);
+        page.raw("</summary>");
+        policies(page, "Policies", &one.policies, "It used nothing through the role's own policies.");
+        match &one.trust {
+            Some(trust) => page.raw("<h5>Trust policy</h5>").json(trust),
+            None => page.raw("<p class=\"muted\">The trust policy does not tell the workloads apart.</p>"),
+        };
+        page.raw("</details>");
+    }
+}

@@ -1,0 +1,117 @@
+
+"use strict";
+(() => {
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+  // Tables sort by a click on a column's head; numbers from large to small first.
+  const value = (row, column) => {
+    const cell = row.cells[column];
+    if (!cell) return "";
+    if (cell.dataset.v !== undefined) return Number(cell.dataset.v);
+    const time = cell.querySelector("time");
+    return time ? time.dateTime : cell.textContent.trim().toLowerCase();
+  };
+  const sort = (table, head, column) => {
+    const numeric = table.tBodies[0].rows[0]?.cells[column]?.dataset.v !== undefined;
+    const was = head.getAttribute("aria-sort");
+    const descending = was ? was === "ascending" : numeric;
+    for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+    head.setAttribute("aria-sort", descending ? "descending" : "ascending");
+    const rows = [...table.tBodies[0].rows].map((row, at) => ({ row, at, key: value(row, column) }));
+    rows.sort((a, b) => {
+      const order = a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
+      return (descending ? -order : order) || a.at - b.at;
+    });
+    table.tBodies[0].append(...rows.map((entry) => entry.row));
+  };
+  for (const table of all("table[data-sort]")) {
+    [...table.tHead.rows[0].cells].forEach((head, column) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...head.childNodes);
+      button.addEventListener("click", () => sort(table, head, column));
+      head.append(button);
+    });
+  }
+
+  // Filters: a search field and severity switches, which hold together.
+  const off = new Set();
+  const apply = (field) => {
+    const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+    for (const id of field.dataset.filter.split(" ")) {
+      const list = document.getElementById(id);
+      const rows = all(":scope > [data-row]", list);
+      let shown = 0;
+      for (const row of rows) {
+        const text = `${row.dataset.key ?? ""} ${row.textContent}`.toLowerCase();
+        const keep = words.every((word) => text.includes(word)) && !off.has(row.dataset.severity);
+        row.classList.toggle("away", !keep);
+        shown += keep ? 1 : 0;
+      }
+      for (const out of all(`[data-count="${id}"]`)) {
+        out.textContent = shown === rows.length ? "" : `${shown} of ${rows.length}`;
+      }
+    }
+  };
+  const fields = all("input[data-filter]");
+  for (const field of fields) field.addEventListener("input", () => apply(field));
+  for (const button of all("button[data-toggle]")) {
+    button.addEventListener("click", () => {
+      const show = button.getAttribute("aria-pressed") !== "true";
+      button.setAttribute("aria-pressed", String(show));
+      if (show) off.delete(button.dataset.toggle);
+      else off.add(button.dataset.toggle);
+      fields.forEach(apply);
+    });
+  }
+
+  // Folds: all at once, by a link into one, and for paper.
+  for (const button of all("button[data-open]")) {
+    button.addEventListener("click", () => {
+      const open = button.getAttribute("aria-pressed") !== "true";
+      button.setAttribute("aria-pressed", String(open));
+      button.textContent = open ? "Close all" : "Open all";
+      for (const fold of all(":scope > details", document.getElementById(button.dataset.open))) fold.open = open;
+    });
+  }
+  const reveal = () => {
+    const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!target) return;
+    const row = target.closest("[data-row]");
+    if (row?.classList.contains("away")) {
+      for (const field of fields) field.value = "";
+      fields.forEach(apply);
+    }
+    for (let fold = target.closest("details"); fold; fold = fold.parentElement?.closest("details")) fold.open = true;
+    target.scrollIntoView();
+  };
+  addEventListener("hashchange", reveal);
+  reveal();
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = all("details:not([open])");
+    for (const fold of opened) fold.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const fold of opened) fold.open = false;
+  });
+
+  // Documents can be copied as a whole.
+  for (const block of all("pre[data-copy]")) {
+    if (!navigator.clipboard) break;
+    const frame = document.createElement("div");
+    frame.className = "copy";
+    block.replaceWith(frame);
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Copy";
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(block.textContent);
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = "Copy"; }, 1500);
+    });
+    frame.append(block, button);
+  }
+
+  for (const tools of all("[data-tools]")) tools.hidden = false;
+})();

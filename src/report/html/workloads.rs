@@ -1,0 +1,110 @@
+//! What ran.
+
+use super::Context;
+use super::markup::Markup;
+
+pub(super) fn write(page: &mut Markup, context: &Context<'_>) {
+    let report = context.report;
+    page.raw("<section id=\"workloads\" aria-labelledby=\"workloads-title\">\n<h2 id=\"workloads-title\">Workloads</h2>\n");
+    if report.workloads.is_empty() {
+        page.raw("<p class=\"muted\">No workload could be named.</p>");
+    } else {
+        page.raw(
+            "<div class=\"tools\" hidden data-tools><label class=\"search\"><span>Search workloads</span>",
+        );
+        page.raw("<input type=\"search\" data-filter=\"workload-rows\" autocomplete=\"off\"></label>");
+        page.raw("<output aria-live=\"polite\" data-count=\"workload-rows\"></output></div>\n");
+        let columns = ["Workload", "Roles", "#Sessions", "#Calls", "#Denied"];
+        page.table(true, "Every workload with the roles it used", &columns)
+            .raw("<tbody id=\"workload-rows\">");
+        for workload in &report.workloads {
+            let anchor = context.anchors.workloads.get(workload.id.as_str()).map_or("", String::as_str);
+            page.raw("<tr data-row").attribute("id", anchor).raw("><th scope=\"row\">");
+            name(page, &workload.id);
+            page.raw("</th><td>");
+            for role in &workload.roles {
+                page.raw("<span class=\"item\">");
+                context.anchors.role(page, role);
+                page.raw("</span> ");
+            }
+            page.raw("</td>")
+                .number_cell(workload.sessions)
+                .number_cell(workload.calls)
+                .number_cell(workload.denied);
+            page.raw("</tr>\n");
+        }
+        page.end_table();
+    }
+    unattributed(page, context);
+    page.raw("</section>\n");
+}
+
+fn unattributed(page: &mut Markup, context: &Context<'_>) {
+    let list = &context.report.unattributed;
+    if list.is_empty() {
+        return;
+    }
+    page.raw("<h3>Calls without a workload</h3>");
+    page.table(true, "Calls nobody could be named for", &["Role", "#Calls", "Why"]).raw("<tbody>");
+    for calls in list {
+        page.raw("<tr><th scope=\"row\">");
+        context.anchors.role(page, &calls.role);
+        page.raw("</th>").number_cell(calls.calls).element("td", "", &calls.reason).raw("</tr>\n");
+    }
+    page.end_table();
+}
+
+/// A workload's id with the part a reader looks for in front: `namespace/service-account`, then where it runs.
+pub(super) fn name(page: &mut Markup, id: &str) {
+    let (kind, rest) = id.split_once(':').unwrap_or(("", id));
+    let (main, place) = parts(kind, rest);
+    page.raw("<span class=\"workload\">");
+    if !kind.is_empty() {
+        page.element("span", "kind", kind).raw(" ");
+    }
+    page.element("b", "", main);
+    if !place.is_empty() {
+        page.raw(" ").element("span", "place", place);
+    }
+    page.raw("</span>");
+}
+
+/// The part of a workload's id that a reader looks for.
+pub(super) fn short(id: &str) -> &str {
+    let (kind, rest) = id.split_once(':').unwrap_or(("", id));
+    parts(kind, rest).0
+}
+
+/// The telling part and the place.
+fn parts<'a>(kind: &str, rest: &'a str) -> (&'a str, &'a str) {
+    if kind != "kubernetes" {
+        return (rest, "");
+    }
+    // CLUSTER/NAMESPACE/SERVICE_ACCOUNT, where only the cluster may hold slashes.
+    let mut ends = rest.rmatch_indices('/').map(|(at, _)| at);
+    let (Some(_), Some(at)) = (ends.next(), ends.next()) else {
+        return (rest, "");
+    };
+    match rest.split_at_checked(at) {
+        Some((place, main)) => (main.strip_prefix('/').unwrap_or(main), place),
+        None => (rest, ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_telling_part_comes_first() {
+        for (id, main) in [
+            ("kubernetes:oidc.eks.eu-central-1.amazonaws.com/id/ABC/shop/cart", "shop/cart"),
+            ("kubernetes:arn:aws:eks:eu-west-1:111122223333:cluster/prod/shop/cart", "shop/cart"),
+            ("github-actions:acme/web", "acme/web"),
+            ("kubernetes:x", "x"),
+            ("odd", "odd"),
+        ] {
+            assert_eq!(short(id), main, "{id}");
+        }
+    }
+}
