@@ -49,7 +49,7 @@ fn totals(report: &Report, summary: &Summary, out: &mut dyn Write) -> io::Result
     }
     row("Actions granted", number(verdicts.total()))?;
     for (word, n) in named(verdicts).into_iter().filter(|(_, n)| *n > 0) {
-        row(&format!("… {word}"), format!("{} ({})", number(n), percent(n, verdicts.total())))?;
+        row(&format!("… {word}"), markdown(&format!("{} ({})", number(n), percent(n, verdicts.total()))))?;
     }
     row("Workloads", number(report.workloads.len() as u64))?;
     row("Calls", format!("{}, {} denied", number(summary.calls), number(summary.denied)))?;
