@@ -67,12 +67,6 @@ fn one_value(
 }
 
 fn holds_null(operator: &Operator, condition: &Condition, value: &ContextValue) -> Truth {
-    // Access Analyzer's policy check reference: under a set operator `Null` no longer asks anything.
-    match operator.set {
-        Some(SetQualifier::ForAllValues) => return Truth::True,
-        Some(SetQualifier::ForAnyValue) => return Truth::False,
-        None => {}
-    }
     let absent = match value {
         ContextValue::One(_) => Truth::False,
         ContextValue::Many(values) => values.is_empty().into(),
@@ -81,8 +75,15 @@ fn holds_null(operator: &Operator, condition: &Condition, value: &ContextValue) 
     };
     // `true` and `false` together always hold, also when the key is not known.
     let accepts = |absent: Truth| Truth::any(condition.values.iter().map(|value| null(value, absent)));
-    match (accepts(Truth::True), accepts(Truth::False)) {
+    let plain = match (accepts(Truth::True), accepts(Truth::False)) {
         (if_absent, if_present) if if_absent == if_present => if_absent,
         _ => accepts(absent),
+    };
+    // Access Analyzer's policy check reference says that `ForAllValues:Null` always holds and `ForAnyValue:Null` never; others found that
+    // the qualifier changes nothing. Only what both say is said.
+    match operator.set {
+        Some(SetQualifier::ForAllValues) if plain != Truth::True => Truth::Unknown,
+        Some(SetQualifier::ForAnyValue) if plain != Truth::False => Truth::Unknown,
+        _ => plain,
     }
 }

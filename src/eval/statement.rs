@@ -137,7 +137,9 @@ fn one_pattern(
     context: &Context,
 ) -> PatternMatch {
     let parts = Template::parse(pattern, version).arn_parts();
-    let is_short = parts.len() < 6 && pattern.chars().any(|c| c != '*');
+    // In resource policies a short text without wildcards is an ordinary text that no ARN equals.
+    let is_plain = short_arn(kind) == ShortArn::PadIfWildcard && !pattern.contains(['*', '?']);
+    let is_short = parts.len() < 6 && pattern.chars().any(|c| c != '*') && !is_plain;
     let mut replaced: Vec<Vec<Piece>> = Vec::with_capacity(parts.len());
     for part in &parts {
         match replace(part, context) {
@@ -147,7 +149,7 @@ fn one_pattern(
         }
     }
     let Some(glob) = Glob::from_arn_parts(replaced, Colons::Stop, short_arn(kind)) else {
-        return PatternMatch { truth: Truth::False, unusable: true };
+        return PatternMatch { truth: Truth::False, unusable: is_short };
     };
     let truth = match resource {
         RequestResource::Arn(arn) => glob.matches(arn).into(),

@@ -46,12 +46,19 @@ impl Template {
         while let Some((before, after)) = rest.split_once("${") {
             let Some((inside, after)) = close(after) else { break };
             plain(before, &mut pieces);
-            pieces.push(match inside {
+            let piece = match inside {
                 "*" => TemplatePiece::Plain(Piece::Char('*')),
                 "?" => TemplatePiece::Plain(Piece::Char('?')),
                 "$" => TemplatePiece::Plain(Piece::Char('$')),
+                // No name, no variable.
+                inside if inside.trim().is_empty() => {
+                    plain("${", &mut pieces);
+                    plain(inside, &mut pieces);
+                    TemplatePiece::Plain(Piece::Char('}'))
+                }
                 inside => TemplatePiece::Variable(Variable::parse(inside)),
-            });
+            };
+            pieces.push(piece);
             rest = after;
         }
         plain(rest, &mut pieces);

@@ -1,3 +1,4 @@
 //! Evaluation: conditions, statements, layers, trust.
 
+mod suites;
 mod trust;

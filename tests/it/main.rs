@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, and what it says goes to the test's output"
 )]
 
+mod conformance;
 mod support;
 
 #[path = "../world/mod.rs"]

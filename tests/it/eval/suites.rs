@@ -1,0 +1,578 @@
+//! Suites of others that test matching, conditions and whole evaluations.
+
+use leastwise::eval::Truth::{self, Unknown};
+use leastwise::eval::{
+    Context, ContextValue, Layer, Layers, Principal, Reach, Request, RequestResource, Verdict,
+    action_matches, conditions_hold, decide, reach, resource_matches,
+};
+use leastwise::ident::glob::{Colons, Glob, ShortArn};
+use leastwise::policy::{
+    ActionElement, Condition, Policy, PolicyKind, PrincipalElement, ResourceElement, Version, parse,
+    parse_value,
+};
+use serde_json::{Value, json};
+
+use crate::conformance::Suite;
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("text expected: {value}"))
+}
+
+fn context_of(value: &Value, mut context: Context) -> Context {
+    for (key, value) in value.as_object().into_iter().flatten() {
+        context.set(key, context_value(value));
+    }
+    context
+}
+
+fn context_value(value: &Value) -> ContextValue {
+    match value {
+        Value::Array(items) => ContextValue::Many(items.iter().map(|item| text(item).to_owned()).collect()),
+        Value::String(text) => ContextValue::One(text.clone()),
+        other => ContextValue::One(other.to_string()),
+    }
+}
+
+/// The conditions of a `Condition` element, read as the library reads them.
+fn conditions(element: &Value) -> Vec<Condition> {
+    let document = json!({"Version": "2012-10-17", "Statement":
+        {"Effect": "Allow", "Action": "a:B", "Resource": "*", "Condition": element}});
+    parse_value(&document, PolicyKind::Identity).unwrap().statements.remove(0).conditions
+}
+
+fn truth(value: &Value) -> Truth {
+    match value {
+        Value::Bool(value) => (*value).into(),
+        other => panic!("no truth: {other}"),
+    }
+}
+
+fn hold(element: &Value, context: &Value) -> Truth {
+    conditions_hold(&conditions(element), Version::V2012, &context_of(context, Context::closed()))
+}
+
+fn resource_of(text: &str) -> RequestResource {
+    match text {
+        "*" => RequestResource::None,
+        text if text.contains(['*', '?']) => RequestResource::Pattern(text.to_owned()),
+        text => RequestResource::Arn(text.to_owned()),
+    }
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(items) => items.iter().map(|item| text(item).to_owned()).collect(),
+        value => vec![text(value).to_owned()],
+    }
+}
+
+/// A document of a suite. Some of its documents are ones AWS would not take: identity policies lose a principal, resource control
+/// policies get the one they must have, a bare principal gets its type.
+fn policy_of(document: &Value, kind: PolicyKind) -> Policy {
+    let mut document = document.clone();
+    let statements = match &mut document["Statement"] {
+        Value::Array(items) => items.iter_mut().collect::<Vec<_>>(),
+        one => vec![one],
+    };
+    for statement in statements {
+        let members = statement.as_object_mut().unwrap();
+        match kind {
+            PolicyKind::Resource | PolicyKind::VpcEndpoint => {
+                for name in ["Principal", "NotPrincipal"] {
+                    if let Some(bare @ Value::String(_)) = members.get_mut(name)
+                        && bare != "*"
+                    {
+                        *bare = json!({"AWS": bare});
+                    }
+                }
+            }
+            PolicyKind::Rcp => {
+                members.entry("Principal").or_insert_with(|| "*".into());
+            }
+            _ => {
+                members.remove("Principal");
+            }
+        }
+    }
+    parse_value(&document, kind).unwrap_or_else(|error| panic!("{error}: {document}"))
+}
+
+#[test]
+fn aws_condition_tables() {
+    let Some((mut suite, cases)) = Suite::open("aws-docs/condition_tables") else { return };
+    for case in cases {
+        let found = hold(&case["condition"], &case["context"]);
+        suite.score(text(&case["id"]), truth(&case["match"]), found, Unknown, truth);
+    }
+    suite.close(&[]);
+}
+
+#[test]
+fn aws_prose_cases() {
+    let Some((mut suite, cases)) = Suite::open("aws-docs/prose_cases") else { return };
+    for case in cases {
+        let id = text(&case["id"]);
+        if case["expected"].is_null() {
+            suite.skip("the page and another of AWS's guides say different things");
+            continue;
+        }
+        match text(&case["kind"]) {
+            "resource_match" => {
+                let element = ResourceElement::Only(vec![text(&case["pattern"]).to_owned()]);
+                let found = resource_matches(
+                    &element,
+                    PolicyKind::Identity,
+                    Version::V2012,
+                    // Asterisks in these are characters, but for the one that stands for no resource.
+                    &match text(&case["resource"]) {
+                        "*" => RequestResource::None,
+                        arn => RequestResource::Arn(arn.to_owned()),
+                    },
+                    &context_of(&case["context"], Context::closed()),
+                );
+                suite.score(id, truth(&case["expected"]), found, Unknown, truth);
+            }
+            "action_match" => {
+                let element = ActionElement::Only(vec![text(&case["pattern"]).to_owned()]);
+                let found = action_matches(&element, text(&case["action"]));
+                suite.score(id, truth(&case["expected"]), found, Unknown, truth);
+            }
+            "cond" => {
+                let version = if case["version"] == "2008-10-17" { Version::V2008 } else { Version::V2012 };
+                let context = context_of(&case["context"], Context::closed());
+                let found = conditions_hold(&conditions(&case["condition"]), version, &context);
+                suite.score(id, truth(&case["expected"]), found, Unknown, truth);
+            }
+            "parse" => {
+                let policy = parse(text(&case["text"]), PolicyKind::Identity).unwrap();
+                let rendered = leastwise::policy::render(&policy);
+                let expected = case["expected"].as_object().unwrap();
+                let kept = expected.iter().all(|(name, value)| rendered["Statement"][0][name] == *value);
+                suite.score(id, true, kept, false, |reading| reading == true);
+            }
+            "eval" => {
+                let run = Run::of(&case, &case["request"]["resourceAccount"], Context::closed());
+                suite.score(id, verdict(&case["expected"]), run.verdict(), Verdict::Unknown, verdict);
+            }
+            other => panic!("kind {other}"),
+        }
+    }
+    suite.close(&[]);
+}
+
+#[test]
+fn condition_operators() {
+    let Some((mut suite, cases)) = Suite::open("iam-simulate/condition_operators") else { return };
+    for case in cases {
+        let operator = text(&case["operator"]);
+        let condition = Condition {
+            operator: operator.to_owned(),
+            key: "test:key".to_owned(),
+            values: texts(&case["policy_values"]),
+        };
+        let mut context = context_of(&case["context"], Context::closed());
+        context.set("test:key", context_value(&case["request_value"]));
+        let found = conditions_hold(&[condition], Version::V2012, &context);
+        let name = format!("{operator}: {}", text(&case["name"]));
+        suite.score(&name, truth(&case["expected"]), found, Unknown, truth);
+    }
+    suite.close(&[]);
+}
+
+#[test]
+fn condition_blocks() {
+    let Some((mut suite, cases)) = Suite::open("iam-simulate/condition_blocks") else { return };
+    for case in cases {
+        let name = text(&case["name"]);
+        if !name.starts_with("singleCondition") && !name.starts_with("forA") {
+            suite.skip("discovery mode ignores conditions on purpose, which an evaluator does not");
+            continue;
+        }
+        let found = hold(&case["condition"], &case["context"]);
+        suite.score(name, truth(&case["expected"]), found, Unknown, truth);
+    }
+    suite.close(&[
+        (
+            "singleConditionMatchesRequest / should return no match if the base operation is not found",
+            "AWS refuses an operator it does not know; of one that is stored nothing is claimed",
+        ),
+        (
+            "ForAnyValue / should return no match if the base operation is not found",
+            "as above",
+        ),
+        (
+            "should treat ForAnyValue:Null the same as Null",
+            "Access Analyzer's reference says it never holds: the two contradict each other, so nothing is claimed",
+        ),
+    ]);
+}
+
+#[test]
+fn resource_elements() {
+    let Some((mut suite, cases)) = Suite::open("iam-simulate/resource_match") else { return };
+    for case in cases {
+        let resource = match resource_of(text(&case["request_resource"])) {
+            RequestResource::None if case["wildcard_only_action"] == true => RequestResource::None,
+            RequestResource::None | RequestResource::Pattern(_) => {
+                suite.skip("the request itself holds wildcards, a feature of that simulator");
+                continue;
+            }
+            resource => resource,
+        };
+        let patterns = texts(&case["patterns"]);
+        let element = match text(&case["element"]) {
+            "Resource" => ResourceElement::Only(patterns),
+            _ => ResourceElement::Except(patterns),
+        };
+        let kind = match case["policy_type"].as_str() {
+            None | Some("identity") => PolicyKind::Identity,
+            Some("resource") => PolicyKind::Resource,
+            Some("scp") => PolicyKind::Scp,
+            Some("rcp") => PolicyKind::Rcp,
+            Some("session") => PolicyKind::Session,
+            Some("pb") => PolicyKind::Boundary,
+            Some("vpce") => PolicyKind::VpcEndpoint,
+            Some(other) => panic!("policy type {other}"),
+        };
+        let context = context_of(&case["context"], Context::closed());
+        let found = resource_matches(&element, kind, Version::V2012, &resource, &context);
+        suite.score(text(&case["name"]), truth(&case["expected"]), found, Unknown, truth);
+    }
+    suite.close(&[]);
+}
+
+fn principal_of(value: &Value, statement: &Value) -> Principal {
+    let Some(text) = value.as_str() else { return Principal::Anonymous };
+    if let Some(principal) = Principal::from_arn(text) {
+        return principal;
+    }
+    let element =
+        if statement["Principal"].is_null() { &statement["NotPrincipal"] } else { &statement["Principal"] };
+    let is = |name: &str| element.get(name).is_some();
+    let text = text.to_owned();
+    if is("Federated") {
+        Principal::Federated(text)
+    } else if is("CanonicalUser") {
+        Principal::CanonicalUser(text)
+    } else {
+        Principal::Service(text)
+    }
+}
+
+#[test]
+fn principal_elements() {
+    let Some((mut suite, cases)) = Suite::open("iam-simulate/principal_match") else { return };
+    for case in cases {
+        let statement = &case["statement"];
+        if statement.get("Principal").is_none() && statement.get("NotPrincipal").is_none() {
+            suite.skip("a statement without principal is refused when it is read");
+            continue;
+        }
+        let mut whole = statement.clone();
+        whole["Effect"] = "Allow".into();
+        whole["Action"] = "a:B".into();
+        let policy = parse_value(&json!({"Statement": whole}), PolicyKind::Resource).unwrap();
+        let element: &PrincipalElement = policy.statements[0].principal.as_ref().unwrap();
+        let found = reach(element, &principal_of(&case["principal"], statement));
+        // The answer is the reach, `None` when it depends on what is not known. Discovery mode asks what could be.
+        let is_discovery = case["mode"] == "Discovery";
+        let found = match (is_discovery, found.sure == found.possible) {
+            (true, _) => Some(found.possible),
+            (false, true) => Some(found.sure),
+            (false, false) => None,
+        };
+        let expected = match text(&case["expected"]) {
+            "Match" => Reach::Direct,
+            "AccountLevelMatch" => Reach::Account,
+            "SessionRoleMatch" | "SessionUserMatch" => Reach::Role,
+            "NoMatch" => Reach::None,
+            other => panic!("expected {other}"),
+        };
+        suite.score(text(&case["name"]), Some(expected), found, None, |_| None);
+    }
+    suite.close(&[(
+        "ignoredRoleSessionName for assumed-role principal and request with different session name",
+        "that simulator sets session names aside; two different sessions are two principals",
+    )]);
+}
+
+fn verdict(value: &Value) -> Verdict {
+    match text(value) {
+        "Allowed" => Verdict::Allowed,
+        "ExplicitlyDenied" => Verdict::ExplicitDeny,
+        "ImplicitlyDenied" => Verdict::ImplicitDeny,
+        other => panic!("verdict {other}"),
+    }
+}
+
+/// One case of the evaluation suites, parsed.
+struct Run {
+    request: Request,
+    identity: Vec<Policy>,
+    boundary: Option<Vec<Policy>>,
+    session: Option<Policy>,
+    scps: Vec<Vec<Policy>>,
+    rcps: Vec<Vec<Policy>>,
+    endpoint: Option<Vec<Policy>>,
+    resource: Option<Policy>,
+}
+
+impl Run {
+    fn of(case: &Value, account: &Value, context: Context) -> Self {
+        let request = &case["request"];
+        let list = |value: &Value, kind| {
+            value
+                .as_array()
+                .map(|all| all.iter().map(|document| policy_of(document, kind)).collect::<Vec<_>>())
+        };
+        let levels = |value: &Value, kind| -> Vec<Vec<Policy>> {
+            value
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|level| list(&level["policies"], kind).unwrap())
+                .collect()
+        };
+        let one = |value: &Value, kind| (!value.is_null()).then(|| policy_of(value, kind));
+        let resource = request["resource"]["resource"].as_str().unwrap_or_else(|| text(&request["resource"]));
+        let mut context = context_of(&request["context"], context);
+        let principal = principal_of(&request["principal"], &Value::Null);
+        leastwise::eval::complete_context(&mut context, &principal);
+        let mut rcps = levels(&case["resourceControlPolicies"], PolicyKind::Rcp);
+        for level in &mut rcps {
+            level.push(policy_of(
+                &json!({"Version": "2012-10-17", "Statement":
+                    {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}),
+                PolicyKind::Rcp,
+            ));
+        }
+        let mut boundary = list(&case["permissionBoundaries"], PolicyKind::Boundary);
+        boundary = boundary.filter(|policies| !policies.is_empty());
+        Self {
+            request: Request {
+                principal,
+                action: text(&request["action"]).to_owned(),
+                resource: resource_of(resource),
+                resource_account: account.as_str().map(str::to_owned),
+                context,
+            },
+            identity: list(&case["identityPolicies"], PolicyKind::Identity).unwrap_or_default(),
+            boundary,
+            session: one(&case["sessionPolicy"], PolicyKind::Session),
+            scps: levels(&case["serviceControlPolicies"], PolicyKind::Scp),
+            rcps,
+            endpoint: list(&case["endpointPolicies"], PolicyKind::VpcEndpoint),
+            resource: one(&case["resourcePolicy"], PolicyKind::Resource),
+        }
+    }
+
+    fn layers(&self) -> Layers<'_> {
+        Layers {
+            identity: Layer::of(&self.identity),
+            boundary: self.boundary.as_ref().map(Layer::of),
+            session: self.session.as_ref().map(|policy| Layer::of([policy])),
+            scps: self.scps.iter().map(Layer::of).collect(),
+            rcps: self.rcps.iter().map(Layer::of).collect(),
+            vpc_endpoint: self.endpoint.as_ref().map(Layer::of),
+            resource: self.resource.as_ref().map(|policy| Layer::of([policy])),
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        decide(&self.request, &self.layers()).verdict
+    }
+}
+
+#[test]
+fn core_engine() {
+    let Some((mut suite, cases)) = Suite::open("iam-simulate/core_engine") else { return };
+    let (mut n_discovery, mut n_open) = (0, 0);
+    for case in cases {
+        let file = text(&case["file"]).rsplit('/').next().unwrap();
+        let name = format!("{file}: {}", text(&case["name"]));
+        if file == "noPrincipalElement.json" {
+            suite.skip("a statement without principal is refused when it is read");
+            continue;
+        }
+        let resource = text(&case["request"]["resource"]["resource"]);
+        if file == "requestWildcards.json" || (resource != "*" && resource.contains(['*', '?'])) {
+            suite.skip("the request itself holds wildcards, a feature of that simulator");
+            continue;
+        }
+        let account = &case["request"]["resource"]["accountId"];
+        let expected = verdict(&case["expected"]["response"]);
+        if case["simulation"]["mode"] == "Discovery" {
+            // What the simulator finds by leaving conditions out must not be contradicted by what is certain.
+            let mut run = Run::of(&case, account, Context::open());
+            run.request.context = Context::open();
+            let found = run.verdict();
+            n_discovery += 1;
+            n_open += usize::from(found == Verdict::Unknown);
+            let found = if found == Verdict::Unknown { expected } else { found };
+            suite.score(&name, expected, found, Verdict::Unknown, verdict);
+            continue;
+        }
+        let found = Run::of(&case, account, Context::closed()).verdict();
+        suite.score(&name, expected, found, Verdict::Unknown, verdict);
+    }
+    eprintln!("  discovery: {n_discovery} cases, {n_open} of them left open");
+    suite.close(&[
+        (
+            "Allow Differently Named Session When Resource Policy Allows for Session",
+            "that simulator sets session names aside in discovery mode; two different sessions are two principals",
+        ),
+        ("Allow Differently Named Session To Pierce Permission Boundary Implicit Deny", "as above"),
+    ]);
+}
+
+#[test]
+fn whole_simulations() {
+    let Some((mut suite, cases)) = Suite::open("iam-simulate/simulation_engine_integration") else { return };
+    for case in cases {
+        if case["expected"]["resultType"] != "single" {
+            suite.skip("the request itself holds wildcards, a feature of that simulator");
+            continue;
+        }
+        if case["simulationOptions"]["simulationMode"] == "Discovery" {
+            suite.skip("discovery mode ignores conditions on purpose, which an evaluator does not");
+            continue;
+        }
+        let simulation = &case["simulation"];
+        let documents = |value: &Value| -> Value {
+            value.as_array().into_iter().flatten().map(|named| named["policy"].clone()).collect()
+        };
+        let whole = json!({
+            "request": {
+                "action": simulation["request"]["action"],
+                "resource": simulation["request"]["resource"],
+                "principal": simulation["request"]["principal"],
+                "context": simulation["request"]["contextVariables"],
+            },
+            "identityPolicies": documents(&simulation["identityPolicies"]),
+            "resourcePolicy": simulation["resourcePolicy"],
+        });
+        let name = format!("{} / {}", text(&case["file"]), text(&case["name"]));
+        let account = &simulation["request"]["resource"]["accountId"];
+        let found = Run::of(&whole, account, Context::closed()).verdict();
+        suite.score(&name, verdict(&case["expected"]["overallResult"]), found, Verdict::Unknown, verdict);
+    }
+    suite.close(&[]);
+}
+
+#[test]
+fn oidc_trust_conditions() {
+    let Some((mut suite, cases)) = Suite::open("oidc-trust/aws_vectors") else { return };
+    for case in cases {
+        let expected = Truth::from(case["expected"] == "match");
+        let found = hold(&case["condition"], &case["context"]);
+        suite.score(text(&case["id"]), expected, found, Unknown, truth);
+    }
+    suite.close(&[]);
+}
+
+#[test]
+fn arsenal_policy_evaluator() {
+    let Some((mut suite, cases)) = Suite::open("arsenal/policy_evaluator") else { return };
+    for case in cases {
+        let whole = case.to_string();
+        if ["ExistingObjectTag", "RequestObjectTag", "NeedTag"].iter().any(|word| whole.contains(word)) {
+            suite.skip("a two-pass scheme of that product");
+            continue;
+        }
+        let context =
+            if case["context_filled"].is_null() { &case["context"] } else { &case["context_filled"] };
+        let request = json!({"request": {
+            "action": case["action"], "resource": case["resource"], "context": context,
+            "principal": "arn:aws:iam::123456789012:user/someone",
+        }});
+        let documents = case["policies"].as_array().unwrap();
+        let name = text(&case["test"]);
+        let read: Result<Vec<Policy>, _> =
+            documents.iter().map(|document| parse_value(document, PolicyKind::Identity)).collect();
+        let found = match read {
+            Err(_) => "refused",
+            Ok(identity) => {
+                let run = Run { identity, ..Run::of(&request, &json!("123456789012"), Context::closed()) };
+                match run.verdict() {
+                    Verdict::Allowed => "Allow",
+                    Verdict::ExplicitDeny => "Deny",
+                    Verdict::ImplicitDeny => "Neutral",
+                    Verdict::Unknown => "Unknown",
+                }
+            }
+        };
+        let expected = match (&case["expected"], case["expected"]["verdict"].as_str()) {
+            (expected, Some("Deny")) if expected["isImplicit"] == true => "Neutral",
+            (_, Some(verdict)) => verdict,
+            // Without more, a deny over all policies may be either.
+            (expected, None) if expected == "Deny" && case["kind"] == "all" && found == "Neutral" => found,
+            (expected, None) => text(expected),
+        };
+        suite.score(name, expected, found, "Unknown", |_| "Neutral");
+    }
+    suite.close(&[
+        (
+            "should be neutral for DateEquals condition with epoch dateif do not meet condition",
+            "the condition lacks its operator: the document is refused",
+        ),
+        (
+            "should be neutral for BinaryNotEquals condition if do not meet condition",
+            "AWS has no such operator, so nothing is claimed",
+        ),
+    ]);
+}
+
+#[test]
+fn arsenal_principals() {
+    let Some((mut suite, cases)) = Suite::open("arsenal/principal_evaluator") else { return };
+    for case in cases {
+        if text(&case["fn"]) != "_evaluatePrincipalField" {
+            suite.skip("arguments are kept as source text");
+            continue;
+        }
+        let (statement, target) = (&case["args"][0], &case["args"][1]);
+        let mut whole = statement.clone();
+        whole["Action"] = "a:B".into();
+        let Ok(policy) = parse_value(&json!({"Statement": whole}), PolicyKind::Resource) else {
+            suite.skip("the element is none");
+            continue;
+        };
+        let element = policy.statements[0].principal.as_ref().unwrap();
+        // The target is a list of names the asker goes by.
+        let names = if target["AWS"].is_null() { Vec::new() } else { texts(&target["AWS"]) };
+        let asker = names.iter().find_map(|name| Principal::from_arn(name));
+        let Some(asker) = asker else {
+            suite.skip("not an AWS principal");
+            continue;
+        };
+        let applies = reach(element, &asker).truth();
+        let found = match (applies, text(&statement["Effect"])) {
+            (Truth::True, effect) => effect.to_owned(),
+            (Truth::False, _) => "Neutral".to_owned(),
+            (Unknown, _) => "Unknown".to_owned(),
+        };
+        let expected = text(&case["expected"]).to_owned();
+        suite.score(text(&case["test"]), expected, found, "Unknown".to_owned(), |_| "Unknown".to_owned());
+    }
+    suite.close(&[]);
+}
+
+#[test]
+fn parliament_arn_overlap() {
+    let Some((mut suite, cases)) = Suite::open("parliament/arn_glob_overlap") else { return };
+    for (index, case) in cases.iter().enumerate() {
+        let args = &case["args"];
+        match text(&case["fn"]) {
+            "is_arn_match" => {
+                let glob = |value: &Value| Glob::arn(text(value), Colons::Stop, ShortArn::Pad).unwrap();
+                let found = glob(&args[1]).overlaps(&glob(&args[2]));
+                suite.score(&format!("#{index}"), case["expected"] == true, found, false, |_| false);
+            }
+            _ => suite.skip("about names of Regions and accounts, or about resource types"),
+        }
+    }
+    suite.close(&[
+        ("#35", "an empty account is a text that `*` matches; that tool knows which types have an account"),
+        ("#37", "an empty Region is a text that `*` matches; that tool knows which types have one"),
+    ]);
+}
