@@ -301,6 +301,12 @@ impl Reader {
             Node::List(items) => {
                 for (index, item) in items.iter().enumerate() {
                     let at = below(at, index);
+                    if *item == Node::Null {
+                        // AWS has stored such lists; what it makes of the gap is not documented.
+                        self.lint(&at, "null stands for no value");
+                        self.unknown.push(at);
+                        continue;
+                    }
                     texts.push(item.scalar().ok_or_else(|| unexpected(&at, expected, item))?);
                 }
                 if items.is_empty() {

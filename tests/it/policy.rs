@@ -1,8 +1,10 @@
 //! The policy language: reading, writing and refusing documents.
 
+mod suites;
+
 use leastwise::policy::{
     ActionElement, Condition, Effect, Policy, PolicyError, PolicyKind, PrincipalElement, PrincipalPattern,
-    ResourceElement, Statement, Version, parse, parse_value, render, size,
+    ResourceElement, Statement, Version, parse, parse_value, refusals, render, size,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -177,6 +179,7 @@ fn every_aws_managed_policy_comes_back_with_the_same_meaning() {
             "{name}"
         );
         assert_eq!(loosened(&rendered), loosened(&case["document"]), "{name}");
+        assert_eq!(refusals(&policy, PolicyKind::Identity), Vec::<String>::new(), "{name}");
         n_policies += 1;
         n_statements += policy.statements.len();
     }
