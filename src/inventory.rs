@@ -20,10 +20,13 @@
 //!
 //! # Manifests
 //!
-//! Kubernetes ServiceAccounts are read from YAML and JSON; a folder per cluster says which cluster they belong to.
+//! Kubernetes ServiceAccounts are read from YAML and JSON; a folder per cluster says which cluster they belong to. Where the snapshot
+//! lacks the cluster's issuer, the roles its ServiceAccounts are annotated with may tell it (see [`Inventory::cluster_id`]).
 
+mod binding;
 mod document;
 mod error;
+mod issuer;
 mod kubernetes;
 mod model;
 mod page;

@@ -56,6 +56,10 @@ impl Step {
     }
 }
 
+/// Who opens the sessions of pods with an EKS Pod Identity association.
+const POD_IDENTITY: &str = "pods.eks.amazonaws.com";
+const LAMBDA: &str = "lambda.amazonaws.com";
+
 const BY_KEY: &str = "joined to the issuance by access key id";
 const BY_NAME: &str = "joined to the issuance by role, session name and time";
 const BY_RECORD: &str = "the record itself names it";
@@ -91,9 +95,12 @@ impl Resolver<'_> {
                     found.via.extend(via.into_iter().rev());
                     // What a chain rests on is its weakest link.
                     found.reason = match found.grade {
-                        Grade::Session if grade == Grade::Exact => BY_NAME.to_owned(),
-                        _ => reason.to_owned(),
-                    };
+                        _ if grade == found.grade && visited.len() == 1 => reason,
+                        Grade::Exact => BY_KEY,
+                        Grade::Session if grade < Grade::Session => BY_NAME,
+                        _ => reason,
+                    }
+                    .to_owned();
                     found.workload = Some(workload);
                     break;
                 }
@@ -112,6 +119,9 @@ impl Resolver<'_> {
             }
         }
         found.via.reverse();
+        // A role may assume itself.
+        found.via.retain(|role| Some(role) != found.principal.as_ref());
+        found.evidence.retain(|event| !event.is_empty());
         found.evidence.sort();
         found.evidence.dedup();
         found
@@ -191,7 +201,11 @@ impl Resolver<'_> {
 
     /// The resource owner's copy of a call from another account.
     fn foreign(&self, facts: &SessionFacts, time: Option<crate::ident::Time>) -> Step {
-        if let Some(node) = time.and_then(|time| self.sessions.own_copy(facts, time)) {
+        let own_copy = time.and_then(|time| self.sessions.own_copy(facts, time)).filter(|index| {
+            let node = self.sessions.nodes.get(*index);
+            node.is_some_and(|node| sessions::principal(node.facts, self.inventory).is_some())
+        });
+        if let Some(node) = own_copy {
             return Step::Parent { node, grade: Grade::Session, evidence: String::new() };
         }
         let account = facts.account.as_deref();
@@ -231,7 +245,7 @@ impl Resolver<'_> {
         let scope = (facts.in_scope_of_type.as_deref().unwrap_or_default(), facts.in_scope_of.as_deref());
         match scope {
             ("AWS::Lambda::Function", Some(function)) => {
-                let workload = ids::service("lambda.amazonaws.com", name, ids::function_name(function));
+                let workload = ids::service(LAMBDA, name, ids::function_name(function));
                 return Step::start(workload, Grade::Session, BY_SCOPE);
             }
             ("AWS::EC2::Instance", _) => {
@@ -254,11 +268,16 @@ impl Resolver<'_> {
             .role(arn)
             .filter(|role| sessions::role_id(facts).is_none_or(|id| role.id.is_empty() || role.id == id));
         if miss == Miss::None
-            && let Some(step) = role.and_then(|role| self.by_trust(role, facts.federated_provider.as_deref()))
+            && let Some(step) = role.and_then(|role| self.by_trust(role, facts))
         {
             return step;
         }
-        if is_parent && let Some(account) = self.unknown_account(arn) {
+        // Nothing tells accounts apart when the records do not say who recorded them.
+        let accounts_known = !self.usage.observation.regions.is_empty();
+        if is_parent
+            && accounts_known
+            && let Some(account) = self.unknown_account(arn)
+        {
             return Step::start(ids::workload(WorkloadKind::Account, account), Grade::Exact, BY_RECORD);
         }
         Step::Unknown { reason: self.why_unknown(facts, arn, miss) }
@@ -310,7 +329,7 @@ impl Resolver<'_> {
 
     fn caller(&self, issuance: &IssuanceFacts, grade: Grade, event: String) -> Option<Step> {
         // A Pod Identity association with a target role: EKS assumes it with the first role's session and hands the tags on.
-        if issuance.caller.invoked_by.as_deref() == Some("pods.eks.amazonaws.com")
+        if issuance.caller.invoked_by.as_deref() == Some(POD_IDENTITY)
             && let Some(workload) = pod_of_tags(issuance, self.inventory)
         {
             let first = sessions::principal(&issuance.caller, self.inventory);
@@ -334,7 +353,7 @@ impl Resolver<'_> {
         role_arn: &str,
     ) -> Option<(Workload, Option<&'static str>)> {
         let service = issuance.caller.invoked_by.as_deref()?;
-        if service == "pods.eks.amazonaws.com" {
+        if service == POD_IDENTITY {
             return match pod_of_tags(issuance, self.inventory) {
                 Some(workload) => Some((workload, None)),
                 None => Some((self.sole_association(role_arn)?, Some(BY_ASSOCIATION))),
@@ -360,14 +379,17 @@ impl Resolver<'_> {
         one(found)
     }
 
-    fn by_trust(&self, role: &Role, provider: Option<&str>) -> Option<Step> {
-        let (workload, via) = self.trusted(role, provider, MAX_TRUST_HOPS)?;
-        let reason =
-            if workload.kind == WorkloadKind::Kubernetes && self.sole_association(&role.arn).is_some() {
-                BY_ASSOCIATION
-            } else {
-                BY_TRUST
-            };
+    fn by_trust(&self, role: &Role, facts: &SessionFacts) -> Option<Step> {
+        let provider = facts.federated_provider.as_deref();
+        let (mut workload, via) = self.trusted(role, provider, MAX_TRUST_HOPS)?;
+        let pod_role = workload.kind == WorkloadKind::Kubernetes && via.is_empty() && provider.is_none();
+        let by_association = pod_role && self.sole_association(&role.arn).as_ref() == Some(&workload);
+        let reason = if by_association { BY_ASSOCIATION } else { BY_TRUST };
+        if via.is_empty() && workload == ids::service(LAMBDA, &role.name, None) {
+            // Only Lambda can have opened the session, and it names sessions after the function.
+            let function = sessions::session_name(facts).and_then(ids::function_of_session);
+            workload = ids::service(LAMBDA, &role.name, function);
+        }
         Some(Step::Start { workload, grade: Grade::Inferred, reason, evidence: Vec::new(), via })
     }
 
@@ -376,35 +398,34 @@ impl Resolver<'_> {
         let hops = hops.checked_sub(1)?;
         let mut found = BTreeSet::new();
         for subject in trust::admitted(role, provider)? {
-            let workload = match subject {
-                Subject::Web { provider, subject } => {
-                    ids::web_identity_pattern(&provider, &subject, self.inventory)?
-                }
-                Subject::Pod { cluster, namespace, service_account } => {
-                    ids::kubernetes(&cluster, &namespace, &service_account, self.inventory)
-                }
-                Subject::Service(service) if service == "pods.eks.amazonaws.com" => {
-                    self.sole_association(&role.arn)?
-                }
-                // Which function cannot be told from the role, and several may share it.
-                Subject::Service(service) => ids::service(&service, &role.name, None),
-                Subject::Account(account) if self.unknown_account_id(&account) => {
-                    ids::workload(WorkloadKind::Account, &account)
-                }
-                Subject::Account(_) => return None,
-                Subject::Principal(arn) if arn.contains(":user/") => {
-                    ids::workload(WorkloadKind::IamUser, &arn)
-                }
-                Subject::Principal(arn) => {
+            found.insert(match subject {
+                Subject::Principal(arn) if !arn.contains(":user/") => {
                     let (workload, mut via) = self.trusted(self.inventory.role(&arn)?, None, hops)?;
                     via.push(arn);
-                    found.insert((workload, via));
-                    continue;
+                    (workload, via)
                 }
-            };
-            found.insert((workload, Vec::new()));
+                subject => (self.subject(subject, role)?, Vec::new()),
+            });
         }
         one(found)
+    }
+
+    fn subject(&self, subject: Subject, role: &Role) -> Option<Workload> {
+        match subject {
+            Subject::Web { provider, subject } => {
+                ids::web_identity_pattern(&provider, &subject, self.inventory)
+            }
+            Subject::Pod { cluster, namespace, service_account } => {
+                Some(ids::kubernetes(&cluster, &namespace, &service_account, self.inventory))
+            }
+            Subject::Service(service) if service == POD_IDENTITY => self.sole_association(&role.arn),
+            Subject::Service(service) => Some(ids::service(&service, &role.name, None)),
+            Subject::Account(account) => {
+                let unknown = self.unknown_account_id(&account);
+                unknown.then(|| ids::workload(WorkloadKind::Account, &account))
+            }
+            Subject::Principal(arn) => Some(ids::workload(WorkloadKind::IamUser, &arn)),
+        }
     }
 
     /// The account of an ARN when neither its logs nor its snapshot are here.

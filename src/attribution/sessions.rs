@@ -329,8 +329,13 @@ pub(super) fn principal(facts: &SessionFacts, inventory: &Inventory) -> Option<S
             own.map(str::to_owned).or_else(|| Some(format!("arn:aws:iam::{}:root", account?)))
         }
         IdentityType::IamUser => {
+            let known = || {
+                let id = facts.principal_id.as_deref()?;
+                let users = &inventory.accounts.get(account?)?.users;
+                users.values().find(|user| user.id == id).map(|user| user.arn.clone())
+            };
             let made = || Some(format!("arn:aws:iam::{}:user/{}", account?, facts.user_name.as_deref()?));
-            facts.arn.as_deref().map(str::to_owned).or_else(made)
+            facts.arn.as_deref().map(str::to_owned).or_else(known).or_else(made)
         }
         // A federated user acts with (a part of) the permissions of the user who called `GetFederationToken`.
         IdentityType::FederatedUser => facts.issuer_arn.as_deref().map(str::to_owned),

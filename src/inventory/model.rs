@@ -199,6 +199,8 @@ pub struct Inventory {
     pub clusters: BTreeMap<String, Cluster>,
     /// Sorted.
     pub service_accounts: Vec<ServiceAccount>,
+    /// Issuers of clusters that `clusters` does not know the issuer of, by account and cluster name: learnt from manifests.
+    pub learnt_issuers: BTreeMap<(String, String), String>,
     /// Things that could not be understood, each a sentence with file and position; the report shows them.
     pub problems: Vec<String>,
 }
@@ -246,14 +248,31 @@ impl Inventory {
             .or_else(|| self.cluster_by_name(text))
     }
 
-    /// How workload ids spell a cluster given by ARN, issuer or name: its issuer when the snapshot knows it (so that a
-    /// ServiceAccount seen through IRSA and through Pod Identity is one workload), else its ARN, else the text itself.
+    /// How workload ids spell a cluster given by ARN, issuer or name: its issuer when the snapshot or the manifests tell it (so that
+    /// a ServiceAccount seen through IRSA and through Pod Identity is one workload), else its ARN, else the text itself.
     pub fn cluster_id(&self, text: &str) -> String {
-        match self.cluster(text) {
-            Some(Cluster { issuer: Some(issuer), .. }) => issuer.clone(),
-            Some(cluster) => cluster.arn.clone(),
-            None => text.strip_prefix("https://").unwrap_or(text).to_owned(),
+        let known = self.cluster(text);
+        if let Some(Cluster { issuer: Some(issuer), .. }) = known {
+            return issuer.clone();
         }
+        let named = known.map_or(text, |cluster| cluster.arn.as_str());
+        match self.learnt_issuer(named) {
+            Some(issuer) => issuer.to_owned(),
+            None => named.strip_prefix("https://").unwrap_or(named).to_owned(),
+        }
+    }
+
+    /// The issuer that manifests tell for a cluster's ARN or name.
+    fn learnt_issuer(&self, cluster: &str) -> Option<&str> {
+        let Some(arn) = crate::ident::Arn::parse(cluster) else {
+            let mut named = self.learnt_issuers.iter().filter(|((_, name), _)| name == cluster);
+            return named.next().filter(|_| named.next().is_none()).map(|(_, issuer)| issuer.as_str());
+        };
+        let name = arn.resource.strip_prefix("cluster/")?;
+        let issuer = self.learnt_issuers.get(&(arn.account.to_owned(), name.to_owned()))?;
+        // An issuer of EKS names its Region; a cluster of the same name elsewhere is another one.
+        let region = issuer.strip_prefix("oidc.eks.").and_then(|rest| rest.split('.').next());
+        region.is_none_or(|region| region == arn.region).then_some(issuer)
     }
 
     /// The role with this account and name (session ARNs carry no path).

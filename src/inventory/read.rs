@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::snapshot::Builder;
-use super::{Inventory, InventoryError, kubernetes};
+use super::{Inventory, InventoryError, issuer, kubernetes};
 
 /// More than the snapshot of the largest account the quotas allow (5,000 users, 5,000 roles, 5,000 policies).
 const MAX_SNAPSHOT_BYTES: u64 = 1 << 30;
@@ -49,6 +49,7 @@ pub fn read(iam: &[PathBuf], kubernetes: &[PathBuf]) -> Result<Inventory, Invent
     for path in kubernetes {
         manifests(&mut inventory, path)?;
     }
+    issuer::learn(&mut inventory);
     inventory.service_accounts.sort();
     inventory.service_accounts.dedup();
     inventory.problems.sort();

@@ -1,5 +1,7 @@
 //! From sessions to workloads, and from calls to what principals did.
 
+mod corpus;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -365,6 +367,15 @@ fn chains_are_followed_to_their_start_across_accounts() {
 }
 
 #[test]
+fn a_role_that_assumes_itself_is_not_on_its_own_way() {
+    let first = session("app", "one", "ASIASELF0001", 0);
+    let second = session("app", "two", "ASIASELF0002", 10);
+    let issuances =
+        vec![issued(IssuanceKind::AssumeRole, first.clone(), &second, 10), irsa("api", &first, 0)];
+    check(vec![second], issuances, &empty(), &["kubernetes:oidc.test/id/A/ns/api exact []"]);
+}
+
+#[test]
 fn loops_and_endless_chains_end() {
     let a = session("a", "s", "ASIALOOP0001", 0);
     let b = session("b", "s", "ASIALOOP0002", 0);
@@ -653,7 +664,8 @@ fn a_trust_policy_that_admits_one_workload_infers_it() {
         ("org", "- unknown []"),
         ("web", "ec2:web inferred []"),
         ("task", "ecs:task inferred []"),
-        ("fn", "service:lambda.amazonaws.com/fn inferred []"),
+        // Only Lambda can open sessions of this role, and it names them after the function.
+        ("fn", "lambda:s inferred []"),
         ("chained", "kubernetes:oidc.test/id/A/ns/api inferred [irsa]"),
         ("foreign", "account:999999999999 inferred []"),
         ("own", "- unknown []"),
