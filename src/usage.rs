@@ -14,5 +14,6 @@ mod summary;
 mod text;
 
 pub use facts::{CallOutcome, DenialFacts, IssuanceFacts, IssuanceKind, Row, SessionFacts, SessionId, Text};
+pub use fold::Caps;
 pub use ledger::{Ledger, Scope};
 pub use summary::{EventCounts, Observation, RegionObservation, Usage};

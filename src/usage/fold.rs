@@ -14,12 +14,24 @@ use super::text::Texts;
 use super::{CallOutcome, DenialFacts, Text};
 use crate::catalog::{Needs, Resource};
 
-/// Distinct forms kept under one parent.
-const MOST_RESOURCES: usize = 4_096;
-/// Distinct values kept of one condition key of one action.
-const MOST_VALUES: usize = 64;
-/// Distinct refusal messages kept of one API and error code.
-const MOST_MESSAGES: usize = 1_024;
+/// How much a ledger keeps exact.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Caps {
+    /// Distinct resources under one parent (a bucket, a log group, a type of an account's Region).
+    pub resources: usize,
+    /// Distinct values of one condition key of one action.
+    pub values: usize,
+    /// Distinct refusal messages of one API and error code.
+    pub messages: usize,
+    /// Rows up to which folding is left to the end; changes memory and time, never the result.
+    pub rows: usize,
+}
+
+impl Default for Caps {
+    fn default() -> Self {
+        Self { resources: 4_096, values: 64, messages: 1_024, rows: 1 << 15 }
+    }
+}
 
 /// Everything exact.
 const EXACT: u8 = u8::MAX;
@@ -29,6 +41,7 @@ const DEEPEST: u8 = 8;
 /// What was met so far, and how far it is folded.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Folds {
+    caps: Caps,
     resources: HashMap<Text, Parent>,
     values: HashMap<(Text, Text), Values>,
     messages: HashMap<(Text, Text, Text), Messages>,
@@ -123,9 +136,9 @@ impl Parent {
     }
 
     /// Goes down the ladder while there is too much; true when it did.
-    fn settle(&mut self, texts: &mut Texts) -> bool {
+    fn settle(&mut self, most: usize, texts: &mut Texts) -> bool {
         let mut fell = false;
-        while self.forms.len() > MOST_RESOURCES && self.level > 0 {
+        while self.forms.len() > most && self.level > 0 {
             self.lower(if self.level == EXACT { DEEPEST } else { self.level - 1 }, texts);
             fell = true;
         }
@@ -146,7 +159,7 @@ impl Parent {
         }
     }
 
-    fn merge(&mut self, mut other: Self, texts: &mut Texts) -> bool {
+    fn merge(&mut self, mut other: Self, most: usize, texts: &mut Texts) -> bool {
         let level = self.level.min(other.level);
         let fell = level < self.level;
         self.lower(level, texts);
@@ -158,7 +171,7 @@ impl Parent {
             whole.push_str(&tail.common);
             self.add(&whole, tail.several, texts);
         }
-        self.settle(texts) || fell
+        self.settle(most, texts) || fell
     }
 
     /// The form of a resource met before; `None` when it stays as it is.
@@ -173,6 +186,10 @@ impl Parent {
 }
 
 impl Folds {
+    pub(super) fn new(caps: Caps) -> Self {
+        Self { caps, ..Self::default() }
+    }
+
     /// Takes in what a row names. To be called for every distinct content, before any conflict is settled.
     pub(super) fn meet(&mut self, needs: &Needs, texts: &mut Texts) {
         for need in &needs.needs {
@@ -187,14 +204,14 @@ impl Folds {
                     None => self.resources.entry(texts.intern(head)).or_insert_with(Parent::new),
                 };
                 parent.add(rest, false, texts);
-                self.fallen |= parent.settle(texts);
+                self.fallen |= parent.settle(self.caps.resources, texts);
             }
             for (key, value) in &need.context {
                 let place = (texts.intern(need.action.as_str()), texts.intern(key));
                 let values = self.values.entry(place).or_insert_with(|| Values::Few(HashSet::new()));
                 if let Values::Few(known) = values {
                     known.insert(texts.intern(value));
-                    self.fallen |= values.settle();
+                    self.fallen |= values.settle(self.caps.values);
                 }
             }
         }
@@ -205,7 +222,7 @@ impl Folds {
         let place = (texts.intern(api.0), texts.intern(api.1), texts.intern(code));
         let messages = self.messages.entry(place).or_insert_with(|| Messages::Whole(HashSet::new()));
         messages.add(message, texts);
-        self.fallen |= messages.settle(texts);
+        self.fallen |= messages.settle(self.caps.messages, texts);
     }
 
     /// Needs in their present form; `None` when they stay as they are.
@@ -261,7 +278,7 @@ impl Folds {
     pub(super) fn merge(&mut self, other: Self, texts: &mut Texts) {
         for (head, parent) in other.resources {
             let own = self.resources.entry(head).or_insert_with(Parent::new);
-            self.fallen |= own.merge(parent, texts);
+            self.fallen |= own.merge(parent, self.caps.resources, texts);
         }
         for (place, values) in other.values {
             let own = self.values.entry(place).or_insert_with(|| Values::Few(HashSet::new()));
@@ -269,7 +286,7 @@ impl Folds {
                 (Values::Few(own), Values::Few(theirs)) => own.extend(theirs),
                 _ => *own = Values::Varied,
             }
-            self.fallen |= own.settle();
+            self.fallen |= own.settle(self.caps.values);
         }
         for (place, messages) in other.messages {
             let own = self.messages.entry(place).or_insert_with(|| Messages::Whole(HashSet::new()));
@@ -277,15 +294,15 @@ impl Folds {
             if let Messages::Whole(theirs) | Messages::WithoutNames(theirs) = messages {
                 theirs.iter().for_each(|message| own.add(message, texts));
             }
-            self.fallen |= own.settle(texts);
+            self.fallen |= own.settle(self.caps.messages, texts);
         }
         self.fallen = true;
     }
 }
 
 impl Values {
-    fn settle(&mut self) -> bool {
-        let fell = matches!(self, Self::Few(known) if known.len() > MOST_VALUES);
+    fn settle(&mut self, most: usize) -> bool {
+        let fell = matches!(self, Self::Few(known) if known.len() > most);
         if fell {
             *self = Self::Varied;
         }
@@ -327,10 +344,10 @@ impl Messages {
         }
     }
 
-    fn settle(&mut self, texts: &mut Texts) -> bool {
+    fn settle(&mut self, most: usize, texts: &mut Texts) -> bool {
         let mut fell = false;
         while let Self::Whole(known) | Self::WithoutNames(known) = self
-            && known.len() > MOST_MESSAGES
+            && known.len() > most
         {
             self.lower(self.level() - 1, texts);
             fell = true;

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::hash::BuildHasher;
 
 use super::event_id::{EventKey, OddIds};
-use super::fold::Folds;
+use super::fold::{Caps, Folds};
 use super::observe::Observer;
 use super::rows::{CallView, OutcomeView, Rows};
 use super::session::{SessionView, Sessions};
@@ -71,6 +71,8 @@ pub struct Ledger {
     pub(super) n_malformed: u64,
     /// Rows above which folding is worth a pass over all events.
     compact_above: usize,
+    /// The least that [`Self::compact_above`] may be.
+    min_rows: usize,
 }
 
 /// One event. Ordered so that of two contents of one event the same one wins everywhere.
@@ -89,8 +91,6 @@ const _: () = assert!(size_of::<Entry>() == 32);
 
 /// The row of an event outside the scope.
 pub(super) const OUTSIDE: u32 = u32::MAX;
-/// Rows below which folding is left to the end.
-const FEW_ROWS: usize = 1 << 15;
 
 impl Ord for Entry {
     fn cmp(&self, other: &Self) -> Ordering {
@@ -176,12 +176,18 @@ impl Events {
 impl Ledger {
     /// An empty ledger.
     pub fn new(scope: Scope) -> Self {
+        Self::with_caps(scope, Caps::default())
+    }
+
+    /// An empty ledger that keeps more or less exact. Ledgers that are to merge need equal caps.
+    pub fn with_caps(scope: Scope, caps: Caps) -> Self {
         Self {
             scope,
+            min_rows: caps.rows,
             texts: Texts::default(),
             sessions: Sessions::default(),
             rows: Rows::default(),
-            folds: Folds::default(),
+            folds: Folds::new(caps),
             events: Events::default(),
             odd_ids: OddIds::default(),
             shared: HashMap::new(),
@@ -191,7 +197,7 @@ impl Ledger {
             observer: Observer::default(),
             n_records: 0,
             n_malformed: 0,
-            compact_above: FEW_ROWS,
+            compact_above: caps.rows,
         }
     }
 
@@ -296,10 +302,10 @@ impl Ledger {
                 entry.row = moved.get(entry.row as usize).copied().unwrap_or(OUTSIDE);
             }
         }
-        self.compact_above = self.rows.len().saturating_mul(2).max(FEW_ROWS);
+        self.compact_above = self.rows.len().saturating_mul(2).max(self.min_rows);
     }
 
-    /// One ledger of two that were made for the same scope.
+    /// One ledger of two that were made for the same scope and caps.
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
         let (mut into, from) =

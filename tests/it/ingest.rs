@@ -1,6 +1,8 @@
 //! Tests of ingest: bad input, carriers, and the promise that order and split do not matter.
 
 mod carriers;
+mod corpus;
+mod ledger;
 mod objects;
 
 use std::io::Write;

@@ -1,0 +1,272 @@
+//! How much reading, mapping and counting cost on top of inflating alone, and how much memory they take.
+//!
+//! ```text
+//! cargo bench --bench audit                   # about 1 GB of made logs
+//! cargo bench --bench audit -- --size 100     # megabytes, for a quick look
+//! ```
+//!
+//! Makes logs shaped like real ones (1.8 KB an event, CloudTrail's layout in a bucket, gzip) in a temporary folder, inflates
+//! them alone and ingests them (inflate, parse, map to actions, ledger, merge, sums) on two threads in turns, and prints the
+//! medians, their ratio, and the peak of resident memory for a tenth of the input and for all of it. The folder goes at the
+//! end.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    clippy::cast_precision_loss,
+    reason = "a measurement fails by panicking and prints its result"
+)]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use flate2::write::GzEncoder;
+use flate2::{Compression, Decompress, FlushDecompress};
+use leastwise::catalog::Catalog;
+use leastwise::ident::{Time, TimeRange};
+use leastwise::ingest::{Input, Limits, Quiet, Recorder, Run, run};
+use leastwise::record::Event;
+use leastwise::usage::{Scope, Usage};
+
+const THREADS: usize = 2;
+const TURNS: usize = 5;
+/// Inflated size of one object, as busy accounts deliver them.
+const OBJECT: usize = 1_600_000;
+/// 2026-01-01.
+const START: i64 = 1_767_225_600;
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let mut megabytes = 1_000;
+    while let Some(argument) = arguments.next() {
+        if argument == "--size" {
+            megabytes = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(megabytes);
+        }
+    }
+    let folder = tempfile::Builder::new().prefix("leastwise-bench-").tempdir().unwrap();
+    // The tenth is read first: a peak never falls again.
+    let (tenth, all) = (folder.path().join("tenth"), folder.path().join("all"));
+    let small = make(&tenth, megabytes * 100_000, 1);
+    let large = make(&all, megabytes * 1_000_000, 2);
+    println!(
+        "input     {:>8} objects, {:>10} events, {:>6} MB inflated",
+        large.objects.len(),
+        large.events,
+        large.bytes / 1_000_000
+    );
+
+    let before = peak();
+    let usage = ingest(&tenth);
+    assert_eq!(usage.counts.counted, small.events);
+    let (n_rows, after_tenth) = (usage.rows.len(), peak());
+    drop(usage);
+    let usage = ingest(&all);
+    assert_eq!(usage.counts.counted, large.events);
+    let after_all = peak();
+    println!(
+        "memory    {before} MB before, {after_tenth} MB after a tenth ({n_rows} rows), {after_all} MB after all ({} rows)",
+        usage.rows.len()
+    );
+    drop(usage);
+
+    let (mut alone, mut whole) = (Vec::new(), Vec::new());
+    for _ in 0..TURNS {
+        alone.push(timed(|| assert_eq!(inflate(&large.objects), large.bytes)));
+        whole.push(timed(|| assert_eq!(ingest(&all).counts.counted, large.events)));
+    }
+    let (alone, whole) = (median(alone), median(whole));
+    let rate = |time: Duration| large.bytes as f64 / 1e6 / time.as_secs_f64();
+    println!("inflate   {:>8.2} s, {:>6.0} MB/s", alone.as_secs_f64(), rate(alone));
+    println!(
+        "ingest    {:>8.2} s, {:>6.0} MB/s, {:.0} events/s",
+        whole.as_secs_f64(),
+        rate(whole),
+        large.events as f64 / whole.as_secs_f64()
+    );
+    println!("ratio     {:>8.2}", whole.as_secs_f64() / alone.as_secs_f64());
+}
+
+fn timed(work: impl FnOnce()) -> Duration {
+    let start = Instant::now();
+    work();
+    start.elapsed()
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+/// Peak of resident memory in megabytes, where the system tells (Linux).
+fn peak() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0");
+    line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap_or(0) / 1_000
+}
+
+/// What an audit does up to the sums.
+fn ingest(folder: &Path) -> Usage {
+    let cancel = AtomicBool::new(false);
+    let catalog = Catalog::embedded();
+    let settings = Run {
+        limits: Limits::default(),
+        window: TimeRange::ALWAYS,
+        threads: THREADS,
+        progress: &Quiet,
+        cancel: &cancel,
+    };
+    let make = || Recorder::new(Scope::default(), |event: &Event<'_>| catalog.needs(event));
+    let ingested = run(vec![Input::Path(folder.to_owned())], &settings, make).unwrap();
+    assert!(ingested.issues.is_empty() && ingested.objects.balances());
+    ingested.collector.into_ledger().finish()
+}
+
+/// Reads and inflates every object, on as many threads, with reused state and buffers; gives the bytes.
+fn inflate(objects: &[PathBuf]) -> u64 {
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let (mut state, mut text, mut sum) = (Decompress::new(false), Vec::new(), 0);
+        while let Some(path) = objects.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let raw = fs::read(path).unwrap();
+            let size = u32::from_le_bytes(*raw.last_chunk::<4>().unwrap()) as usize;
+            text.clear();
+            text.reserve(size + 1);
+            state.reset(false);
+            state.decompress_vec(&raw[10..raw.len() - 8], &mut text, FlushDecompress::Finish).unwrap();
+            sum += text.len() as u64;
+        }
+        sum
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..THREADS).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().map(|worker| worker.join().unwrap()).sum()
+    })
+}
+
+struct Made {
+    objects: Vec<PathBuf>,
+    bytes: u64,
+    events: u64,
+}
+
+/// A small generator: equal logs on every machine.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % sides
+    }
+}
+
+/// Makes objects of together `size` bytes inflated under `folder`.
+fn make(folder: &Path, size: usize, seed: u64) -> Made {
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15 ^ seed);
+    let mut made = Made { objects: Vec::new(), bytes: 0, events: 0 };
+    let mut text = String::new();
+    while made.bytes < size as u64 {
+        let number = made.objects.len() as i64;
+        let minute = Time::from_unix(START + number * 300);
+        let region = ["us-east-1", "eu-west-1"][made.objects.len() % 2];
+        text.clear();
+        text.push_str(r#"{"Records":["#);
+        while text.len() < OBJECT {
+            if !text.ends_with('[') {
+                text.push(',');
+            }
+            event(&mut text, &mut dice, made.events, minute, region);
+            made.events += 1;
+        }
+        text.push_str("]}");
+        let (year, month, day) = minute.date();
+        let place =
+            folder.join(format!("AWSLogs/111122223333/CloudTrail/{region}/{year}/{month:02}/{day:02}"));
+        fs::create_dir_all(&place).unwrap();
+        let path = place.join(format!("111122223333_CloudTrail_{region}_{number:016}.json.gz"));
+        let mut encoder = GzEncoder::new(fs::File::create(&path).unwrap(), Compression::new(6));
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap().flush().unwrap();
+        made.bytes += text.len() as u64;
+        made.objects.push(path);
+    }
+    made
+}
+
+/// One event: a role session of one of 300 workloads reads, writes and describes; one in twenty is refused.
+fn event(text: &mut String, dice: &mut Dice, number: u64, minute: Time, region: &str) {
+    let workload = dice.roll(300);
+    let role = format!("app-{:02}", workload % 60);
+    let session = format!("botocore-session-{}", 1_700_000_000 + workload * 7_919 + minute.unix() / 21_600);
+    let created = Time::from_unix(minute.unix() / 21_600 * 21_600);
+    let time = minute.plus_seconds(i64::try_from(dice.roll(300)).unwrap());
+    let denied = dice.roll(20) == 0;
+    let bucket = dice.roll(40);
+    let key = format!(
+        "year=2026/month=01/part-{:05}-{:08x}.snappy.parquet",
+        dice.roll(100_000),
+        dice.roll(1 << 32)
+    );
+    let (source, name, request, resources, data) = match dice.roll(10) {
+        0..5 => (
+            "s3.amazonaws.com",
+            ["GetObject", "PutObject", "HeadObject"][usize::try_from(dice.roll(3)).unwrap()],
+            format!(r#"{{"bucketName":"data-lake-{bucket}","Host":"data-lake-{bucket}.s3.{region}.amazonaws.com","key":"{key}"}}"#),
+            format!(r#"[{{"type":"AWS::S3::Object","ARN":"arn:aws:s3:::data-lake-{bucket}/{key}"}},{{"accountId":"111122223333","type":"AWS::S3::Bucket","ARN":"arn:aws:s3:::data-lake-{bucket}"}}]"#),
+            true,
+        ),
+        5 | 6 => (
+            "kms.amazonaws.com",
+            "Decrypt",
+            format!(r#"{{"encryptionContext":{{"aws:s3:arn":"arn:aws:s3:::data-lake-{bucket}"}},"encryptionAlgorithm":"SYMMETRIC_DEFAULT"}}"#),
+            format!(r#"[{{"accountId":"111122223333","type":"AWS::KMS::Key","ARN":"arn:aws:kms:{region}:111122223333:key/{bucket:08x}-1111-2222-3333-444455556666"}}]"#),
+            false,
+        ),
+        7 => (
+            "ec2.amazonaws.com",
+            "DescribeInstances",
+            r#"{"maxResults":1000,"instancesSet":{},"filterSet":{"items":[{"name":"instance-state-name","valueSet":{"items":[{"value":"running"}]}}]}}"#.to_owned(),
+            "null".to_owned(),
+            false,
+        ),
+        8 => (
+            "dynamodb.amazonaws.com",
+            "DescribeTable",
+            format!(r#"{{"tableName":"orders-{bucket}"}}"#),
+            format!(r#"[{{"accountId":"111122223333","type":"AWS::DynamoDB::Table","ARN":"arn:aws:dynamodb:{region}:111122223333:table/orders-{bucket}"}}]"#),
+            false,
+        ),
+        _ => (
+            "logs.amazonaws.com",
+            "CreateLogStream",
+            format!(r#"{{"logGroupName":"/aws/lambda/app-{bucket}","logStreamName":"2026/01/01/[$LATEST]{:016x}"}}"#, dice.roll(u64::MAX)),
+            "null".to_owned(),
+            false,
+        ),
+    };
+    let error = if denied { r#""errorCode":"AccessDenied","errorMessage":"Access Denied","# } else { "" };
+    let (a, b, c) = (dice.roll(1 << 32), dice.roll(u64::MAX), dice.roll(u64::MAX));
+    write!(
+        text,
+        r#"{{"eventVersion":"1.11","userIdentity":{{"type":"AssumedRole","principalId":"AROAEXAMPLE{role}:{session}","arn":"arn:aws:sts::111122223333:assumed-role/{role}/{session}","accountId":"111122223333","accessKeyId":"ASIA{workload:016}","sessionContext":{{"sessionIssuer":{{"type":"Role","principalId":"AROAEXAMPLE{role}","arn":"arn:aws:iam::111122223333:role/workloads/{role}","accountId":"111122223333","userName":"{role}"}},"webIdFederationData":{{"federatedProvider":"arn:aws:iam::111122223333:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF","attributes":{{}}}},"attributes":{{"creationDate":"{created}","mfaAuthenticated":"false"}}}}}},"eventTime":"{time}","eventSource":"{source}","eventName":"{name}","awsRegion":"{region}","sourceIPAddress":"10.{}.{}.{}","userAgent":"[Boto3/1.34.0 md/Botocore#1.34.0 ua/2.0 os/linux#5.10.0 md/arch#x86_64 lang/python#3.11.6 md/pyimpl#CPython cfg/retry-mode#standard Botocore/1.34.0]",{error}"requestParameters":{request},"responseElements":null,"additionalEventData":{{"SignatureVersion":"SigV4","CipherSuite":"TLS_AES_128_GCM_SHA256","bytesTransferredIn":0,"AuthenticationMethod":"AuthHeader","x-amz-id-2":"{b:016x}{c:016x}","bytesTransferredOut":{}}},"requestID":"{a:08X}{:08X}","eventID":"{:08x}-{:04x}-4{:03x}-{:04x}-{number:012x}","readOnly":{},"resources":{resources},"eventType":"AwsApiCall","managementEvent":{},"recipientAccountId":"111122223333","eventCategory":"{}","tlsDetails":{{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":"{source}"}}}}"#,
+        a % 250,
+        b % 250,
+        c % 250,
+        a % 100_000,
+        c % (1 << 32),
+        c % (1 << 32),
+        b % (1 << 16),
+        a % (1 << 12),
+        0x8000 + b % (1 << 14),
+        name != "PutObject" && name != "CreateLogStream",
+        !data,
+
+        if data { "Data" } else { "Management" },
+    )
+    .unwrap();
+}
