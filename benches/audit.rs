@@ -171,7 +171,7 @@ fn make(folder: &Path, size: usize, seed: u64) -> Made {
     let mut made = Made { objects: Vec::new(), bytes: 0, events: 0 };
     let mut text = String::new();
     while made.bytes < size as u64 {
-        let number = made.objects.len() as i64;
+        let number = i64::try_from(made.objects.len()).unwrap();
         let minute = Time::from_unix(START + number * 300);
         let region = ["us-east-1", "eu-west-1"][made.objects.len() % 2];
         text.clear();
@@ -202,7 +202,10 @@ fn make(folder: &Path, size: usize, seed: u64) -> Made {
 fn event(text: &mut String, dice: &mut Dice, number: u64, minute: Time, region: &str) {
     let workload = dice.roll(300);
     let role = format!("app-{:02}", workload % 60);
-    let session = format!("botocore-session-{}", 1_700_000_000 + workload * 7_919 + minute.unix() / 21_600);
+    let session = format!(
+        "botocore-session-{}",
+        1_700_000_000 + workload * 7_919 + minute.unix().unsigned_abs() / 21_600
+    );
     let created = Time::from_unix(minute.unix() / 21_600 * 21_600);
     let time = minute.plus_seconds(i64::try_from(dice.roll(300)).unwrap());
     let denied = dice.roll(20) == 0;
