@@ -7,6 +7,8 @@ use super::pipeline::Trouble;
 
 /// Both parts of gzip's magic number.
 pub(super) const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// A buffer larger than this is given back before the next object.
+pub(super) const LARGE: usize = 64 << 20;
 /// Room made at a time when a member does not tell its size truly.
 const STEP: usize = 1 << 20;
 
@@ -27,6 +29,7 @@ impl Decoder {
     /// object; what could be inflated up to there is in the text.
     pub(super) fn decode(&mut self, raw: &[u8], most: usize) -> (&mut [u8], usize, Option<Trouble>) {
         self.text.clear();
+        self.text.shrink_to(LARGE);
         let trouble = if raw.starts_with(&GZIP) {
             self.members(raw, most)
         } else {

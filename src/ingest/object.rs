@@ -6,7 +6,7 @@ use std::io::Read;
 use simd_json::{Buffers, Tape};
 
 use super::container::{Found, Parser, Reader, parse_in_place};
-use super::decode::{Decoder, GZIP};
+use super::decode::{Decoder, GZIP, LARGE};
 use super::pipeline::{Issue, Run, Trouble};
 use super::source::Object;
 use super::stream;
@@ -75,9 +75,16 @@ impl<C: Collect> Worker<C> {
                 events_read: found.events,
             }));
         }
+        let bytes = self.raw.len() as u64;
+        if self.raw.capacity() > LARGE || self.tape.0.capacity() > LARGE / size_of::<simd_json::Node<'_>>() {
+            self.raw = Vec::new();
+            self.tape = Tape(Vec::new());
+            self.buffers = Buffers::with_max_depth(0, self.depth);
+            self.spare = Vec::new();
+        }
         add(&mut self.skipped_records, found.skipped);
         add(&mut self.malformed, found.malformed);
-        (self.raw.len() as u64, found.records)
+        (bytes, found.records)
     }
 
     fn read(

@@ -71,6 +71,8 @@ pub(super) fn read<C: Collect>(
     let mut bad_lines = 0_u64;
     let mut first_bad = None;
     let mut trouble = None;
+    // Looking for the end of what has none reads to the end; lines made for that must not cost the square of their size.
+    let mut patience = text.len().saturating_mul(8);
     loop {
         at = after_blanks(text, at);
         let Some(byte) = text.get(at) else { break };
@@ -85,7 +87,8 @@ pub(super) fn read<C: Collect>(
                 }
             }
         }
-        let end = end_of_value(text, at);
+        let reach = if patience > 0 { text.len() } else { line_end(text, at) };
+        let end = end_of_value(text.get(..reach).unwrap_or(text), at);
         let whole = end.and_then(|end| text.get(at..end));
         let parsed = whole.map(|value| parser.parse(value, |json| reader.top(json)));
         let failed = match parsed {
@@ -96,6 +99,7 @@ pub(super) fn read<C: Collect>(
             Some(Err(error)) => Some(error),
             None => None,
         };
+        patience = patience.saturating_sub(end.unwrap_or(reach) - at);
         // Inside JSON there is no raw line break, so the next line of a file of lines is safe ground; behind any other break
         // a text written by a caller could pose as a record.
         let next_line = line_end(text, at);

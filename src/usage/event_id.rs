@@ -17,12 +17,7 @@ pub(super) struct EventKey(u64, u64);
 pub(super) struct OddIds(HashMap<EventKey, Text>);
 
 impl EventKey {
-    /// The key of any text; equal in every process, so that ledgers made apart can merge.
-    pub(super) fn of(text: &str) -> Self {
-        Self::guid(text).unwrap_or_else(|| Self::from_bits(hash_128([text.as_bytes()])))
-    }
-
-    /// The key of several texts together.
+    /// The key of any texts together; equal in every process, so that ledgers made apart can merge.
     pub(super) fn of_parts<const N: usize>(parts: [&str; N]) -> Self {
         Self::from_bits(hash_128(parts.map(str::as_bytes)))
     }
@@ -51,11 +46,13 @@ impl EventKey {
 }
 
 impl OddIds {
-    /// Keeps `text` when its key alone would not give it back.
-    pub(super) fn note(&mut self, key: EventKey, text: &str) {
-        if EventKey::guid(text).is_none() {
+    /// The key of an id; keeps `text` when the key alone would not give it back.
+    pub(super) fn key(&mut self, text: &str) -> EventKey {
+        EventKey::guid(text).unwrap_or_else(|| {
+            let key = EventKey::of_parts([text]);
             self.0.entry(key).or_insert_with(|| text.into());
-        }
+            key
+        })
     }
 
     /// The text behind a key.
@@ -108,8 +105,7 @@ mod tests {
             "8d5840cf66be3-4947-be6b-cb5147856719",
             "é",
         ] {
-            let key = EventKey::of(text);
-            odd.note(key, text);
+            let key = odd.key(text);
             assert_eq!(&*odd.text(key), text);
         }
         assert_eq!(odd.0.len(), 5);
@@ -118,6 +114,6 @@ mod tests {
     #[test]
     fn keys_of_guids_sort_like_their_texts() {
         let texts = ["0fffffff-0000-0000-0000-000000000000", "10000000-0000-0000-0000-000000000000"];
-        assert!(EventKey::of(texts[0]) < EventKey::of(texts[1]));
+        assert!(EventKey::guid(texts[0]) < EventKey::guid(texts[1]));
     }
 }

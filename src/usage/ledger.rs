@@ -215,8 +215,7 @@ impl Ledger {
             .then(|| event.addendum.get("originalEventID").text())
             .flatten();
         let id = limited(corrected.unwrap_or(event.id));
-        let key = EventKey::of(id);
-        self.odd_ids.note(key, id);
+        let key = self.odd_ids.key(id);
         if let Some(shared) = event.shared_id {
             let group = EventKey::of_parts([shared, event.source, event.name]);
             smallest(self.shared.entry(key), group);

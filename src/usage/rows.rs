@@ -67,7 +67,11 @@ impl OutcomeView<'_> {
         match self {
             Self::Used(failed) => CallOutcome::Used { failed: texts.option(failed) },
             Self::Denied(code, message) => {
-                CallOutcome::Denied(DenialFacts { code: texts.intern(code), message: texts.option(message) })
+                // Messages may differ from call to call; one that folding drops must not stay behind among the texts.
+                CallOutcome::Denied(DenialFacts {
+                    code: texts.intern(code),
+                    message: message.map(Text::from),
+                })
             }
             Self::Unproven(code) => CallOutcome::Unproven(texts.intern(code)),
         }

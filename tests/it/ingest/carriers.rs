@@ -115,3 +115,12 @@ fn carriers_in_carriers_end_somewhere() {
     let (collected, _) = ingest_bytes("x.json", text.as_bytes(), Limits::default());
     assert_eq!(collected.issues[0].kind, "no-records");
 }
+
+#[test]
+fn lines_that_never_close_do_not_cost_the_square_of_their_size() {
+    let open = "{\"cut\":\n".repeat(200_000);
+    let text = format!("{open}{}\n", record(0));
+    let (collected, usage) = ingest_bytes("x.ndjson", text.as_bytes(), Limits::default());
+    assert_eq!((usage.counts.counted, usage.counts.malformed), (1, 200_000));
+    assert_eq!(collected.issues.len(), 1);
+}

@@ -109,7 +109,7 @@ fn any_record() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(96))]
 
     /// The heart of the matter: whatever the order, the split over workers and the order of merges, the result is the same.
     #[test]
