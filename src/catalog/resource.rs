@@ -137,7 +137,7 @@ impl Target {
                 .iter()
                 .map(|variable| {
                     let alone = is_sole && format.variables.len() == 1;
-                    values(facts, self.action.service(), kind, variable, alone)
+                    values(facts, self.action.service(), kind, format, variable, alone)
                 })
                 .collect();
             let n_open = values.iter().filter(|values| values.is_empty()).count();
@@ -277,7 +277,17 @@ fn as_arn(field: &Field<'_>) -> Option<String> {
 
 /// The request's values for a variable of a kind's format: by the variable's own name, by its name without `Id`, `Name`
 /// or `Arn`, by the kind's name, by the curated table, and, when nothing else is asked for, by `name`, `id` or `arn`.
-fn values<'e>(facts: &Facts<'e>, service: &str, kind: &Kind, variable: &str, alone: bool) -> Vec<&'e str> {
+fn values<'e>(
+    facts: &Facts<'e>,
+    service: &str,
+    kind: &Kind,
+    format: &Format,
+    variable: &str,
+    alone: bool,
+) -> Vec<&'e str> {
+    // `stackName` is a stack's name, and so it is not also its id.
+    let is_anothers =
+        |key: &str| format.variables.iter().any(|other| *other != variable && is_same(key, other));
     let variable = variable.strip_suffix("WithPath").unwrap_or(variable);
     let variable = variable.strip_suffix("WithoutLeadingSlash").unwrap_or(variable);
     let bare = stem(variable);
@@ -285,7 +295,7 @@ fn values<'e>(facts: &Facts<'e>, service: &str, kind: &Kind, variable: &str, alo
     let levels: [&dyn Fn(&Field<'_>) -> bool; 5] = [
         &|field| is_same(field.key, variable),
         &|field| !bare.is_empty() && is_same(stem(field.key), bare),
-        &|field| is_same(stem(field.key), kind.name),
+        &|field| is_same(stem(field.key), kind.name) && !is_anothers(field.key),
         &|field| alias.is_some_and(|alias| is_same(field.key, alias)),
         &|field| alone && field.depth == 1 && GENERIC.iter().any(|name| is_same(field.key, name)),
     ];

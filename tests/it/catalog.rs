@@ -65,6 +65,15 @@ fn only_the_object_counts_where_a_record_names_object_and_bucket() {
 }
 
 #[test]
+fn one_parameter_does_not_fill_two_places_of_an_arn() {
+    let found = needs(
+        r#"{"eventSource":"cloudformation.amazonaws.com","eventName":"UpdateStack","requestParameters":{"stackName":"shop"}}"#,
+    );
+    let stack = "arn:aws:cloudformation:eu-west-1:123456789012:stack/shop/*";
+    assert_eq!(found.needs[0].resources, [Resource::Arn(stack.to_owned())]);
+}
+
+#[test]
 fn where_an_action_would_show() {
     let catalog = Catalog::embedded();
     let visibility = |text: &str| catalog.visibility(catalog.find(text).unwrap());
