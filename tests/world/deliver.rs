@@ -44,7 +44,7 @@ impl<'a> Trail<'a> {
     pub(crate) fn new(cast: &'a Cast, root: &Path, seed: u64, start: i64, days: i64) -> Self {
         // The global Region of the data account: nothing but AWS's own doings, and root's only visit late on its day.
         let slot = start + days / 2 * clock::DAY + SLOT;
-        let cut = (seed % 2 == 1).then(|| (slot, cast.accounts[1].clone(), "us-east-1".to_owned()));
+        let cut = (!super::is_tidy(seed)).then(|| (slot, cast.accounts[1].clone(), "us-east-1".to_owned()));
         Self {
             cast,
             root: root.to_owned(),

@@ -35,6 +35,11 @@ use truth::Truth;
 /// The seed of `sample-logs/`.
 pub(crate) const SAMPLE_SEED: u64 = 1;
 
+/// Whether the logs of this world are whole: no object cut off, no broken record.
+fn is_tidy(seed: u64) -> bool {
+    seed.is_multiple_of(2)
+}
+
 /// Which world to write.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {

@@ -31,6 +31,8 @@ pub(crate) struct Play<'a> {
     /// Percent of the usual volume, drawn per seed.
     volume: i64,
     user: Rc<Session>,
+    /// Nothing in the logs is broken.
+    is_tidy: bool,
 }
 
 impl<'a> Play<'a> {
@@ -38,7 +40,7 @@ impl<'a> Play<'a> {
         let rng = Rng::new(seed).fork("play", 0);
         let volume = if seed == super::SAMPLE_SEED { 100 } else { rng.fork("volume", 0).range(40, 130) };
         let user = Stage::new(cast, rng.clone()).user(start - 700 * DAY);
-        Self { cast, rng, start, days, volume, user }
+        Self { cast, rng, start, days, volume, user, is_tidy: super::is_tidy(seed) }
     }
 
     /// Everything recorded on a day. `pass` is above 0 only when the world is scaled up: more of the same, other sessions.
@@ -50,6 +52,7 @@ impl<'a> Play<'a> {
             rng,
             start: self.start + index * DAY,
             volume: self.volume,
+            is_tidy: self.is_tidy,
         };
         day.shop();
         day.pods();
@@ -83,6 +86,7 @@ pub(crate) struct Day<'a> {
     pub(crate) rng: Rng,
     pub(crate) start: i64,
     pub(crate) volume: i64,
+    pub(crate) is_tidy: bool,
 }
 
 /// When, where and how much a session works.
@@ -206,7 +210,8 @@ impl Day<'_> {
             let service = "pods.eks.amazonaws.com";
             let mut session =
                 self.stage.service_role("payments-api", service, &name, more, 6, (time, &region));
-            session.workload = Some(format!("kubernetes:{}/payments/payments-api", apps.arn));
+            // The cluster's description ties its ARN to its issuer, which then names the cluster in every id.
+            session.workload = Some(format!("kubernetes:{}/payments/payments-api", apps.issuer));
             let session = Rc::new(session);
             let shift = self.shift(time + 1, 0, 2, 20);
             self.work(&session, &shift, &mut r, &payments);

@@ -10,7 +10,7 @@ use super::cast::{Cast, Cluster, GITHUB};
 use super::clock::{HOUR, iso};
 use super::random::Rng;
 use super::record::{self, Caller, Scene};
-use super::truth::{Entry, Grade, Session};
+use super::truth::{Entry, Grade, Outcome, Session};
 
 /// One record on its way to a bucket.
 #[derive(Clone, Debug)]
@@ -79,7 +79,12 @@ impl<'a> Stage<'a> {
         let caller = session.caller(call.on_behalf.map(|service| (service, key.as_str())), host);
         let scene = Scene { time, region, account: &session.account, shared: None };
         let value = record::api_call(&caller, &call, &scene, &mut self.rng);
-        let entry = Entry::Call { session: Rc::clone(session), needs: call.needs, outcome: call.outcome };
+        let entry = Entry::Call {
+            session: Rc::clone(session),
+            needs: call.needs,
+            outcome: call.outcome,
+            is_forwarded: call.on_behalf.is_some(),
+        };
         self.put(time, &session.account, region, &value, entry);
     }
 
@@ -284,7 +289,13 @@ impl<'a> Stage<'a> {
             let value = record::api_call(&copy, &call, &scene, &mut self.rng);
             self.put(time, &session.account, region, &value, Entry::Copy);
         }
-        let entry = Entry::Call { session: Rc::clone(parent), needs: call.needs, outcome: call.outcome };
+        let session_of = Rc::clone(parent);
+        let entry = Entry::Call {
+            session: session_of,
+            needs: call.needs,
+            outcome: call.outcome,
+            is_forwarded: false,
+        };
         self.put(time, &parent.account, region, &value, entry);
         Rc::new(session)
     }
@@ -415,8 +426,8 @@ impl<'a> Stage<'a> {
         })
     }
 
-    /// A sign-in to the console.
-    pub(crate) fn sign_in(&mut self, session: &Session, time: i64) {
+    /// A sign-in to the console: the session's doing, though it needs no permission.
+    pub(crate) fn sign_in(&mut self, session: &Rc<Session>, time: i64) {
         let mut identity = session.identity(None);
         if let Some(members) = identity.as_object_mut() {
             members.shift_remove("accessKeyId");
@@ -428,7 +439,10 @@ impl<'a> Stage<'a> {
             "additionalEventData": {"MobileVersion": "No", "MFAUsed": "Yes"}, "eventID": self.rng.uuid(), "readOnly": false,
             "eventType": "AwsConsoleSignIn", "managementEvent": true, "recipientAccountId": session.account,
             "eventCategory": "Management"});
-        self.put(time, &session.account, "us-east-1", &record, Entry::Other);
+        let caller = Rc::clone(session);
+        let entry =
+            Entry::Call { session: caller, needs: Vec::new(), outcome: Outcome::Used, is_forwarded: false };
+        self.put(time, &session.account, "us-east-1", &record, entry);
     }
 }
 

@@ -102,8 +102,14 @@ pub(crate) enum Outcome {
 #[derive(Clone, Debug)]
 pub(crate) enum Entry {
     /// A call by a principal.
-    Call { session: Rc<Session>, needs: Vec<Need>, outcome: Outcome },
-    /// A distinct event that is no principal's call: issuance to a subject, AWS's own doings, sign-ins.
+    Call {
+        session: Rc<Session>,
+        needs: Vec<Need>,
+        outcome: Outcome,
+        /// Made by a service in the session's name, with a key nobody was issued: only role, name and begin of the session tie it.
+        is_forwarded: bool,
+    },
+    /// A distinct event that is no principal's call: issuance to a subject, AWS's own doings.
     Other,
     /// Another account's copy of a call.
     Copy,
@@ -173,12 +179,13 @@ impl Truth {
                 widen(&mut self.first, &mut self.last, time);
             }
         }
-        if let Entry::Call { session, needs, outcome } = entry {
-            self.enter_call(time, session, needs, outcome);
+        if let Entry::Call { session, needs, outcome, is_forwarded } = entry {
+            let grade = if *is_forwarded { session.grade.max(Grade::Session) } else { session.grade };
+            self.enter_call(time, session, grade, needs, outcome);
         }
     }
 
-    fn enter_call(&mut self, time: i64, session: &Session, needs: &[Need], outcome: &Outcome) {
+    fn enter_call(&mut self, time: i64, session: &Session, grade: Grade, needs: &[Need], outcome: &Outcome) {
         let principal = self.principals.entry(session.principal.clone()).or_default();
         principal.calls += 1;
         widen(&mut principal.first, &mut principal.last, time);
@@ -207,12 +214,12 @@ impl Truth {
             sessions: 0,
             calls: 0,
             denied: 0,
-            grade: session.grade,
+            grade,
             via: session.via.clone(),
         });
         share.calls += 1;
         share.denied += u64::from(matches!(outcome, Outcome::Denied { .. }));
-        share.grade = share.grade.max(session.grade);
+        share.grade = share.grade.max(grade);
         share.sessions += u64::from(!session.counted.replace(true));
         for role in &session.via {
             if !share.via.contains(role) {
