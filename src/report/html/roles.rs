@@ -20,7 +20,6 @@ pub(super) fn write(page: &mut Markup, context: &Context<'_>) {
     page.raw("aria-pressed=\"false\">Open all</button><output aria-live=\"polite\" data-count=\"role-rows\"></output></div>\n");
     let columns = [
         "Role",
-        "Account",
         "Verdicts",
         "#Granted",
         "#Used",
@@ -50,7 +49,7 @@ fn row(page: &mut Markup, context: &Context<'_>, role: &Role, most: u64) {
     let verdicts = role.granted.verdicts;
     page.raw("<tr data-row").attribute("data-key", &role.arn).raw("><th scope=\"row\">");
     context.anchors.role_name(page, role);
-    page.raw("</th><td class=\"mono\">").text(&role.account).raw("</td><td class=\"wide-cell\" data-v=\"");
+    page.raw(" ").element("span", "account", &role.account).raw("</th><td class=\"wide-cell\" data-v=\"");
     page.digits(verdicts.unused).raw("\">");
     chart::verdict_bar(page, verdicts, most);
     page.raw("</td>");
