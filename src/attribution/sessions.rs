@@ -182,28 +182,37 @@ impl<'a> Sessions<'a> {
 
     fn by_name(&self, node: &Node<'_>) -> Result<usize, Miss> {
         let facts = node.facts;
-        let none = Vec::new();
-        let by_id = facts.principal_id.as_deref().and_then(|id| self.issued_id.get(id)).unwrap_or(&none);
-        let by_name = role_session(facts).and_then(|name| self.issued_name.get(&name)).unwrap_or(&none);
-        let mut found: Vec<usize> =
-            by_id.iter().chain(by_name).copied().filter(|index| self.fits(*index, node)).collect();
-        found.sort_unstable();
-        found.dedup();
-        let begun = |index: &usize| {
-            let issuance = self.issuances.get(*index);
-            issuance.zip(facts.creation).is_some_and(|(issuance, creation)| near(issuance.time, creation))
-        };
-        let at_creation: Vec<usize> = found.iter().copied().filter(begun).collect();
-        let found = match facts.creation {
-            Some(_) if !at_creation.is_empty() => at_creation,
-            // It began at another moment than all of these.
-            Some(_) if facts.invoked_by.is_none() => Vec::new(),
-            _ => found,
-        };
+        let mut found = Vec::new();
+        if let Some(creation) = facts.creation {
+            found = self.named(node, creation.plus_seconds(-TOLERANCE), creation.plus_seconds(TOLERANCE));
+        }
+        // A session that began at another moment than all issuances of its name is none of them; only forward access sessions may
+        // state a moment of their own.
+        if found.is_empty() && (facts.creation.is_none() || facts.invoked_by.is_some()) {
+            let (first, last) = node.span.unwrap_or((Time::from_unix(i64::MAX), Time::from_unix(i64::MIN)));
+            found = self.named(node, last.plus_seconds(-LONGEST_SESSION), first.plus_seconds(TOLERANCE));
+        }
         if found.is_empty() {
             return Err(Miss::None);
         }
         self.one_origin(&found).ok_or(Miss::Ambiguous)
+    }
+
+    /// Issuances of the session's role and name between two moments, both included. Sessions of one name may be many, so the time is
+    /// looked up, not searched.
+    fn named(&self, node: &Node<'_>, from: Time, to: Time) -> Vec<usize> {
+        let time = |index: &usize| self.issuances.get(*index).map(|issuance| issuance.time);
+        let by_id = node.facts.principal_id.as_deref().and_then(|id| self.issued_id.get(id));
+        let by_name = role_session(node.facts).and_then(|name| self.issued_name.get(&name));
+        let mut found = Vec::new();
+        for list in [by_id, by_name].into_iter().flatten() {
+            let start = list.partition_point(|index| time(index) < Some(from));
+            let in_time = list.iter().skip(start).take_while(|index| time(index) <= Some(to));
+            found.extend(in_time.copied().filter(|index| self.fits(*index, node)));
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 
     /// Whether the issuance can have begun the session: same role and name, and the calls lie in its lifetime.
