@@ -10,7 +10,7 @@
 //!
 //! # Invariants
 //!
-//! 1. Bytes enter in [`ingest`] only. Every other module is a function of its arguments.
+//! 1. Bytes enter in [`ingest`] and, for the granted side, in [`inventory::read`] only. Every other module is a function of its arguments.
 //! 2. Text becomes types once. Past [`record::Event::parse`] and [`policy`] nobody looks at JSON; past the command line nobody
 //!    looks at flags.
 //! 3. A module uses only modules in a lower layer; `tests/it/layers.rs` holds the table and enforces it.
