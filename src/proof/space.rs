@@ -1,0 +1,547 @@
+//! Languages of one dimension (actions, resources, principals, values of a key) and the question whether they are empty.
+//!
+//! A language is a conjunction of clauses: "matches one of these patterns", "matches none of those". Adding a clause simplifies at
+//! once what single patterns can decide; only what is left goes to the automaton. Everything is remembered, because a proof asks
+//! the same questions over and over.
+
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
+
+use super::arena::Arena;
+use super::automaton::{self, Clause};
+use super::budget::{Exhausted, Meter};
+use super::pattern::{self, ANYTHING, Symbol, Token, is_letter};
+
+/// Number of a pattern.
+type PatternId = u32;
+/// Number of a set of alternatives.
+pub(super) type ListId = u32;
+/// Number of a language.
+pub(super) type LanguageId = u32;
+
+/// The language without a text.
+pub(super) const EMPTY: LanguageId = 0;
+/// The language of all texts of the space.
+pub(super) const ALL: LanguageId = 1;
+
+/// A pattern with what the shortcuts need to know about it.
+#[derive(Debug, Default, Eq, Hash, PartialEq)]
+struct Pattern {
+    tokens: Vec<Token>,
+}
+
+impl Pattern {
+    fn prefix(&self) -> &[Token] {
+        let n = self.tokens.iter().take_while(|token| matches!(token, Token::Is(_))).count();
+        self.tokens.get(..n).unwrap_or_default()
+    }
+
+    fn suffix(&self) -> &[Token] {
+        let n = self.tokens.iter().rev().take_while(|token| matches!(token, Token::Is(_))).count();
+        self.tokens.get(self.tokens.len() - n..).unwrap_or_default()
+    }
+
+    fn has_letters(&self) -> bool {
+        self.tokens.iter().any(|token| matches!(token, Token::Is(symbol) if is_letter(*symbol)))
+    }
+
+    /// No wildcard; letters may be there.
+    fn is_fixed(&self) -> bool {
+        self.tokens.iter().all(|token| matches!(token, Token::Is(_)))
+    }
+}
+
+/// Alternatives, sorted.
+#[derive(Debug, Default, Eq, Hash, PartialEq)]
+struct List {
+    patterns: Vec<PatternId>,
+}
+
+/// A conjunction: one of each list of `all_of`, none of `none_of` (both sorted).
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+struct Language {
+    all_of: Vec<ListId>,
+    none_of: Vec<PatternId>,
+}
+
+/// What is known of a pattern without looking at its tokens again.
+#[derive(Clone, Copy, Debug, Default)]
+struct Traits {
+    /// One text: no wildcard, no letter.
+    plain: bool,
+    letters: bool,
+}
+
+/// All languages of one dimension.
+#[derive(Debug)]
+pub(super) struct Space {
+    patterns: Arena<Pattern>,
+    traits: Vec<Traits>,
+    lists: Arena<List>,
+    languages: Arena<Option<Language>>,
+    added: HashMap<(LanguageId, bool, ListId), LanguageId>,
+    inside: HashMap<(PatternId, PatternId), bool>,
+    meeting: HashMap<(PatternId, PatternId), bool>,
+}
+
+impl Space {
+    /// A space whose texts are those of `universe`.
+    pub(super) fn new(universe: Vec<Token>) -> Self {
+        let mut space = Self {
+            patterns: Arena::new(),
+            traits: Vec::new(),
+            lists: Arena::new(),
+            languages: Arena::new(),
+            added: HashMap::new(),
+            inside: HashMap::new(),
+            meeting: HashMap::new(),
+        };
+        space.languages.put(None);
+        let everything = space.list([universe]);
+        space.languages.put(Some(Language { all_of: vec![everything], none_of: Vec::new() }));
+        space
+    }
+
+    fn pattern(&mut self, tokens: Vec<Token>) -> PatternId {
+        let pattern = Pattern { tokens };
+        let traits = Traits { plain: pattern.is_fixed() && !pattern.has_letters(), letters: pattern.has_letters() };
+        let id = self.patterns.put(pattern);
+        if id as usize == self.traits.len() {
+            self.traits.push(traits);
+        }
+        id
+    }
+
+    fn traits(&self, id: PatternId) -> Traits {
+        self.traits.get(id as usize).copied().unwrap_or_default()
+    }
+
+    /// The set of alternatives.
+    pub(super) fn list(&mut self, patterns: impl IntoIterator<Item = Vec<Token>>) -> ListId {
+        let patterns: BTreeSet<PatternId> = patterns.into_iter().map(|tokens| self.pattern(tokens)).collect();
+        self.lists.put(List { patterns: patterns.into_iter().collect() })
+    }
+
+    fn list_of(&mut self, mut patterns: Vec<PatternId>) -> ListId {
+        patterns.sort_unstable();
+        patterns.dedup();
+        self.lists.put(List { patterns })
+    }
+
+    /// The alternatives of a list as tokens.
+    pub(super) fn patterns_of(&self, list: ListId) -> Vec<Vec<Token>> {
+        self.lists.at(list).patterns.iter().map(|id| self.patterns.at(*id).tokens.clone()).collect()
+    }
+
+    /// Lists that hold in every text of `language`.
+    pub(super) fn positive_lists(&self, language: LanguageId) -> Vec<ListId> {
+        self.languages.at(language).as_ref().as_ref().map(|language| language.all_of.clone()).unwrap_or_default()
+    }
+
+    /// `language` and "one of `list`" (or, not `positive`, "none of `list`").
+    pub(super) fn and(
+        &mut self,
+        language: LanguageId,
+        positive: bool,
+        list: ListId,
+        meter: &mut Meter,
+    ) -> Result<LanguageId, Exhausted> {
+        let Some(old) = self.languages.at(language).as_ref().clone() else { return Ok(EMPTY) };
+        if let Some(known) = self.added.get(&(language, positive, list)) {
+            return Ok(*known);
+        }
+        let new = if positive { self.restrict(old, list, meter)? } else { self.exclude(old, list, meter)? };
+        let id = match new {
+            Some(new) if !self.is_empty(&new, meter)? => self.languages.put(Some(new)),
+            _ => EMPTY,
+        };
+        self.added.insert((language, positive, list), id);
+        Ok(id)
+    }
+
+    fn restrict(
+        &mut self,
+        mut language: Language,
+        list: ListId,
+        meter: &mut Meter,
+    ) -> Result<Option<Language>, Exhausted> {
+        let mut incoming = list;
+        let mut kept = Vec::new();
+        for old in std::mem::take(&mut language.all_of) {
+            let (a, b, exact) = self.intersect(old, incoming, meter)?;
+            if !exact {
+                kept.push(a);
+            }
+            incoming = b;
+        }
+        kept.push(incoming);
+        kept.sort_unstable();
+        kept.dedup();
+        language.all_of = kept;
+        self.simplify(language, meter)
+    }
+
+    fn exclude(
+        &mut self,
+        mut language: Language,
+        list: ListId,
+        meter: &mut Meter,
+    ) -> Result<Option<Language>, Exhausted> {
+        language.none_of.extend(&self.lists.at(list).patterns);
+        language.none_of.sort_unstable();
+        language.none_of.dedup();
+        self.simplify(language, meter)
+    }
+
+    /// The intersection of two sets of alternatives: when every overlapping pair has a smaller member, one list of those (`exact`,
+    /// returned second); else both lists without what cannot be in the intersection.
+    fn intersect(
+        &mut self,
+        a: ListId,
+        b: ListId,
+        meter: &mut Meter,
+    ) -> Result<(ListId, ListId, bool), Exhausted> {
+        if a == b {
+            return Ok((a, b, true));
+        }
+        let (left, right) = (self.lists.at(a), self.lists.at(b));
+        let open = |space: &Self, list: &List| -> Vec<PatternId> {
+            list.patterns.iter().copied().filter(|id| !space.traits(*id).plain).collect()
+        };
+        let (open_left, open_right) = (open(self, &left), open(self, &right));
+        let (mut both, mut exact) = (Vec::new(), true);
+        let mut keep = [BTreeSet::new(), BTreeSet::new()];
+        for (these, theirs, open_theirs, flip) in
+            [(&left, &right, &open_right, false), (&right, &left, &open_left, true)]
+        {
+            meter.spend((these.patterns.len() * (open_theirs.len() + 1)) as u64 * 8)?;
+            for one in these.patterns.iter().copied() {
+                if !self.traits(one).plain {
+                    continue;
+                }
+                let mut pair = |other: PatternId| {
+                    let [left, right] = &mut keep;
+                    if flip {
+                        (left.insert(other), right.insert(one));
+                    } else {
+                        (left.insert(one), right.insert(other));
+                    }
+                };
+                if theirs.patterns.binary_search(&one).is_ok() {
+                    both.push(one);
+                    pair(one);
+                }
+                for other in open_theirs {
+                    if self.inside(one, *other, meter)? {
+                        both.push(one);
+                        pair(*other);
+                    } else if self.traits(*other).letters && self.meet(one, *other, meter)? {
+                        exact = false;
+                        pair(*other);
+                    }
+                }
+            }
+        }
+        let [mut keep_left, mut keep_right] = keep;
+        for one in &open_left {
+            for other in &open_right {
+                if !self.meet(*one, *other, meter)? {
+                    continue;
+                }
+                keep_left.insert(*one);
+                keep_right.insert(*other);
+                if self.inside(*one, *other, meter)? {
+                    both.push(*one);
+                } else if self.inside(*other, *one, meter)? {
+                    both.push(*other);
+                } else {
+                    exact = false;
+                }
+            }
+        }
+        if exact {
+            let both = self.list_of(both);
+            return Ok((both, both, true));
+        }
+        let left = self.list_of(keep_left.into_iter().collect());
+        let right = self.list_of(keep_right.into_iter().collect());
+        Ok((left, right, false))
+    }
+
+    /// Drops alternatives that an excluded pattern covers and exclusions that touch nothing; `None` when nothing is left.
+    fn simplify(&mut self, mut language: Language, meter: &mut Meter) -> Result<Option<Language>, Exhausted> {
+        if language.none_of.is_empty() {
+            let some = language.all_of.iter().all(|list| !self.lists.at(*list).patterns.is_empty());
+            return Ok(some.then_some(language));
+        }
+        let open_none: Vec<PatternId> =
+            language.none_of.iter().copied().filter(|id| !self.traits(*id).plain).collect();
+        for list in &mut language.all_of {
+            let old = self.lists.at(*list);
+            let mut left = Vec::with_capacity(old.patterns.len());
+            meter.spend((old.patterns.len() * (open_none.len() + 1)) as u64 * 8)?;
+            'alternatives: for one in &old.patterns {
+                if language.none_of.binary_search(one).is_ok() {
+                    continue;
+                }
+                for none in &open_none {
+                    if self.inside(*one, *none, meter)? {
+                        continue 'alternatives;
+                    }
+                }
+                left.push(*one);
+            }
+            if left.is_empty() {
+                return Ok(None);
+            }
+            if left.len() < old.patterns.len() {
+                *list = self.list_of(left);
+            }
+        }
+        // An exclusion matters only where it meets some alternative of every list.
+        for list in &language.all_of {
+            let list = self.lists.at(*list);
+            let mut left = Vec::new();
+            for none in &language.none_of {
+                for one in &list.patterns {
+                    meter.spend(8)?;
+                    if self.meet(*one, *none, meter)? {
+                        left.push(*none);
+                        break;
+                    }
+                }
+            }
+            language.none_of = left;
+        }
+        language.all_of.sort_unstable();
+        language.all_of.dedup();
+        Ok(Some(language))
+    }
+
+    /// Whether no text is in the language, whatever the values of the variables. Answers "no" when in doubt.
+    fn is_empty(&mut self, language: &Language, meter: &mut Meter) -> Result<bool, Exhausted> {
+        let lists: Vec<Rc<List>> = language.all_of.iter().map(|list| self.lists.at(*list)).collect();
+        if lists.iter().any(|list| list.patterns.is_empty()) {
+            return Ok(true);
+        }
+        if language.none_of.is_empty() && lists.len() == 1 {
+            return Ok(false);
+        }
+        let none: Vec<Rc<Pattern>> = language.none_of.iter().map(|id| self.patterns.at(*id)).collect();
+        let plain_none: Vec<&[Token]> =
+            none.iter().filter(|p| !p.has_letters()).map(|p| p.tokens.as_slice()).collect();
+        let every_none: Vec<&[Token]> = none.iter().map(|p| p.tokens.as_slice()).collect();
+        // A whole list covered by exclusions, letters taken as they are, is empty for every value.
+        for list in &lists {
+            if !none.is_empty() && list.patterns.iter().any(|id| self.traits(*id).letters) {
+                let patterns: Vec<Rc<Pattern>> = list.patterns.iter().map(|id| self.patterns.at(*id)).collect();
+                let clauses = [
+                    Clause { positive: true, patterns: patterns.iter().map(|p| p.tokens.as_slice()).collect() },
+                    Clause { positive: false, patterns: every_none.clone() },
+                ];
+                if automaton::witness(&clauses, meter)?.is_none() {
+                    return Ok(true);
+                }
+            }
+        }
+        let Some((first, others)) = lists.split_first() else { return Ok(false) };
+        let wide = |space: &Self, id: PatternId| pattern::wide(&space.patterns.at(id).tokens);
+        let others: Vec<Vec<Vec<Token>>> =
+            others.iter().map(|list| list.patterns.iter().map(|id| wide(self, *id)).collect()).collect();
+        for id in &first.patterns {
+            let one = self.patterns.at(*id);
+            if one.has_letters() && !none.is_empty() {
+                let clauses = [
+                    Clause { positive: true, patterns: vec![one.tokens.as_slice()] },
+                    Clause { positive: false, patterns: every_none.clone() },
+                ];
+                if automaton::witness(&clauses, meter)?.is_none() {
+                    continue;
+                }
+            }
+            let one = pattern::wide(&one.tokens);
+            let mut clauses = vec![Clause { positive: true, patterns: vec![one.as_slice()] }];
+            clauses.extend(
+                others
+                    .iter()
+                    .map(|list| Clause { positive: true, patterns: list.iter().map(Vec::as_slice).collect() }),
+            );
+            if !plain_none.is_empty() {
+                clauses.push(Clause { positive: false, patterns: plain_none.clone() });
+            }
+            if automaton::witness(&clauses, meter)?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether every text of `one` is a text of `other`, for every value of the variables.
+    fn inside(&mut self, one: PatternId, other: PatternId, meter: &mut Meter) -> Result<bool, Exhausted> {
+        if one == other {
+            return Ok(true);
+        }
+        let (a, b) = (self.patterns.at(one), self.patterns.at(other));
+        let (prefix, other_prefix) = (a.prefix(), b.prefix());
+        if prefix.iter().zip(other_prefix).any(|(a, b)| a != b) {
+            return Ok(false);
+        }
+        if b.is_fixed() {
+            // Two different texts, or a pattern with more than one text.
+            return Ok(false);
+        }
+        if b.tokens.split_last().is_some_and(|(last, head)| *last == ANYTHING && head.len() == other_prefix.len()) {
+            // `head*`: everything that starts with the head, and nothing else.
+            return Ok(prefix.len() >= other_prefix.len());
+        }
+        if a.suffix().iter().rev().zip(b.suffix().iter().rev()).any(|(a, b)| a != b) {
+            return Ok(false);
+        }
+        if a.is_fixed() {
+            meter.spend((a.tokens.len() * b.tokens.len()) as u64)?;
+            return Ok(pattern::takes(&b.tokens, &a.tokens));
+        }
+        if let Some(known) = self.inside.get(&(one, other)) {
+            return Ok(*known);
+        }
+        let clauses = [
+            Clause { positive: true, patterns: vec![a.tokens.as_slice()] },
+            Clause { positive: false, patterns: vec![b.tokens.as_slice()] },
+        ];
+        let answer = automaton::witness(&clauses, meter)?.is_none();
+        self.inside.insert((one, other), answer);
+        Ok(answer)
+    }
+
+    /// Whether two patterns have a text in common for some values of the variables.
+    fn meet(&mut self, one: PatternId, other: PatternId, meter: &mut Meter) -> Result<bool, Exhausted> {
+        if one == other {
+            return Ok(true);
+        }
+        let (traits, other_traits) = (self.traits(one), self.traits(other));
+        if traits.plain && other_traits.plain {
+            return Ok(false);
+        }
+        let (a, b) = (self.patterns.at(one), self.patterns.at(other));
+        if !traits.letters && !other_traits.letters {
+            let front = a.prefix().iter().zip(b.prefix()).any(|(a, b)| a != b);
+            let back = a.suffix().iter().rev().zip(b.suffix().iter().rev()).any(|(a, b)| a != b);
+            if front || back {
+                return Ok(false);
+            }
+            if traits.plain {
+                return self.inside(one, other, meter);
+            }
+            if other_traits.plain {
+                return self.inside(other, one, meter);
+            }
+        }
+        let key = (one.min(other), one.max(other));
+        if let Some(known) = self.meeting.get(&key) {
+            return Ok(*known);
+        }
+        let (a, b) = (pattern::wide(&a.tokens), pattern::wide(&b.tokens));
+        let clauses = [
+            Clause { positive: true, patterns: vec![a.as_slice()] },
+            Clause { positive: true, patterns: vec![b.as_slice()] },
+        ];
+        let answer = automaton::witness(&clauses, meter)?.is_some();
+        self.meeting.insert(key, answer);
+        Ok(answer)
+    }
+
+    /// A text of the language with the letters replaced by the given values (`None`: the variable has no value, so patterns with
+    /// it match nothing), preferably one that also matches `liked`.
+    pub(super) fn example(
+        &self,
+        language: LanguageId,
+        values: &dyn Fn(Symbol) -> Option<Vec<Symbol>>,
+        liked: &[Vec<Token>],
+        meter: &mut Meter,
+    ) -> Result<Option<Vec<Symbol>>, Exhausted> {
+        let Some(language) = self.languages.at(language).as_ref().clone() else { return Ok(None) };
+        let concrete = |id: &PatternId| replace(&self.patterns.at(*id).tokens, values);
+        let lists: Vec<Vec<Vec<Token>>> = language
+            .all_of
+            .iter()
+            .map(|list| self.lists.at(*list).patterns.iter().filter_map(concrete).collect())
+            .collect();
+        let none: Vec<Vec<Token>> = language.none_of.iter().filter_map(concrete).collect();
+        for liked in liked.iter().map(Some).chain([None]) {
+            let mut clauses: Vec<Clause<'_>> = lists
+                .iter()
+                .map(|list| Clause { positive: true, patterns: list.iter().map(Vec::as_slice).collect() })
+                .collect();
+            clauses.push(Clause { positive: false, patterns: none.iter().map(Vec::as_slice).collect() });
+            clauses.extend(liked.map(|liked| Clause { positive: true, patterns: vec![liked.as_slice()] }));
+            if let Some(found) = automaton::witness(&clauses, meter)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A text of the language with the letters widened to `*`, exclusions with letters left out.
+    pub(super) fn wide_example(
+        &self,
+        language: LanguageId,
+        meter: &mut Meter,
+    ) -> Result<Option<Vec<Symbol>>, Exhausted> {
+        let Some(language) = self.languages.at(language).as_ref().clone() else { return Ok(None) };
+        let lists: Vec<Vec<Vec<Token>>> = language
+            .all_of
+            .iter()
+            .map(|list| {
+                self.lists.at(*list).patterns.iter().map(|id| pattern::wide(&self.patterns.at(*id).tokens)).collect()
+            })
+            .collect();
+        let none: Vec<Rc<Pattern>> = language
+            .none_of
+            .iter()
+            .map(|id| self.patterns.at(*id))
+            .filter(|pattern| !pattern.has_letters())
+            .collect();
+        let mut clauses: Vec<Clause<'_>> = lists
+            .iter()
+            .map(|list| Clause { positive: true, patterns: list.iter().map(Vec::as_slice).collect() })
+            .collect();
+        clauses.push(Clause { positive: false, patterns: none.iter().map(|p| p.tokens.as_slice()).collect() });
+        automaton::witness(&clauses, meter)
+    }
+
+    /// Whether a pattern of the list holds a variable.
+    pub(super) fn has_letters(&self, list: ListId) -> bool {
+        self.lists.at(list).patterns.iter().any(|id| self.traits(*id).letters)
+    }
+
+    /// Whether a plain text matches one of the alternatives; patterns whose variables have no value match nothing.
+    pub(super) fn list_matches(
+        &self,
+        list: ListId,
+        text: &str,
+        values: &dyn Fn(Symbol) -> Option<Vec<Symbol>>,
+        meter: &mut Meter,
+    ) -> Result<bool, Exhausted> {
+        let text = pattern::plain(text);
+        for id in &self.lists.at(list).patterns {
+            let Some(one) = replace(&self.patterns.at(*id).tokens, values) else { continue };
+            meter.spend((one.len() * text.len()) as u64)?;
+            if pattern::takes(&one, &text) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Tokens with letters replaced by values; `None` when one has none.
+fn replace(tokens: &[Token], values: &dyn Fn(Symbol) -> Option<Vec<Symbol>>) -> Option<Vec<Token>> {
+    let mut out = Vec::with_capacity(tokens.len());
+    for token in tokens {
+        match token {
+            Token::Is(symbol) if is_letter(*symbol) => out.extend(values(*symbol)?.into_iter().map(Token::Is)),
+            token => out.push(*token),
+        }
+    }
+    Some(out)
+}
