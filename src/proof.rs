@@ -15,6 +15,10 @@ mod literal;
 mod operator;
 mod pattern;
 mod space;
+mod subset;
+mod witness;
 
 pub use budget::{Budget, Exhausted};
 pub use engine::Place;
+pub use subset::{Proof, Settings, Verdict, no_new_access};
+pub use witness::Witness;

