@@ -7,6 +7,7 @@
 mod exit;
 mod failure;
 mod manual;
+mod prove;
 mod schema;
 #[expect(dead_code, reason = "used as the subcommands arrive")]
 mod terminal;
@@ -52,6 +53,8 @@ Exit status:
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Prove that new policies allow nothing that old ones did not
+    Prove(prove::Args),
     /// Print the JSON Schema of what leastwise writes
     Schema(schema::Args),
     /// Print a completion script for a shell
@@ -68,6 +71,7 @@ pub(crate) fn run() -> Exit {
     };
     let mut terminal = Terminal::new(&cli.talk);
     let done = match cli.command {
+        Command::Prove(args) => prove::run(&args, &mut terminal),
         Command::Schema(args) => schema::run(&args, &mut terminal),
         Command::Completions(args) => manual::completions(&args, &mut Cli::command(), &mut terminal),
         Command::Man(args) => manual::page(&args, Cli::command(), &mut terminal),

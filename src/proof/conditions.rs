@@ -71,7 +71,12 @@ impl Conditions {
     }
 
     /// The literal of a condition. All literals of a question are made before the first set is.
-    pub(super) fn literal(&mut self, condition: &Condition, version: Version, letters: &mut Letters) -> LiteralId {
+    pub(super) fn literal(
+        &mut self,
+        condition: &Condition,
+        version: Version,
+        letters: &mut Letters,
+    ) -> LiteralId {
         let literal = Literal::new(condition, version, &mut self.texts, &mut self.folds, letters);
         if literal.quantifier.is_some() {
             self.listed.insert(literal.key.clone());
@@ -285,9 +290,9 @@ impl Conditions {
                 continue;
             }
             let fits = |point: Point| {
-                numeric
-                    .iter()
-                    .all(|(order, points, pass)| points.iter().any(|c| literal::stands(*order, point, *c)) == *pass)
+                numeric.iter().all(|(order, points, pass)| {
+                    points.iter().any(|c| literal::stands(*order, point, *c)) == *pass
+                })
             };
             // Whole units first, because they read better and dates have no fractions.
             let unit = 2_000_000_000;
@@ -420,15 +425,19 @@ impl Conditions {
                 (&self.folds, *list, lowered.as_str())
             }
             Test::Number(order, points) => {
-                return Ok(literal::number(value).map(|v| points.iter().any(|c| literal::stands(*order, v, *c))));
+                return Ok(
+                    literal::number(value).map(|v| points.iter().any(|c| literal::stands(*order, v, *c)))
+                );
             }
             Test::Date(order, points) => {
-                return Ok(literal::date(value).map(|v| points.iter().any(|c| literal::stands(*order, v, *c))));
+                return Ok(
+                    literal::date(value).map(|v| points.iter().any(|c| literal::stands(*order, v, *c)))
+                );
             }
             Test::Ip(blocks) => {
-                return Ok(literal::block(value).filter(|v| v.first == v.last).map(|v| {
-                    blocks.iter().any(|b| b.v6 == v.v6 && b.first <= v.first && v.last <= b.last)
-                }));
+                return Ok(literal::block(value)
+                    .filter(|v| v.first == v.last)
+                    .map(|v| blocks.iter().any(|b| b.v6 == v.v6 && b.first <= v.first && v.last <= b.last)));
             }
             Test::Bool(yes, no) => return Ok(literal::boolean(value).map(|v| if v { *yes } else { *no })),
             _ => return Ok(None),
@@ -481,7 +490,9 @@ impl Conditions {
                 continue;
             }
             let truth = match (literal.quantifier, single) {
-                (None, Some(value)) => self.test(literal, value, None, meter)?.map(|pass| pass != literal.negated),
+                (None, Some(value)) => {
+                    self.test(literal, value, None, meter)?.map(|pass| pass != literal.negated)
+                }
                 (None, None) => None,
                 (Some(quantifier), _) => {
                     let (mut any, mut all, mut told) = (false, true, true);

@@ -3,8 +3,6 @@
 //! A region is a language of principals, one of actions, one of resources, and a set of condition literals; all four must hold. What
 //! one set of policies allows and another does not is found by cutting the other's regions out of the first's.
 
-use std::rc::Rc;
-
 use super::budget::{Budget, Exhausted, Meter};
 use super::conditions::{Conditions, LiteralId, NEVER, NO_CONDITION, SetId};
 use super::literal::Test;
@@ -37,8 +35,6 @@ pub(super) struct Block {
     pub(super) action: Clause,
     pub(super) resource: Option<Clause>,
     pub(super) literals: Vec<LiteralId>,
-    /// The same, as a region; made when first needed.
-    region: Option<Option<Region>>,
 }
 
 /// One statement.
@@ -134,7 +130,6 @@ impl Engine {
                 action,
                 resource,
                 literals: literals.iter().copied().chain(resolved).collect(),
-                region: None,
             })
             .collect()
     }
@@ -252,16 +247,6 @@ impl Engine {
         Ok(Some(Region { principal, action, resource, conditions }))
     }
 
-    /// The block as a region; `None` when no request can be in it.
-    pub(super) fn region(&mut self, block: &mut Block) -> Result<Option<Region>, Exhausted> {
-        if let Some(known) = block.region {
-            return Ok(known);
-        }
-        let region = self.within(Region::EVERYTHING, block)?;
-        block.region = Some(region);
-        Ok(region)
-    }
-
     /// Whether `region` lies wholly in `block`.
     fn covered(&mut self, region: Region, block: &Block) -> Result<bool, Exhausted> {
         let meter = &mut self.meter;
@@ -368,13 +353,12 @@ impl Engine {
         let mut escapes = Vec::new();
         for rule in inner.iter().filter(|rule| rule.effect == Effect::Allow) {
             for block in &rule.blocks {
-                let Some(mut region) = self.within(Region::EVERYTHING, block)? else { continue };
-                if let Some(scope) = scope {
-                    match self.within(region, scope)? {
-                        Some(scoped) => region = scoped,
-                        None => continue,
-                    }
-                }
+                let start = match scope {
+                    Some(scope) => self.within(Region::EVERYTHING, scope)?,
+                    None => Some(Region::EVERYTHING),
+                };
+                let Some(start) = start else { return Ok(escapes) };
+                let Some(region) = self.within(start, block)? else { continue };
                 self.escapes_of(region, rule.place, inner, outer, &mut escapes)?;
                 if escapes.len() >= limit {
                     return Ok(escapes);
@@ -411,6 +395,20 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Whether the rules allow some request inside `scope`.
+    pub(super) fn is_granted(&mut self, rules: &[Rule], scope: &Block) -> Result<bool, Exhausted> {
+        let Some(scope) = self.within(Region::EVERYTHING, scope)? else { return Ok(false) };
+        for block in rules.iter().filter(|rule| rule.effect == Effect::Allow).flat_map(|rule| &rule.blocks) {
+            if let Some(region) = self.within(scope, block)? {
+                let denies = rules.iter().filter(|rule| rule.effect == Effect::Deny);
+                if !self.minus_all(vec![region], denies)?.is_empty() {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// The denies of `old` that are not wholly within denies of `new`.
@@ -512,6 +510,3 @@ fn aws_patterns(text: &str) -> Vec<Vec<Token>> {
     patterns.push(tokens);
     patterns
 }
-
-/// A rule whose blocks are shared.
-pub(super) type Shared = Rc<[Rule]>;

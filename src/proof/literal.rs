@@ -114,13 +114,19 @@ impl Literal {
                     values.iter().map(|value| pattern::arn_value(value, version, letters)).collect();
                 patterns.map(|patterns| Test::Arn(texts.list(patterns)))
             }
-            Comparison::Number(order) => {
-                sorted.iter().map(|value| number(value)).collect::<Option<Vec<_>>>().map(|v| Test::Number(order, v))
+            Comparison::Number(order) => sorted
+                .iter()
+                .map(|value| number(value))
+                .collect::<Option<Vec<_>>>()
+                .map(|v| Test::Number(order, v)),
+            Comparison::Date(order) => sorted
+                .iter()
+                .map(|value| date(value))
+                .collect::<Option<Vec<_>>>()
+                .map(|v| Test::Date(order, v)),
+            Comparison::Ip => {
+                sorted.iter().map(|value| block(value)).collect::<Option<Vec<_>>>().map(Test::Ip)
             }
-            Comparison::Date(order) => {
-                sorted.iter().map(|value| date(value)).collect::<Option<Vec<_>>>().map(|v| Test::Date(order, v))
-            }
-            Comparison::Ip => sorted.iter().map(|value| block(value)).collect::<Option<Vec<_>>>().map(Test::Ip),
             Comparison::Bool => booleans(values).map(|(yes, no)| Test::Bool(yes, no)),
             Comparison::Null => booleans(values).map(|(yes, no)| Test::Null(yes, no)),
             Comparison::Opaque => None,
@@ -134,7 +140,8 @@ impl Literal {
             negated: operator.negated,
             test: test.unwrap_or_else(|| Test::Opaque(String::new())),
             vague,
-            unknown: operator.unknown || (operator.comparison == Comparison::Null && booleans(values).is_none()),
+            unknown: operator.unknown
+                || (operator.comparison == Comparison::Null && booleans(values).is_none()),
         }
     }
 
@@ -222,7 +229,12 @@ pub(super) fn number(text: &str) -> Option<Point> {
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let all_digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-    if whole.is_empty() || whole.len() > 24 || fraction.len() > 9 || !all_digits(whole) || !all_digits(fraction) {
+    if whole.is_empty()
+        || whole.len() > 24
+        || fraction.len() > 9
+        || !all_digits(whole)
+        || !all_digits(fraction)
+    {
         return None;
     }
     let whole: i128 = whole.parse().ok()?;

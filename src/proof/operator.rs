@@ -36,7 +36,6 @@ pub(super) enum Comparison {
 
 /// How a number or a date of the request stands to the policy's.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[expect(missing_docs, reason = "the names say it")]
 pub(super) enum Order {
     Equal,
     Less,

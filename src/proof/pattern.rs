@@ -296,7 +296,8 @@ pub(super) fn action(pattern: &str) -> Option<Vec<Token>> {
         return Some(any_action());
     }
     let (service, name) = pattern.split_once(':')?;
-    if service.is_empty() || name.is_empty() || name.contains([':', ' ', ',']) || service.contains([' ', ',']) {
+    if service.is_empty() || name.is_empty() || name.contains([':', ' ', ',']) || service.contains([' ', ','])
+    {
         return None;
     }
     let part = |text: &str| -> Vec<Token> {
@@ -384,7 +385,9 @@ mod tests {
         tokens
             .iter()
             .map(|token| match token {
-                Token::Is(s) => char::from_u32(*s).map_or_else(|| format!("<{}>", s - FIRST_LETTER), String::from),
+                Token::Is(s) => {
+                    char::from_u32(*s).map_or_else(|| format!("<{}>", s - FIRST_LETTER), String::from)
+                }
                 Token::One { colon: true } => "?".into(),
                 Token::One { colon: false } => "¿".into(),
                 Token::Run { colon: true } => "*".into(),
@@ -407,7 +410,10 @@ mod tests {
         assert_eq!(arn("arn:aws:ec2:*:instance/*", Never, true), "arn:aws:ec2:+:instance/+:*");
         assert_eq!(arn("arn:aws:ec2:*:instance/*", Never, false), "arn:aws:ec2:+:instance/*");
         assert_eq!(arn("**", Never, true), "*");
-        assert_eq!(arn("arn:aws:s3:::h/${aws:username}/${ AWS:username }${*}", Never, true), "arn:aws:s3:::h/<0>/<0>*");
+        assert_eq!(
+            arn("arn:aws:s3:::h/${aws:username}/${ AWS:username }${*}", Never, true),
+            "arn:aws:s3:::h/<0>/<0>*"
+        );
     }
 
     #[test]

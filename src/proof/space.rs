@@ -104,7 +104,8 @@ impl Space {
 
     fn pattern(&mut self, tokens: Vec<Token>) -> PatternId {
         let pattern = Pattern { tokens };
-        let traits = Traits { plain: pattern.is_fixed() && !pattern.has_letters(), letters: pattern.has_letters() };
+        let traits =
+            Traits { plain: pattern.is_fixed() && !pattern.has_letters(), letters: pattern.has_letters() };
         let id = self.patterns.put(pattern);
         if id as usize == self.traits.len() {
             self.traits.push(traits);
@@ -135,7 +136,12 @@ impl Space {
 
     /// Lists that hold in every text of `language`.
     pub(super) fn positive_lists(&self, language: LanguageId) -> Vec<ListId> {
-        self.languages.at(language).as_ref().as_ref().map(|language| language.all_of.clone()).unwrap_or_default()
+        self.languages
+            .at(language)
+            .as_ref()
+            .as_ref()
+            .map(|language| language.all_of.clone())
+            .unwrap_or_default()
     }
 
     /// `language` and "one of `list`" (or, not `positive`, "none of `list`").
@@ -334,9 +340,13 @@ impl Space {
         // A whole list covered by exclusions, letters taken as they are, is empty for every value.
         for list in &lists {
             if !none.is_empty() && list.patterns.iter().any(|id| self.traits(*id).letters) {
-                let patterns: Vec<Rc<Pattern>> = list.patterns.iter().map(|id| self.patterns.at(*id)).collect();
+                let patterns: Vec<Rc<Pattern>> =
+                    list.patterns.iter().map(|id| self.patterns.at(*id)).collect();
                 let clauses = [
-                    Clause { positive: true, patterns: patterns.iter().map(|p| p.tokens.as_slice()).collect() },
+                    Clause {
+                        positive: true,
+                        patterns: patterns.iter().map(|p| p.tokens.as_slice()).collect(),
+                    },
                     Clause { positive: false, patterns: every_none.clone() },
                 ];
                 if automaton::witness(&clauses, meter)?.is_none() {
@@ -362,9 +372,10 @@ impl Space {
             let one = pattern::wide(&one.tokens);
             let mut clauses = vec![Clause { positive: true, patterns: vec![one.as_slice()] }];
             clauses.extend(
-                others
-                    .iter()
-                    .map(|list| Clause { positive: true, patterns: list.iter().map(Vec::as_slice).collect() }),
+                others.iter().map(|list| Clause {
+                    positive: true,
+                    patterns: list.iter().map(Vec::as_slice).collect(),
+                }),
             );
             if !plain_none.is_empty() {
                 clauses.push(Clause { positive: false, patterns: plain_none.clone() });
@@ -390,7 +401,10 @@ impl Space {
             // Two different texts, or a pattern with more than one text.
             return Ok(false);
         }
-        if b.tokens.split_last().is_some_and(|(last, head)| *last == ANYTHING && head.len() == other_prefix.len()) {
+        if b.tokens
+            .split_last()
+            .is_some_and(|(last, head)| *last == ANYTHING && head.len() == other_prefix.len())
+        {
             // `head*`: everything that starts with the head, and nothing else.
             return Ok(prefix.len() >= other_prefix.len());
         }
@@ -492,7 +506,12 @@ impl Space {
             .all_of
             .iter()
             .map(|list| {
-                self.lists.at(*list).patterns.iter().map(|id| pattern::wide(&self.patterns.at(*id).tokens)).collect()
+                self.lists
+                    .at(*list)
+                    .patterns
+                    .iter()
+                    .map(|id| pattern::wide(&self.patterns.at(*id).tokens))
+                    .collect()
             })
             .collect();
         let none: Vec<Rc<Pattern>> = language
@@ -505,7 +524,8 @@ impl Space {
             .iter()
             .map(|list| Clause { positive: true, patterns: list.iter().map(Vec::as_slice).collect() })
             .collect();
-        clauses.push(Clause { positive: false, patterns: none.iter().map(|p| p.tokens.as_slice()).collect() });
+        clauses
+            .push(Clause { positive: false, patterns: none.iter().map(|p| p.tokens.as_slice()).collect() });
         automaton::witness(&clauses, meter)
     }
 
@@ -539,7 +559,9 @@ fn replace(tokens: &[Token], values: &dyn Fn(Symbol) -> Option<Vec<Symbol>>) -> 
     let mut out = Vec::with_capacity(tokens.len());
     for token in tokens {
         match token {
-            Token::Is(symbol) if is_letter(*symbol) => out.extend(values(*symbol)?.into_iter().map(Token::Is)),
+            Token::Is(symbol) if is_letter(*symbol) => {
+                out.extend(values(*symbol)?.into_iter().map(Token::Is))
+            }
             token => out.push(*token),
         }
     }

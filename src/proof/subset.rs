@@ -1,6 +1,7 @@
 //! The questions: no new access, and nothing lost.
 
 use super::budget::{Budget, Exhausted};
+use super::confirm;
 use super::engine::{self, Engine, Escape, Place, Side};
 use super::pattern::Reading;
 use super::witness::{self, Witness};
@@ -165,7 +166,9 @@ fn describe(escape: &Escape) -> String {
         Some((by_policy, by_statement)) => format!(
             "statement {statement} of new policy {policy} reaches what statement {by_statement} of old policy {by_policy} denies"
         ),
-        None => format!("statement {statement} of new policy {policy} reaches beyond what the old set allows"),
+        None => {
+            format!("statement {statement} of new policy {policy} reaches beyond what the old set allows")
+        }
     }
 }
 
@@ -180,13 +183,4 @@ pub(super) fn unreadable(policies: &[&Policy], which: &str) -> Option<String> {
         }
     }
     None
-}
-
-mod confirm {
-    use super::{Policy, Witness};
-
-    /// The request, if the evaluator says that `these` allow it and `those` do not.
-    pub(super) fn only(_request: &Witness, _these: &[&Policy], _those: &[&Policy]) -> Option<Witness> {
-        None
-    }
 }

@@ -137,7 +137,11 @@ fn attempt_one(
     let principal = if region.principal == space::ALL {
         None
     } else {
-        let liked = [pattern::glob("AWS:arn:aws:iam::*:role/?*"), pattern::glob("AWS:arn:*"), pattern::glob("Service:?*")];
+        let liked = [
+            pattern::glob("AWS:arn:aws:iam::*:role/?*"),
+            pattern::glob("AWS:arn:*"),
+            pattern::glob("Service:?*"),
+        ];
         engine.principals.example(region.principal, &lookup, &liked, &mut engine.meter)?
     };
     let text = |symbols: Vec<Symbol>| symbols.into_iter().filter_map(char::from_u32).collect::<String>();

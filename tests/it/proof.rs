@@ -10,9 +10,14 @@ use serde_json::Value;
 
 use crate::support;
 
+mod random;
+
 fn lines(path: &std::path::Path) -> Vec<Value> {
     let text = fs::read_to_string(path).unwrap();
-    text.lines().filter(|line| !line.trim().is_empty()).map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 fn policy(value: &Value, kind: PolicyKind) -> Policy {

@@ -1,0 +1,94 @@
+//! The evaluator as judge of a witness.
+
+use std::collections::BTreeMap;
+
+use super::key::{self, Kind};
+use super::witness::Witness;
+use crate::eval::{Context, ContextValue, Principal, Request, RequestResource, Truth, match_statement};
+use crate::policy::{ActionElement, Effect, Policy, PolicyKind};
+
+/// The request, shortened, if the evaluator says for sure that `these` allow it and `those` do not.
+pub(super) fn only(witness: &Witness, these: &[&Policy], those: &[&Policy]) -> Option<Witness> {
+    let holds = |witness: &Witness| {
+        request(witness)
+            .is_some_and(|request| allows(these, &request).is_true() && allows(those, &request).is_false())
+    };
+    if !holds(witness) {
+        return None;
+    }
+    let mut shortest = witness.clone();
+    for key in witness.context.keys() {
+        let mut shorter = shortest.clone();
+        shorter.context.remove(key);
+        if holds(&shorter) {
+            shortest = shorter;
+        }
+    }
+    shortest.action = as_written(&shortest.action, these);
+    Some(shortest)
+}
+
+/// Whether a set of policies allows a request: some statement allows it and none denies it.
+fn allows(policies: &[&Policy], request: &Request) -> Truth {
+    let (mut allow, mut deny) = (Truth::False, Truth::False);
+    for policy in policies {
+        for statement in &policy.statements {
+            let kind =
+                if statement.principal.is_some() { PolicyKind::Resource } else { PolicyKind::Identity };
+            let applies = match_statement(statement, kind, policy.version, request).applies();
+            match statement.effect {
+                Effect::Allow => allow = allow.or(applies),
+                Effect::Deny => deny = deny.or(applies),
+            }
+        }
+    }
+    allow.and(!deny)
+}
+
+fn request(witness: &Witness) -> Option<Request> {
+    let principal = match witness.principal.as_deref() {
+        None => Principal::Role { arn: "arn:aws:iam::111122223333:role/example".to_owned() },
+        Some(text) => match text.split_once(':')? {
+            ("AWS", arn) => Principal::from_arn(arn)?,
+            ("Service", name) => Principal::Service(name.to_owned()),
+            ("Federated", provider) => Principal::Federated(provider.to_owned()),
+            ("CanonicalUser", id) => Principal::CanonicalUser(id.to_owned()),
+            _ => return None,
+        },
+    };
+    let resource = match witness.resource.as_str() {
+        "*" => RequestResource::None,
+        arn => RequestResource::Arn(arn.to_owned()),
+    };
+    Some(Request {
+        principal,
+        action: witness.action.clone(),
+        resource,
+        resource_account: None,
+        context: context(&witness.context),
+    })
+}
+
+fn context(keys: &BTreeMap<String, Vec<String>>) -> Context {
+    let mut context = Context::closed();
+    for (key, values) in keys {
+        let value = match values.as_slice() {
+            [one] if key::kind(key) != Kind::List => ContextValue::One(one.clone()),
+            values => ContextValue::Many(values.to_vec()),
+        };
+        context.set(key, value);
+    }
+    context
+}
+
+/// The action as some policy spells it, where one names it.
+fn as_written(action: &str, policies: &[&Policy]) -> String {
+    policies
+        .iter()
+        .flat_map(|policy| &policy.statements)
+        .flat_map(|statement| match &statement.action {
+            ActionElement::Only(patterns) | ActionElement::Except(patterns) => patterns,
+        })
+        .find(|pattern| pattern.eq_ignore_ascii_case(action))
+        .map_or_else(|| action.to_owned(), Clone::clone)
+}
