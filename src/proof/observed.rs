@@ -229,7 +229,7 @@ impl OneReading {
                 .filter_map(|rule| {
                     let blocks: Vec<Block> =
                         rule.blocks.iter().filter(|block| matching.admit(block.action)).cloned().collect();
-                    (!blocks.is_empty()).then(|| Rule { blocks, ..*rule })
+                    (!blocks.is_empty()).then_some(Rule { blocks, ..*rule })
                 })
                 .collect()
         };

@@ -325,13 +325,17 @@ pub(super) fn wide(tokens: &[Token]) -> Vec<Token> {
 
 /// Whether a pattern takes a text without wildcards (letters are taken by themselves and by crossing `*` only).
 pub(super) fn takes(pattern: &[Token], fixed: &[Token]) -> bool {
+    if pattern.len() < 128 {
+        return takes_short(pattern, fixed);
+    }
     // Live positions, the last one meaning "all consumed". An empty run lets the next position live too.
     let close = |live: &mut Vec<bool>| {
         for (at, token) in pattern.iter().enumerate() {
-            if matches!(token, Token::Run { .. }) && live.get(at) == Some(&true) {
-                if let Some(next) = live.get_mut(at + 1) {
-                    *next = true;
-                }
+            if matches!(token, Token::Run { .. })
+                && live.get(at) == Some(&true)
+                && let Some(next) = live.get_mut(at + 1)
+            {
+                *next = true;
             }
         }
     };
@@ -360,6 +364,33 @@ pub(super) fn takes(pattern: &[Token], fixed: &[Token]) -> bool {
         live = next;
     }
     live.last() == Some(&true)
+}
+
+/// As [`takes`], with the live positions in one word.
+fn takes_short(pattern: &[Token], fixed: &[Token]) -> bool {
+    let close = |live: u128| {
+        let runs = pattern.iter().enumerate().filter(|(_, token)| matches!(token, Token::Run { .. }));
+        runs.fold(live, |live, (at, _)| live | ((live >> at) & 1) << (at + 1))
+    };
+    let mut live = close(1);
+    for token in fixed {
+        let Token::Is(symbol) = *token else { return false };
+        let mut next = 0;
+        for (at, token) in pattern.iter().enumerate().filter(|(at, _)| (live >> at) & 1 == 1) {
+            next |= match token {
+                Token::Is(own) => u128::from(*own == symbol) << (at + 1),
+                Token::One { colon } => {
+                    u128::from(!is_letter(symbol) && (*colon || symbol != COLON)) << (at + 1)
+                }
+                Token::Run { colon } => u128::from(*colon || !is_letter(symbol) && symbol != COLON) << at,
+            };
+        }
+        if next == 0 {
+            return false;
+        }
+        live = close(next);
+    }
+    (live >> pattern.len()) & 1 == 1
 }
 
 /// Tokens with case folded, letters kept.

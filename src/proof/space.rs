@@ -227,11 +227,9 @@ impl Space {
                 }
                 let mut pair = |other: PatternId| {
                     let [left, right] = &mut keep;
-                    if flip {
-                        (left.insert(other), right.insert(one));
-                    } else {
-                        (left.insert(one), right.insert(other));
-                    }
+                    let (own_side, other_side) = if flip { (right, left) } else { (left, right) };
+                    own_side.insert(one);
+                    other_side.insert(other);
                 };
                 if theirs.patterns.binary_search(&one).is_ok() {
                     both.push(one);

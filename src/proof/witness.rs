@@ -29,7 +29,7 @@ pub(super) fn requests(engine: &mut Engine, region: Region) -> Result<Vec<Witnes
     let mut found = Vec::new();
     let mut given = first_values(engine);
     for attempt in 0..ATTEMPTS {
-        let Some((witness, used)) = attempt_one(engine, region, &given, attempt)? else { break };
+        let (witness, used) = attempt_one(engine, region, &given, attempt)?;
         if let Some(witness) = witness
             && !found.contains(&witness)
         {
@@ -67,13 +67,12 @@ fn first_values(engine: &Engine) -> HashMap<Symbol, String> {
 }
 
 /// One attempt: a choice among the ways of each key, and values for the variables that follow from it.
-#[expect(clippy::type_complexity, reason = "a request, if one was found, and the values it was made with")]
 fn attempt_one(
     engine: &mut Engine,
     region: Region,
     given: &HashMap<Symbol, String>,
     attempt: usize,
-) -> Result<Option<(Option<Witness>, HashMap<Symbol, String>)>, Exhausted> {
+) -> Result<(Option<Witness>, HashMap<Symbol, String>), Exhausted> {
     let symbols = |text: &String| pattern::symbols(text).collect::<Vec<_>>();
     let lookup = |letter: Symbol| given.get(&letter).map(symbols);
     let groups = engine.conditions.examples(region.conditions, &lookup, &mut engine.meter)?;
@@ -108,7 +107,7 @@ fn attempt_one(
                 _ => variable.default.clone(),
             },
             (Some(None), default) => default.clone(),
-            (None, Some(default)) if attempt % 2 == 0 => Some(default.clone()),
+            (None, Some(default)) if attempt.is_multiple_of(2) => Some(default.clone()),
             _ => {
                 if let Some(free) = &free {
                     context.insert(variable.key.clone(), Some(vec![free.clone()]));
@@ -154,8 +153,11 @@ fn attempt_one(
         }),
         _ => None,
     };
-    Ok(Some((witness, values)))
+    Ok((witness, values))
 }
+
+/// A letter with the stretch of text it took.
+type Taken = (Symbol, usize, usize);
 
 /// Finds what each letter of a pattern stands for in a text the widened pattern takes, and adds it to `values`.
 fn capture(tokens: &[Token], text: &[Symbol], values: &mut HashMap<Symbol, String>) {
@@ -163,7 +165,7 @@ fn capture(tokens: &[Token], text: &[Symbol], values: &mut HashMap<Symbol, Strin
         return;
     }
     // (token, place in the text, what the letters took so far); depth first, bounded.
-    let mut stack: Vec<(usize, usize, Vec<(Symbol, usize, usize)>)> = vec![(0, 0, Vec::new())];
+    let mut stack: Vec<(usize, usize, Vec<Taken>)> = vec![(0, 0, Vec::new())];
     for _ in 0..20_000 {
         let Some((at, place, taken)) = stack.pop() else { return };
         let Some(token) = tokens.get(at) else {
