@@ -219,7 +219,7 @@ pub(super) fn witness(clauses: &[Clause<'_>], meter: &mut Meter) -> Result<Optio
             return Ok(Some(path));
         }
         let alphabet = product.alphabet(&bits);
-        meter.spend((alphabet.len() * product.words + product.literals.len() * product.words) as u64)?;
+        meter.spend(((alphabet.len() + product.literals.len()) * (product.words * 2 + 20)) as u64)?;
         for symbol in alphabet {
             let next = product.step(&bits, symbol);
             if product.is_dead(&next) {

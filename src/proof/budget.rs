@@ -14,7 +14,7 @@ pub struct Budget {
 impl Default for Budget {
     /// Enough for every policy AWS publishes; at worst a few seconds.
     fn default() -> Self {
-        Self { tuples: 50_000, pieces: 3_000, work: 400_000_000 }
+        Self { tuples: 20_000, pieces: 3_000, work: 150_000_000 }
     }
 }
 

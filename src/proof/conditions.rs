@@ -104,6 +104,7 @@ impl Conditions {
             return Ok(*known);
         }
         let old = self.sets.at(set);
+        meter.spend(1_000 + 40 * old.len() as u64)?;
         let new = if old.contains(&(literal, sign)) {
             set
         } else if old.contains(&(literal, !sign)) {

@@ -37,6 +37,16 @@ pub(super) struct Block {
     pub(super) literals: Vec<LiteralId>,
 }
 
+impl Block {
+    /// Whether another block says the same in the same words.
+    fn is_same(&self, other: &Self) -> bool {
+        self.action == other.action
+            && self.resource == other.resource
+            && self.principal == other.principal
+            && self.literals == other.literals
+    }
+}
+
 /// One statement.
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
@@ -217,6 +227,7 @@ impl Engine {
 
     /// The requests of `region` that also lie in `block`.
     pub(super) fn within(&mut self, region: Region, block: &Block) -> Result<Option<Region>, Exhausted> {
+        self.meter.spend(300)?;
         let meter = &mut self.meter;
         let (positive, list) = block.action;
         let action = self.actions.and(region.action, positive, list, meter)?;
@@ -249,6 +260,7 @@ impl Engine {
 
     /// Whether `region` lies wholly in `block`.
     fn covered(&mut self, region: Region, block: &Block) -> Result<bool, Exhausted> {
+        self.meter.spend(300)?;
         let meter = &mut self.meter;
         let (positive, list) = block.action;
         if self.actions.and(region.action, !positive, list, meter)? != EMPTY {
@@ -368,6 +380,45 @@ impl Engine {
         Ok(escapes)
     }
 
+    /// Regions in which a request that escapes may lie, when finding out costs too much: what a deny of `outer` cuts from an allow of
+    /// `inner`, and allows of `inner` as they are.
+    pub(super) fn guesses(
+        &mut self,
+        inner: &[Rule],
+        outer: &[Rule],
+        limit: usize,
+    ) -> Result<Vec<Escape>, Exhausted> {
+        let mut guesses = Vec::new();
+        for rule in inner.iter().filter(|rule| rule.effect == Effect::Allow) {
+            for block in &rule.blocks {
+                let Some(region) = self.within(Region::EVERYTHING, block)? else { continue };
+                guesses.push(Escape { region, place: rule.place, denied_by: None });
+                for deny in outer.iter().filter(|rule| rule.effect == Effect::Deny) {
+                    // A deny that is there in the same words takes nothing away.
+                    let kept = |rule: &Rule| {
+                        rule.effect == Effect::Deny
+                            && deny
+                                .blocks
+                                .iter()
+                                .all(|block| rule.blocks.iter().any(|own| own.is_same(block)))
+                    };
+                    if inner.iter().any(kept) {
+                        continue;
+                    }
+                    for block in &deny.blocks {
+                        if let Some(region) = self.within(region, block)? {
+                            guesses.push(Escape { region, place: rule.place, denied_by: Some(deny.place) });
+                        }
+                    }
+                    if guesses.len() >= limit {
+                        return Ok(guesses);
+                    }
+                }
+            }
+        }
+        Ok(guesses)
+    }
+
     fn escapes_of(
         &mut self,
         region: Region,
@@ -380,19 +431,20 @@ impl Engine {
             rules.iter().filter(|rule| rule.effect == Effect::Deny).cloned().collect()
         };
         let (inner_denies, outer_denies) = (denies(inner), denies(outer));
-        let pieces = self.minus_all(vec![region], inner_denies.iter())?;
-        for piece in pieces {
-            for rule in &outer_denies {
-                for block in &rule.blocks {
-                    if let Some(region) = self.within(piece, block)? {
-                        escapes.push(Escape { region, place, denied_by: Some(rule.place) });
-                    }
+        // The inner denies are taken off last, from what is left: a deny that was carried over then covers its own remainder at
+        // once, where cutting all denies out of the whole region first would make pieces without number.
+        for rule in &outer_denies {
+            for block in &rule.blocks {
+                let Some(denied) = self.within(region, block)? else { continue };
+                for region in self.minus_all(vec![denied], inner_denies.iter())? {
+                    escapes.push(Escape { region, place, denied_by: Some(rule.place) });
                 }
             }
-            let allows = outer.iter().filter(|rule| rule.effect == Effect::Allow);
-            for region in self.minus_all(vec![piece], allows)? {
-                escapes.push(Escape { region, place, denied_by: None });
-            }
+        }
+        let allows = outer.iter().filter(|rule| rule.effect == Effect::Allow);
+        let beyond = self.minus_all(vec![region], allows)?;
+        for region in self.minus_all(beyond, inner_denies.iter())? {
+            escapes.push(Escape { region, place, denied_by: None });
         }
         Ok(())
     }

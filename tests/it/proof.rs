@@ -117,9 +117,13 @@ fn narrowed(policy: &Policy, turn: usize) -> Option<Policy> {
 #[test]
 fn managed_policies_are_not_within_narrowed_ones() {
     let Some(cases) = support::policy_cases() else { return };
+    // Each with its own change; all of them when the random pairs are many, too.
+    let step = if std::env::var_os("LEASTWISE_PROOF_PAIRS").is_some() { 1 } else { 4 };
     let (mut tally, mut odd): (BTreeMap<&str, usize>, Vec<String>) = (BTreeMap::new(), Vec::new());
-    for (turn, case) in
-        support::json_lines(&cases.join("aws-managed/managed_policies.jsonl")).iter().enumerate()
+    for (turn, case) in support::json_lines(&cases.join("aws-managed/managed_policies.jsonl"))
+        .iter()
+        .enumerate()
+        .step_by(step)
     {
         let whole = policy(&case["document"], PolicyKind::Identity);
         let Some(less) = narrowed(&whole, turn) else { continue };
@@ -152,7 +156,11 @@ fn managed_policies_are_not_within_narrowed_ones() {
         eprintln!("  {}", line.chars().take(400).collect::<String>());
     }
     let total: usize = tally.values().sum();
-    assert!(total > 1_200 && odd.len() * 50 < total, "less than 2 % unknown of {total}:\n{}", odd.join("\n"));
+    assert!(
+        total * step > 1_200 && odd.len() * 50 < total,
+        "less than 2 % unknown of {total}:\n{}",
+        odd.join("\n")
+    );
     assert!(tally["refuted"] * 10 > total * 9, "{tally:?}");
 }
 

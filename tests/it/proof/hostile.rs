@@ -66,12 +66,12 @@ fn entangled_wildcards_and_hundreds_of_denies_end_within_the_budget() {
             document(vec![json!({"Effect": "Allow", "Action": "s3:*", "NotResource": many(8, 60, 0)})]),
             document(vec![json!({"Effect": "Allow", "Action": "s3:*", "NotResource": many(8, 60, 60)})]),
         ),
-        ("hundreds of denies against fewer", with_denies(300), with_denies(150)),
+        ("a hundred denies against fewer", with_denies(100), with_denies(50)),
         ("hundreds of denies in another order", with_denies(300), reversed(300)),
         (
-            "one pattern of 2,000 stars",
-            document(vec![allow(json!([entangled(2_000, 1)]))]),
-            document(vec![allow(json!([entangled(1_999, 3)]))]),
+            "one pattern of 300 stars",
+            document(vec![allow(json!([entangled(300, 1)]))]),
+            document(vec![allow(json!([entangled(299, 3)]))]),
         ),
         (
             "hundreds of variables",

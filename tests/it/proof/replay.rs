@@ -153,7 +153,7 @@ fn cut_down_managed_policies_are_proven_and_replay() {
             let resource = match resources[0].as_str() {
                 "*" => ObservedResource::Arn("arn:aws:any:eu-west-1:111122223333:thing/x".to_owned()),
                 text if text.contains("${") => continue,
-                text => ObservedResource::Arn(text.replace('*', "x").replace('?', "x")),
+                text => ObservedResource::Arn(text.replace(['*', '?'], "x")),
             };
             let ActionElement::Only(actions) = &mut statement.action else { continue };
             let every: Vec<String> = std::mem::take(actions);
