@@ -1,0 +1,242 @@
+//! Granted against used: one verdict for each granted action.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::grant::{Expander, Grant};
+use super::pattern::Reach;
+use super::{AccountCoverage, ActionSet, ActionVerdict, Blind, Comparison, GrantedBy, UsedAction};
+use crate::attribution::{PrincipalAccess, Use};
+use crate::catalog::{ActionId, Catalog, Resource};
+use crate::ident::{Action, Time};
+use crate::policy::ActionElement;
+
+/// Services whose resources can carry policies of their own, so that a call may succeed without the role's policies.
+///
+/// `sts` stands for trust policies of roles, which are resource policies too.
+///
+/// See: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-services-that-work-with-iam.html>
+const RESOURCE_POLICIES: &[&str] = &[
+    "acm-pca",
+    "backup",
+    "cloudtrail",
+    "codeartifact",
+    "codebuild",
+    "dynamodb",
+    "ecr",
+    "ecr-public",
+    "elasticfilesystem",
+    "es",
+    "events",
+    "execute-api",
+    "glacier",
+    "glue",
+    "imagebuilder",
+    "iot",
+    "kafka",
+    "kinesis",
+    "kms",
+    "lambda",
+    "lex",
+    "logs",
+    "mediastore",
+    "network-firewall",
+    "oam",
+    "organizations",
+    "redshift-serverless",
+    "rekognition",
+    "s3",
+    "s3-object-lambda",
+    "s3-outposts",
+    "s3express",
+    "s3tables",
+    "schemas",
+    "secretsmanager",
+    "serverlessrepo",
+    "ses",
+    "signer",
+    "sns",
+    "sqs",
+    "ssm",
+    "ssm-contacts",
+    "ssm-incidents",
+    "sts",
+    "vpc-lattice",
+    "vpc-lattice-svcs",
+];
+
+/// Compares what the policies grant with what was used.
+pub(super) fn compare(
+    grant: Option<&Grant<'_>>,
+    limits: &[Grant<'_>],
+    access: Option<&PrincipalAccess>,
+    coverage: &AccountCoverage,
+    created: Option<Time>,
+    expander: &Expander<'_>,
+) -> Comparison {
+    let catalog = expander.catalog;
+    let uses = access.map_or(&[][..], |access| &access.uses);
+    let mut comparison = Comparison {
+        in_snapshot: grant.is_some(),
+        used: access.map_or_else(Vec::new, |access| used_actions(access, grant, catalog)),
+        not_covered: not_covered(coverage, created),
+        ..Comparison::default()
+    };
+    let Some(grant) = grant else { return comparison };
+    comparison.grant_unknown.clone_from(&grant.unknown);
+    comparison.unknown_patterns = unknown_patterns(grant, expander);
+
+    let granted = grant.actions();
+    let seen: ActionSet = uses.iter().filter_map(|used| catalog.find(used.action.as_str())).collect();
+    let blocked = grant.blocked(limits);
+    let mut blind = BTreeSet::new();
+    for id in granted.iter() {
+        let verdict = if seen.contains(id) {
+            ActionVerdict::Used
+        } else if blocked.contains(id) {
+            ActionVerdict::Blocked
+        } else {
+            unseen(id, coverage, comparison.not_covered.is_empty(), catalog, &mut blind)
+        };
+        comparison.granted.entry(verdict).or_default().insert(id);
+    }
+    comparison.partly_blind = blind.into_iter().map(|blind| blind.sentence().to_owned()).collect();
+    comparison.unused_services = unused_services(&comparison, catalog);
+    comparison
+}
+
+/// The verdict on an action that was not seen and that nothing blocks.
+fn unseen(
+    id: ActionId,
+    coverage: &AccountCoverage,
+    covered: bool,
+    catalog: &Catalog,
+    blind: &mut BTreeSet<Blind>,
+) -> ActionVerdict {
+    match coverage.blind_to(id, catalog) {
+        Some(why) => {
+            blind.insert(why);
+            if why.is_missing_log() { ActionVerdict::Undetermined } else { ActionVerdict::Unobservable }
+        }
+        None if !covered => ActionVerdict::Undetermined,
+        None => ActionVerdict::Unused,
+    }
+}
+
+fn not_covered(coverage: &AccountCoverage, created: Option<Time>) -> Vec<String> {
+    let mut reasons = coverage.not_covered.clone();
+    if let (Some(window), Some(created)) = (coverage.window, created)
+        && created > window.from
+    {
+        reasons.push(format!("The role was created at {created}, after the window began."));
+    }
+    reasons
+}
+
+fn used_actions(access: &PrincipalAccess, grant: Option<&Grant<'_>>, catalog: &Catalog) -> Vec<UsedAction> {
+    let mut by_action: BTreeMap<&Action, Vec<&Use>> = BTreeMap::new();
+    for one in &access.uses {
+        by_action.entry(&one.action).or_default().push(one);
+    }
+    let used = |(action, uses): (&Action, Vec<&Use>)| {
+        let calls = access.calls_by_action.get(action).copied();
+        used_action(&uses, calls, grant, catalog)
+    };
+    by_action.into_iter().filter_map(used).collect()
+}
+
+fn used_action(
+    uses: &[&Use],
+    calls: Option<u64>,
+    grant: Option<&Grant<'_>>,
+    catalog: &Catalog,
+) -> Option<UsedAction> {
+    let earliest = uses.iter().min_by_key(|one| (one.first, &one.sample))?;
+    Some(UsedAction {
+        action: earliest.action.clone(),
+        evidence: uses.iter().map(|one| one.evidence).min().unwrap_or(earliest.evidence),
+        // A call on several resources is a use of each; where the number of calls is not told, the busiest resource's is a
+        // lower bound.
+        calls: calls.or(uses.iter().map(|one| one.calls).max()).unwrap_or(0),
+        resources: uses
+            .iter()
+            .filter_map(|one| match &one.resource {
+                Resource::Arn(arn) => Some(arn.clone()),
+                _ => None,
+            })
+            .collect(),
+        first: earliest.first,
+        last: uses.iter().map(|one| one.last).max().unwrap_or(earliest.last),
+        workloads: uses.iter().flat_map(|one| one.workloads.iter().cloned()).collect(),
+        granted_by: uses
+            .iter()
+            .map(|one| granted_by(one, grant, catalog))
+            .min()
+            .unwrap_or(GrantedBy::Unknown),
+        sample: earliest.sample.clone(),
+    })
+}
+
+/// Which policy allowed this use, as far as the snapshot tells.
+fn granted_by(one: &Use, grant: Option<&Grant<'_>>, catalog: &Catalog) -> GrantedBy {
+    let Some(grant) = grant else { return GrantedBy::Unknown };
+    let id = catalog.find(one.action.as_str());
+    let reaches = |statement: &super::grant::GrantedStatement<'_>| {
+        statement.names(&one.action, id) && statement.resources.reach(&one.resource) > Reach::No
+    };
+    if grant.allows.iter().any(reaches) {
+        GrantedBy::Identity
+    } else if !grant.unknown.is_empty() {
+        GrantedBy::Unknown
+    } else if has_resource_policy(one) {
+        GrantedBy::ResourcePolicy
+    } else {
+        GrantedBy::NotGranted
+    }
+}
+
+/// Whether the resource's own policy can have allowed the use.
+pub(super) fn has_resource_policy(one: &Use) -> bool {
+    let service = one.action.service();
+    one.resource != Resource::None
+        && RESOURCE_POLICIES.iter().any(|known| known.eq_ignore_ascii_case(service))
+}
+
+/// Patterns of Allow statements that name no action of the catalog.
+fn unknown_patterns(grant: &Grant<'_>, expander: &Expander<'_>) -> Vec<String> {
+    let mut unknown = BTreeSet::new();
+    for allow in &grant.allows {
+        if let ActionElement::Only(patterns) = &allow.statement.action {
+            let names_nothing = |pattern: &&String| {
+                expander.expand_pattern(pattern).is_empty() && !expander.needs_no_permission(pattern)
+            };
+            unknown.extend(patterns.iter().filter(names_nothing).cloned());
+        }
+    }
+    unknown.into_iter().collect()
+}
+
+/// Services with granted actions, all of them unused.
+fn unused_services(comparison: &Comparison, catalog: &Catalog) -> Vec<String> {
+    let only_unused = |verdicts: &BTreeMap<ActionVerdict, usize>| {
+        verdicts.keys().all(|verdict| *verdict == ActionVerdict::Unused)
+    };
+    let services = comparison.by_service(catalog);
+    services
+        .iter()
+        .filter(|(_, verdicts)| only_unused(verdicts))
+        .map(|(service, _)| (*service).to_owned())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_services_with_resource_policies_is_sorted_and_known() {
+        assert!(RESOURCE_POLICIES.is_sorted());
+        let unknown: Vec<_> =
+            RESOURCE_POLICIES.iter().filter(|service| !Catalog::embedded().has_service(service)).collect();
+        assert_eq!(unknown, [&""; 0]);
+    }
+}
