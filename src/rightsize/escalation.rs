@@ -1,0 +1,230 @@
+//! Well-known ways from some permissions to more.
+//!
+//! Each row follows from what AWS says its actions do: whoever may perform all of a row's actions can come to hold permissions they
+//! were not given. The choice and the words are ours.
+
+use super::ActionSet;
+use crate::catalog::Catalog;
+
+/// One way to more access.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct EscalationPath {
+    /// The actions, joined by ` + `.
+    pub name: &'static str,
+    /// What it comes to, in a few words.
+    pub what: &'static str,
+    /// All of these are needed.
+    pub actions: &'static [&'static str],
+    /// The role needs no other principal and no running code: it changes permissions itself.
+    pub is_direct: bool,
+}
+
+const fn direct(name: &'static str, what: &'static str, actions: &'static [&'static str]) -> EscalationPath {
+    EscalationPath { name, what, actions, is_direct: true }
+}
+
+const fn through(name: &'static str, what: &'static str, actions: &'static [&'static str]) -> EscalationPath {
+    EscalationPath { name, what, actions, is_direct: false }
+}
+
+/// All paths, sorted by name.
+pub const ESCALATION_PATHS: &[EscalationPath] = &[
+    through("cloudformation:UpdateStack", "change a CloudFormation stack", &["cloudformation:UpdateStack"]),
+    through(
+        "ec2-instance-connect:SendSSHPublicKey",
+        "log in to instances by key",
+        &["ec2-instance-connect:SendSSHPublicKey"],
+    ),
+    through(
+        "ec2:ModifyInstanceAttribute + ec2:StopInstances + ec2:StartInstances",
+        "replace an instance's start-up script",
+        &["ec2:ModifyInstanceAttribute", "ec2:StopInstances", "ec2:StartInstances"],
+    ),
+    through("ecs:ExecuteCommand", "open a shell in containers", &["ecs:ExecuteCommand"]),
+    through("glue:UpdateDevEndpoint", "change a Glue endpoint", &["glue:UpdateDevEndpoint"]),
+    direct("iam:AddUserToGroup", "add a user to a group", &["iam:AddUserToGroup"]),
+    direct("iam:AttachGroupPolicy", "attach a policy to a group", &["iam:AttachGroupPolicy"]),
+    direct("iam:AttachRolePolicy", "attach a policy to a role", &["iam:AttachRolePolicy"]),
+    direct("iam:AttachUserPolicy", "attach a policy to a user", &["iam:AttachUserPolicy"]),
+    through("iam:CreateAccessKey", "create an access key for a user", &["iam:CreateAccessKey"]),
+    through("iam:CreateLoginProfile", "create console access for a user", &["iam:CreateLoginProfile"]),
+    direct("iam:CreatePolicyVersion", "create a policy version", &["iam:CreatePolicyVersion"]),
+    through(
+        "iam:DeactivateMFADevice + iam:UpdateLoginProfile",
+        "take over a user's second factor",
+        &["iam:DeactivateMFADevice", "iam:UpdateLoginProfile"],
+    ),
+    direct(
+        "iam:DeleteRolePermissionsBoundary",
+        "remove a role's permissions boundary",
+        &["iam:DeleteRolePermissionsBoundary"],
+    ),
+    through(
+        "iam:PassRole + apprunner:CreateService",
+        "pass a role to an App Runner service",
+        &["iam:PassRole", "apprunner:CreateService"],
+    ),
+    through(
+        "iam:PassRole + cloudformation:CreateStack",
+        "pass a role to a CloudFormation stack",
+        &["iam:PassRole", "cloudformation:CreateStack"],
+    ),
+    through(
+        "iam:PassRole + codebuild:CreateProject + codebuild:StartBuild",
+        "pass a role to a CodeBuild project",
+        &["iam:PassRole", "codebuild:CreateProject", "codebuild:StartBuild"],
+    ),
+    through(
+        "iam:PassRole + datapipeline:CreatePipeline + datapipeline:PutPipelineDefinition + datapipeline:ActivatePipeline",
+        "pass a role to a Data Pipeline",
+        &[
+            "iam:PassRole",
+            "datapipeline:CreatePipeline",
+            "datapipeline:PutPipelineDefinition",
+            "datapipeline:ActivatePipeline",
+        ],
+    ),
+    through(
+        "iam:PassRole + ec2:AssociateIamInstanceProfile",
+        "replace an instance's profile",
+        &["iam:PassRole", "ec2:AssociateIamInstanceProfile"],
+    ),
+    through(
+        "iam:PassRole + ec2:RequestSpotInstances",
+        "pass a role to a spot instance",
+        &["iam:PassRole", "ec2:RequestSpotInstances"],
+    ),
+    through(
+        "iam:PassRole + ec2:RunInstances",
+        "pass a role to an instance",
+        &["iam:PassRole", "ec2:RunInstances"],
+    ),
+    through(
+        "iam:PassRole + ecs:RegisterTaskDefinition + ecs:CreateService",
+        "pass a role to an ECS service",
+        &["iam:PassRole", "ecs:RegisterTaskDefinition", "ecs:CreateService"],
+    ),
+    through(
+        "iam:PassRole + ecs:RegisterTaskDefinition + ecs:RunTask",
+        "pass a role to an ECS task",
+        &["iam:PassRole", "ecs:RegisterTaskDefinition", "ecs:RunTask"],
+    ),
+    through(
+        "iam:PassRole + elasticmapreduce:RunJobFlow",
+        "pass a role to an EMR cluster",
+        &["iam:PassRole", "elasticmapreduce:RunJobFlow"],
+    ),
+    through(
+        "iam:PassRole + glue:CreateDevEndpoint",
+        "pass a role to a Glue endpoint",
+        &["iam:PassRole", "glue:CreateDevEndpoint"],
+    ),
+    through(
+        "iam:PassRole + glue:CreateJob + glue:StartJobRun",
+        "pass a role to a Glue job",
+        &["iam:PassRole", "glue:CreateJob", "glue:StartJobRun"],
+    ),
+    through(
+        "iam:PassRole + lambda:CreateFunction + lambda:AddPermission",
+        "pass a role to a Lambda function others may call",
+        &["iam:PassRole", "lambda:CreateFunction", "lambda:AddPermission"],
+    ),
+    through(
+        "iam:PassRole + lambda:CreateFunction + lambda:CreateEventSourceMapping",
+        "pass a role to a Lambda function behind a queue or stream",
+        &["iam:PassRole", "lambda:CreateFunction", "lambda:CreateEventSourceMapping"],
+    ),
+    through(
+        "iam:PassRole + lambda:CreateFunction + lambda:InvokeFunction",
+        "pass a role to a Lambda function and call it",
+        &["iam:PassRole", "lambda:CreateFunction", "lambda:InvokeFunction"],
+    ),
+    through(
+        "iam:PassRole + sagemaker:CreateNotebookInstance + sagemaker:CreatePresignedNotebookInstanceUrl",
+        "pass a role to a SageMaker notebook",
+        &["iam:PassRole", "sagemaker:CreateNotebookInstance", "sagemaker:CreatePresignedNotebookInstanceUrl"],
+    ),
+    through(
+        "iam:PassRole + sagemaker:CreateProcessingJob",
+        "pass a role to a SageMaker processing job",
+        &["iam:PassRole", "sagemaker:CreateProcessingJob"],
+    ),
+    through(
+        "iam:PassRole + sagemaker:CreateTrainingJob",
+        "pass a role to a SageMaker training job",
+        &["iam:PassRole", "sagemaker:CreateTrainingJob"],
+    ),
+    through(
+        "iam:PassRole + scheduler:CreateSchedule",
+        "pass a role to a schedule",
+        &["iam:PassRole", "scheduler:CreateSchedule"],
+    ),
+    through(
+        "iam:PassRole + states:CreateStateMachine + states:StartExecution",
+        "pass a role to a state machine",
+        &["iam:PassRole", "states:CreateStateMachine", "states:StartExecution"],
+    ),
+    direct("iam:PutGroupPolicy", "write an inline policy of a group", &["iam:PutGroupPolicy"]),
+    direct("iam:PutRolePolicy", "write an inline policy of a role", &["iam:PutRolePolicy"]),
+    direct("iam:PutUserPolicy", "write an inline policy of a user", &["iam:PutUserPolicy"]),
+    direct("iam:SetDefaultPolicyVersion", "set the default policy version", &["iam:SetDefaultPolicyVersion"]),
+    direct("iam:UpdateAssumeRolePolicy", "change a role's trust policy", &["iam:UpdateAssumeRolePolicy"]),
+    through("iam:UpdateLoginProfile", "reset a user's password", &["iam:UpdateLoginProfile"]),
+    through("lambda:UpdateFunctionCode", "change a Lambda function's code", &["lambda:UpdateFunctionCode"]),
+    through(
+        "lambda:UpdateFunctionConfiguration",
+        "change a Lambda function's layers",
+        &["lambda:UpdateFunctionConfiguration"],
+    ),
+    through(
+        "sagemaker:CreatePresignedNotebookInstanceUrl",
+        "open a notebook",
+        &["sagemaker:CreatePresignedNotebookInstanceUrl"],
+    ),
+    through("ssm:SendCommand", "run commands on instances", &["ssm:SendCommand"]),
+    through("ssm:StartSession", "open a shell on instances", &["ssm:StartSession"]),
+];
+
+/// The paths all of whose actions are granted, in some way, by the same set.
+pub(super) fn open_paths(granted: &ActionSet, catalog: &Catalog) -> Vec<&'static EscalationPath> {
+    let holds = |action: &&str| catalog.find(action).is_some_and(|id| granted.contains(id));
+    ESCALATION_PATHS.iter().filter(|path| path.actions.iter().all(holds)).collect()
+}
+
+/// The path with this name.
+pub fn escalation_path(name: &str) -> Option<&'static EscalationPath> {
+    ESCALATION_PATHS.iter().find(|path| path.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_names_real_actions() {
+        let names: Vec<_> = ESCALATION_PATHS.iter().map(|path| path.name).collect();
+        let mut sorted = names.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(names, sorted);
+        for path in ESCALATION_PATHS {
+            assert_eq!(path.name, path.actions.join(" + "));
+        }
+        for action in ESCALATION_PATHS.iter().flat_map(|path| path.actions) {
+            assert!(Catalog::embedded().find(action).is_some(), "{action}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_open_when_every_step_is() {
+        let catalog = Catalog::embedded();
+        let open = |actions: &[&str]| {
+            let set = actions.iter().filter_map(|action| catalog.find(action)).collect();
+            open_paths(&set, catalog).iter().map(|path| path.name).collect::<Vec<_>>()
+        };
+        assert_eq!(open(&["iam:PassRole"]), [""; 0]);
+        assert_eq!(open(&["iam:PassRole", "ec2:RunInstances"]), ["iam:PassRole + ec2:RunInstances"]);
+        assert_eq!(open(&["iam:PutRolePolicy"]), ["iam:PutRolePolicy"]);
+        assert_eq!(open_paths(&catalog.all().collect(), catalog).len(), ESCALATION_PATHS.len());
+    }
+}
