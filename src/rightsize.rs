@@ -4,14 +4,30 @@
 //! role's own statements, clipped to what was used and to what cannot be judged, and proven on the way out.
 
 mod action_set;
+mod assemble;
+mod compare;
+mod compress;
 mod coverage;
+mod draft;
+mod escalation;
+mod generalise;
+mod grant;
 mod model;
+mod pack;
+mod pattern;
+mod propose;
+mod role;
 mod settings;
+mod split;
+mod trust;
 
 pub use action_set::ActionSet;
 pub use coverage::{AccountCoverage, Blind, Coverage, Losses};
+pub use escalation::{ESCALATION_PATHS, EscalationPath, escalation_path};
+pub use grant::Limit;
 pub use model::{
-    ActionVerdict, Attach, Comparison, Generalised, GrantedBy, Privilege, Proof, Proposal, ProposalVerdict,
-    ProposedPolicy, Proven, Replay, SplitRole, TrustProposal, UsedAction, Witness,
+    ActionVerdict, Attach, Comparison, Generalised, GrantedBy, Privilege, Proposal, ProposalVerdict,
+    ProposedPolicy, Replay, SplitRole, TrustProposal, UsedAction,
 };
+pub use role::{RightSized, RightSizer, Subject, issuances_by_role};
 pub use settings::{Quotas, ResourceLevel, Settings, Unobservable};

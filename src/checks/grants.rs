@@ -8,7 +8,8 @@ use crate::finding::{Code, Confidence, Evidence, Finding, Severity};
 use crate::ident::glob::Glob;
 use crate::inventory::{Attached, Role};
 use crate::policy::{ActionElement, Effect, ResourceElement, Statement};
-use crate::rightsize::{ActionVerdict, ProposalVerdict, Proven};
+use crate::proof::Verdict;
+use crate::rightsize::{ActionVerdict, ProposalVerdict};
 
 /// Services whose unused grants matter more, because they manage identities.
 const IDENTITY_SERVICES: &[&str] = &["iam", "sts", "organizations", "sso", "sso-directory", "identitystore"];
@@ -139,7 +140,7 @@ pub(super) fn privilege_escalation(case: &Case<'_>, findings: &mut Vec<Finding>)
 pub(super) fn proposal_not_proven(case: &Case<'_>, findings: &mut Vec<Finding>) {
     for (one, role) in own_roles(case) {
         let proof = &one.proposal.proof;
-        let refuted = proof.no_new_access == Proven::Refuted;
+        let refuted = proof.verdict == Verdict::Refuted;
         let unproven = one.proposal.verdict == ProposalVerdict::CannotTell
             && one.comparison.grant_unknown.is_empty()
             && (refuted || !proof.reasons.is_empty() || !one.proposal.replay.lost.is_empty());

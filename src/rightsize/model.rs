@@ -6,6 +6,7 @@ use super::ActionSet;
 use crate::catalog::{Catalog, Evidence};
 use crate::ident::{Action, Time};
 use crate::policy::Policy;
+use crate::proof::Proof;
 use crate::usage::Text;
 
 /// What is said of one granted action. A smaller one wins over a greater one.
@@ -218,51 +219,6 @@ pub struct ProposedPolicy {
     pub document: Policy,
 }
 
-/// The answer of a proof.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Proven {
-    /// Every request the new policies allow, the old ones allow too.
-    Proven,
-    /// The witness is allowed by the new policies only.
-    Refuted,
-    /// Neither could be shown.
-    #[default]
-    Unknown,
-}
-
-impl Proven {
-    /// The contract's word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Proven => "proven",
-            Self::Refuted => "refuted",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-/// A request only the new policies allow.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Witness {
-    /// The action.
-    pub action: String,
-    /// The resource.
-    pub resource: String,
-    /// Condition keys and values it needs.
-    pub context: Vec<(String, String)>,
-}
-
-/// Whether the new policies allow anything the old ones did not.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Proof {
-    /// See [`Proven`].
-    pub no_new_access: Proven,
-    /// When refuted.
-    pub witness: Option<Witness>,
-    /// What the answer rests on, or why there is none; each a sentence.
-    pub reasons: Vec<String>,
-}
-
 /// Whether the new policies still allow what was seen.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Replay {
@@ -294,7 +250,7 @@ pub struct TrustProposal {
     pub removed: Vec<String>,
     /// Who can newly assume the role: always empty but for a role split off, which is a new role.
     pub added: Vec<String>,
-    /// See [`Proof`].
+    /// Whether the new documents allow anything the old ones did not.
     pub proof: Proof,
 }
 
@@ -320,7 +276,7 @@ pub struct Proposal {
     pub policies: Vec<ProposedPolicy>,
     /// `None` when the trust policy stays.
     pub trust: Option<TrustProposal>,
-    /// See [`Proof`].
+    /// Whether the new documents allow anything the old ones did not.
     pub proof: Proof,
     /// See [`Replay`].
     pub replay: Replay,

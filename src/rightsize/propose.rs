@@ -1,0 +1,404 @@
+//! The smaller policy: planned, clipped, written, proven, replayed; and tried again wider when a step fails.
+
+use std::collections::BTreeSet;
+
+use super::assemble::{Piece, assemble};
+use super::compress::{PRICES, compress};
+use super::draft::{Draft, Plan, clip};
+use super::grant::{Expander, Grant};
+use super::pack::{Document, TooLarge, pack};
+use super::split::split;
+use super::{
+    AccountCoverage, ActionVerdict, Attach, Comparison, Proposal, ProposalVerdict, ProposedPolicy, Replay,
+    ResourceLevel, Settings, Subject, Unobservable,
+};
+use crate::attribution::Use;
+use crate::catalog::{Catalog, Evidence, Visibility};
+use crate::inventory::{AttachedKind, Role};
+use crate::policy::{Effect, Policy};
+use crate::proof::{self, Budget, Observed, ObservedResource, Proof, Retained, Verdict};
+
+/// What a proposal starts from.
+pub(super) struct Start<'s> {
+    pub(super) subject: &'s Subject<'s>,
+    pub(super) comparison: &'s Comparison,
+    pub(super) coverage: &'s AccountCoverage,
+    pub(super) settings: &'s Settings,
+    pub(super) expander: &'s Expander<'s>,
+}
+
+impl Start<'_> {
+    /// What to do about the role's own policies; trust and splitting are worked out elsewhere.
+    pub(super) fn propose(&self, grant: Option<&Grant<'_>>) -> Proposal {
+        let (Some(role), Some(grant)) = (self.subject.role, grant) else {
+            return undecided("The role is not in the snapshot, so what it was granted is not known.");
+        };
+        if role.is_service_linked() {
+            return kept("AWS owns the policies of a service-linked role.");
+        }
+        if let Some(verdict) = self.unused_role(role) {
+            return verdict;
+        }
+        if role.is_permission_set() {
+            return kept(
+                "The role belongs to a permission set of Identity Center and is changed there only.",
+            );
+        }
+        if let Some(reason) = grant.unknown.first() {
+            return undecided(reason.clone());
+        }
+        if !self.comparison.not_covered.is_empty() {
+            let mut proposal = undecided("Absence of use proves nothing here, so nothing can be taken away.");
+            proposal.reasons.extend(self.comparison.not_covered.iter().cloned());
+            return proposal;
+        }
+        if grant.allows.is_empty() {
+            return kept("The role's own policies allow nothing.");
+        }
+        self.smaller(role, grant)
+    }
+
+    /// Deletion, when nothing was done with the role and nobody could have assumed it unseen: all calls that issue credentials are
+    /// read-only management events, so a trail without those could hide any use.
+    fn unused_role(&self, role: &Role) -> Option<Proposal> {
+        let calls = self.subject.access.map_or(0, |access| access.calls);
+        if calls > 0 || self.subject.was_assumed() || !self.comparison.not_covered.is_empty() {
+            return None;
+        }
+        if !self.coverage.shows_assumptions() {
+            return None;
+        }
+        let window = self.coverage.window?;
+        if let Some(used) = role.last_used.filter(|used| window.contains(*used)) {
+            return Some(undecided(format!(
+                "The logs show no use of the role, and IAM says that it was last used at {used}, inside the window: logs are missing."
+            )));
+        }
+        let mut reasons = vec![format!(
+            "Between {} and {} nobody assumed the role and it made no call; the account's logs cover that time.",
+            window.from, window.to
+        )];
+        if self.comparison.n_with(ActionVerdict::Unobservable) > 0 {
+            reasons.push(
+                "Some of its actions never show in the logs, but without a session nobody could have used them."
+                    .to_owned(),
+            );
+        }
+        let proof = Proof {
+            verdict: Verdict::Proven,
+            reasons: vec!["no role, no access".to_owned()],
+            ..Proof::default()
+        };
+        Some(Proposal { verdict: ProposalVerdict::DeleteRole, proof, reasons, ..Proposal::default() })
+    }
+
+    /// Which granted actions stay, and how.
+    fn plan(&self, uses: &[Use]) -> Plan {
+        let keep = self.settings.unobservable == Unobservable::Keep;
+        let mut plan = Plan { keep_unknown: keep, ..Plan::default() };
+        plan.whole.extend(self.comparison.with_verdict(ActionVerdict::Undetermined));
+        if keep {
+            plan.whole.extend(self.comparison.with_verdict(ActionVerdict::Unobservable));
+        }
+        let catalog = self.expander.catalog;
+        let inferred: BTreeSet<&str> = uses
+            .iter()
+            .filter(|one| one.evidence == Evidence::Inferred)
+            .map(|one| one.action.as_str())
+            .collect();
+        for id in self.comparison.with_verdict(ActionVerdict::Used).iter() {
+            // What shows only by chance may have been used on more than was seen; what is inferred follows from events that are
+            // recorded whenever it happens.
+            let by_chance = matches!(
+                catalog.visibility(id),
+                Visibility::NoPublicOperation | Visibility::NeverLogged { .. }
+            );
+            let is_inferred = catalog.info(id).is_some_and(|info| inferred.contains(info.action().as_str()));
+            if by_chance && !is_inferred && keep { plan.whole.insert(id) } else { plan.narrow.insert(id) }
+        }
+        plan
+    }
+
+    fn smaller(&self, role: &Role, grant: &Grant<'_>) -> Proposal {
+        let uses = self.subject.access.map_or(&[][..], |access| &access.uses);
+        let plan = self.plan(uses);
+        let mut reasons = self.plan_reasons();
+        let mut last = Proposal::default();
+        for level in ladder(self.settings.resources) {
+            let draft = clip(grant, &plan, uses, level, self.expander);
+            let written = match write(&draft, grant, self.expander, self.settings) {
+                Ok(written) => written,
+                Err(too_large) => {
+                    last.reasons.push(format!("{}: {too_large}.", level_name(level)));
+                    continue;
+                }
+            };
+            let new: Vec<&Policy> = written.documents.iter().map(|document| &document.policy).collect();
+            let proof = proof::no_new_access(&grant.policies, &new, &proof::Settings::default());
+            if proof.verdict != Verdict::Proven {
+                last.reasons.push(format!(
+                    "{}: that nothing new is allowed is {}.",
+                    level_name(level),
+                    if proof.verdict == Verdict::Refuted { "refuted" } else { "not proven" }
+                ));
+                last.proof = proof;
+                continue;
+            }
+            let (replay, not_own) = replay(&grant.policies, &new, uses);
+            if !replay.lost.is_empty() {
+                last.reasons.push(format!("{}: observed requests would be refused.", level_name(level)));
+                last = Proposal { proof, replay, ..last };
+                continue;
+            }
+            reasons.extend(last.reasons);
+            reasons.extend(written.notes);
+            reasons.extend(draft.notes);
+            if not_own > 0 {
+                reasons.push(format!(
+                    "{not_own} observed requests were not granted by the role's own policies and do not depend on them."
+                ));
+            }
+            let nothing_dropped = self.nothing_dropped();
+            if nothing_dropped
+                && proof::no_new_access(&new, &grant.policies, &proof::Settings::default()).verdict
+                    == Verdict::Proven
+            {
+                reasons.insert(0, "Everything granted was used or cannot be judged.".to_owned());
+                return Proposal {
+                    verdict: ProposalVerdict::Keep,
+                    proof,
+                    replay,
+                    reasons,
+                    ..Proposal::default()
+                };
+            }
+            let kept = kept_name(&written.documents, role);
+            return Proposal {
+                verdict: ProposalVerdict::Replace,
+                policies: named(written.documents, &role.name, kept),
+                split: split(self.subject, grant, &plan, self.settings, self.expander),
+                proof,
+                replay,
+                generalised: draft.generalised.into_iter().collect(),
+                suggestions: suggestions(uses, grant, self.expander.catalog),
+                reasons,
+                ..Proposal::default()
+            };
+        }
+        last.reasons.insert(0, "No smaller policy could be shown to be safe.".to_owned());
+        last.verdict = ProposalVerdict::CannotTell;
+        last
+    }
+
+    fn nothing_dropped(&self) -> bool {
+        self.comparison.n_with(ActionVerdict::Unused) == 0
+            && self.comparison.n_with(ActionVerdict::Blocked) == 0
+            && (self.settings.unobservable == Unobservable::Keep
+                || self.comparison.n_with(ActionVerdict::Unobservable) == 0)
+    }
+
+    fn plan_reasons(&self) -> Vec<String> {
+        let n = |verdict| self.comparison.n_with(verdict);
+        let mut reasons = Vec::new();
+        if n(ActionVerdict::Unused) > 0 {
+            reasons.push(format!("{} granted actions were not used and go.", n(ActionVerdict::Unused)));
+        }
+        if n(ActionVerdict::Blocked) > 0 {
+            reasons.push(format!(
+                "{} granted actions go because another layer takes every request away.",
+                n(ActionVerdict::Blocked)
+            ));
+        }
+        match (n(ActionVerdict::Unobservable), self.settings.unobservable) {
+            (0, _) => {}
+            (n, Unobservable::Keep) => reasons.push(format!(
+                "{n} granted actions stay as they were granted because the logs could not have shown their use; `--unobservable drop` removes them."
+            )),
+            (n, Unobservable::Drop) => reasons.push(format!(
+                "{n} granted actions go although the logs could not have shown their use."
+            )),
+        }
+        if n(ActionVerdict::Undetermined) > 0 {
+            reasons.push(format!(
+                "{} granted actions stay as they were granted because logs are missing.",
+                n(ActionVerdict::Undetermined)
+            ));
+        }
+        reasons
+    }
+}
+
+/// The attempts, from what was asked for to what changes least.
+fn ladder(asked: ResourceLevel) -> Vec<Option<ResourceLevel>> {
+    let mut levels = vec![Some(asked)];
+    // Type-level patterns are shorter, exact ones surer; resources as granted come last.
+    let others = [Some(ResourceLevel::Type), Some(ResourceLevel::Exact), None];
+    levels.extend(others.into_iter().filter(|level| *level != Some(asked)));
+    levels
+}
+
+fn level_name(level: Option<ResourceLevel>) -> &'static str {
+    match level {
+        Some(ResourceLevel::Exact) => "With the resources seen",
+        Some(ResourceLevel::Prefix) => "With prefixes of the resources seen",
+        Some(ResourceLevel::Type) => "With all resources of a type",
+        None => "With the resources as granted",
+    }
+}
+
+/// Documents, and what had to be done to make them fit.
+pub(super) struct Written {
+    pub(super) documents: Vec<Document>,
+    pub(super) notes: Vec<String>,
+}
+
+/// Writes a draft: explicit lists if one document holds them; else prefixes; else, as a last resort, prefixes that let in
+/// actions nobody asked for but the old policies granted.
+pub(super) fn write(
+    draft: &Draft,
+    grant: &Grant<'_>,
+    expander: &Expander<'_>,
+    settings: &Settings,
+) -> Result<Written, TooLarge> {
+    let pieces: Vec<Piece> = assemble(draft, grant);
+    let quotas = &settings.quotas;
+    let explicit = pack(&pieces, quotas);
+    if explicit.as_ref().is_ok_and(|documents| documents.len() <= 1) {
+        return explicit.map(|documents| Written { documents, notes: Vec::new() });
+    }
+    for price in PRICES {
+        let (shorter, excess) = compress(&pieces, grant, expander, price);
+        if let Ok(documents) = pack(&shorter, quotas) {
+            let note = match excess {
+                0 => "Lists of actions are shortened by wildcards that name no other action.".to_owned(),
+                n => format!(
+                    "{n} granted actions that were not used stay, or the lists would not fit IAM's quotas."
+                ),
+            };
+            return Ok(Written { documents, notes: vec![note] });
+        }
+    }
+    explicit.map(|documents| Written { documents, notes: Vec::new() })
+}
+
+/// Replays every distinct request; the second number counts those the old policies did not grant.
+pub(super) fn replay(old: &[&Policy], new: &[&Policy], uses: &[Use]) -> (Replay, u64) {
+    let mut prover = proof::Replay::new(old, new, Budget::default());
+    let mut result = Replay::default();
+    let mut not_own = 0;
+    let mut lost = BTreeSet::new();
+    let distinct: BTreeSet<Observed> = uses.iter().map(observed).collect();
+    for request in &distinct {
+        match prover.retained(request) {
+            Retained::Kept => result.allowed += 1,
+            Retained::NotGrantedByIdentity => {
+                not_own += 1;
+                continue;
+            }
+            Retained::Lost { .. } | Retained::Unknown { .. } => {
+                lost.insert(describe(request));
+            }
+        }
+        result.requests += 1;
+    }
+    result.lost = lost.into_iter().collect();
+    (result, not_own)
+}
+
+/// The request behind a use: what the events do not tell stays open.
+pub(super) fn observed(one: &Use) -> Observed {
+    let context = one.context.iter().map(|(key, value)| (key.clone(), vec![value.clone()])).collect();
+    Observed { action: one.action.clone(), resource: ObservedResource::from(&one.resource), context }
+}
+
+fn describe(request: &Observed) -> String {
+    match &request.resource {
+        ObservedResource::Arn(text) | ObservedResource::Pattern(text) => {
+            format!("{} on {text}", request.action)
+        }
+        ObservedResource::None => format!("{} on *", request.action),
+        ObservedResource::Unknown => format!("{} on an unknown resource", request.action),
+    }
+}
+
+/// The name to keep: when one inline policy replaces one inline policy.
+fn kept_name(documents: &[Document], role: &Role) -> Option<String> {
+    match (role.policies.as_slice(), documents) {
+        ([old], [new]) if old.kind == AttachedKind::Inline && new.attach == Attach::Inline => {
+            Some(old.name.clone())
+        }
+        _ => None,
+    }
+}
+
+/// Gives the documents names.
+pub(super) fn named(documents: Vec<Document>, role: &str, kept: Option<String>) -> Vec<ProposedPolicy> {
+    let single = documents.len() == 1;
+    let name = |number: usize| match &kept {
+        Some(name) => name.clone(),
+        None if single => format!("{role}-rightsized"),
+        None => format!("{role}-rightsized-{number}"),
+    };
+    documents
+        .into_iter()
+        .zip(1..)
+        .map(|(document, number)| ProposedPolicy {
+            name: name(number),
+            attach: document.attach,
+            characters: document.characters,
+            document: document.policy,
+        })
+        .collect()
+}
+
+/// Conditions the events would bear out; offered, not made.
+fn suggestions(uses: &[Use], grant: &Grant<'_>, catalog: &Catalog) -> Vec<String> {
+    const PASSED_TO: &str = "iam:PassedToService";
+    let is_pass_role = |one: &&Use| one.action.as_str().eq_ignore_ascii_case("iam:PassRole");
+    let Some(id) = catalog.find("iam:PassRole") else { return Vec::new() };
+    let limited =
+        grant.allows.iter().filter(|allow| allow.actions.contains(id)).all(|allow| {
+            allow.statement.conditions.iter().any(|one| one.key.eq_ignore_ascii_case(PASSED_TO))
+        });
+    let passes: Vec<_> = uses.iter().filter(is_pass_role).collect();
+    let services: BTreeSet<&str> = passes
+        .iter()
+        .flat_map(|one| one.context.iter().filter(|(key, _)| key.eq_ignore_ascii_case(PASSED_TO)))
+        .map(|(_, value)| value.as_str())
+        .collect();
+    let all_told = passes.iter().all(|one| one.context.keys().any(|key| key.eq_ignore_ascii_case(PASSED_TO)));
+    if limited || passes.is_empty() || services.is_empty() || !all_told {
+        return Vec::new();
+    }
+    let services: Vec<_> = services.into_iter().collect();
+    vec![format!(
+        "Limit `iam:PassRole` by `iam:PassedToService` to {}: no other service was seen to receive a role.",
+        services.join(", ")
+    )]
+}
+
+/// The actions the Allow statements of these policies name; used to see which paths a proposal closes.
+pub(super) fn allowed_actions(policies: &[ProposedPolicy], expander: &Expander<'_>) -> super::ActionSet {
+    let mut set = super::ActionSet::default();
+    for statement in policies.iter().flat_map(|policy| &policy.document.statements) {
+        if statement.effect == Effect::Allow {
+            set.extend(&expander.expand(&statement.action));
+        }
+    }
+    set
+}
+
+fn undecided(reason: impl Into<String>) -> Proposal {
+    Proposal { verdict: ProposalVerdict::CannotTell, reasons: vec![reason.into()], ..Proposal::default() }
+}
+
+fn kept(reason: &str) -> Proposal {
+    let proof =
+        Proof { verdict: Verdict::Proven, reasons: vec!["nothing changes".to_owned()], ..Proof::default() };
+    Proposal {
+        verdict: ProposalVerdict::Keep,
+        proof,
+        reasons: vec![reason.to_owned()],
+        ..Proposal::default()
+    }
+}
