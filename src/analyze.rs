@@ -1,9 +1,32 @@
 //! The whole flow on one page: logs and grants in, one report out.
+//!
+//! ```text
+//! inventory::read ─┐
+//! ingest::run ─▶ Ledger::finish ─▶ attribution::resolve ─▶ attribution::access
+//!                  └▶ per role: rightsize::compare ─▶ propose ─▶ privilege ─▶ checks::run ─▶ report::Report
+//! ```
 
+mod role_view;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
-use crate::ident::Time;
+use rayon::prelude::*;
+
+use crate::attribution::{self, PrincipalAccess};
+use crate::catalog::Catalog;
+use crate::checks::{self, Case, RoleCase};
+use crate::ident::glob::Glob;
+use crate::ident::{Arn, Time, TimeRange};
+use crate::ingest::{self, Ingested, Input, LogKey, Progress, Recorder, Run};
+use crate::inventory::{self, Inventory, InventoryError};
+use crate::report::{self, Report};
+use crate::rightsize::{self, Losses, RightSized, RightSizer, Subject};
 pub use crate::rightsize::{ResourceLevel, Unobservable};
+use crate::usage::{Scope, Usage};
 
 /// What to audit and how.
 #[derive(Clone, Debug, Default)]
@@ -30,4 +53,214 @@ pub struct Settings {
     pub unobservable: Unobservable,
     /// Number of workers; 0 is one per core.
     pub threads: usize,
+}
+
+/// What an audit gives.
+#[derive(Clone, Debug)]
+pub struct Audited {
+    /// The report.
+    pub report: Report,
+    /// Everything that was listed could be read to its end, and no record was malformed. If not, the report is not complete.
+    pub is_complete: bool,
+    /// The run was cancelled.
+    pub is_cancelled: bool,
+}
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// The granted side cannot be read.
+    #[error(transparent)]
+    Inventory(#[from] InventoryError),
+    /// A source cannot be read at all.
+    #[error(transparent)]
+    Ingest(#[from] ingest::IngestError),
+    /// Nothing in the sources is a CloudTrail log.
+    #[error("no CloudTrail log in {}", .sources.join(", "))]
+    NoInput {
+        /// What was looked at.
+        sources: Vec<String>,
+        /// Files found there that hold no CloudTrail events, by kind.
+        skipped: BTreeMap<String, u64>,
+    },
+}
+
+/// Reads the granted side and the logs, and works out the report.
+///
+/// `stdin` is read when a source is `-`. The report is a function of the settings and of what is read: threads and the order of
+/// files do not change it.
+pub fn audit(
+    settings: &Settings,
+    stdin: Option<Box<dyn Read + Send>>,
+    progress: &dyn Progress,
+    cancel: &AtomicBool,
+) -> Result<Audited, AuditError> {
+    let inventory = inventory::read(&settings.iam, &settings.kubernetes)?;
+    let ingested = read_logs(settings, stdin, progress, cancel)?;
+    let Ingested { collector, objects, skipped, skipped_records, malformed, issues, is_cancelled } = ingested;
+    if objects.listed == objects.skipped && !is_cancelled {
+        let skipped = skipped.into_iter().map(|(kind, n)| (kind.to_owned(), n)).collect();
+        return Err(AuditError::NoInput { sources: settings.sources.clone(), skipped });
+    }
+    let usage = collector.into_ledger().finish();
+    let n_malformed: u64 = malformed.values().sum();
+    let mut coverage = report::Coverage {
+        objects: report::Objects {
+            listed: objects.listed,
+            read: objects.read,
+            skipped: objects.skipped,
+            failed: objects.failed,
+        },
+        issues: issues.iter().map(view::issue).collect(),
+        events: view::events(&usage.counts),
+        ..report::Coverage::default()
+    };
+    for (kind, n) in skipped.iter().chain(&skipped_records) {
+        *coverage.skipped.entry((*kind).to_owned()).or_default() += n;
+    }
+    let report = assemble(settings, &inventory, &usage, coverage);
+    let is_complete = issues.is_empty() && n_malformed == 0 && !is_cancelled;
+    Ok(Audited { report, is_complete, is_cancelled })
+}
+
+/// Objects to one merged ledger.
+fn read_logs(
+    settings: &Settings,
+    stdin: Option<Box<dyn Read + Send>>,
+    progress: &dyn Progress,
+    cancel: &AtomicBool,
+) -> Result<Ingested<Recorder<impl Fn(&crate::record::Event<'_>) -> crate::catalog::Needs + Clone>>, AuditError>
+{
+    let mut stdin = stdin;
+    let inputs = settings
+        .sources
+        .iter()
+        .map(|source| match (source.as_str(), stdin.take()) {
+            ("-", Some(reader)) => Input::Stream("-".to_owned(), reader),
+            (path, unused) => {
+                stdin = unused;
+                Input::Path(PathBuf::from(path))
+            }
+        })
+        .collect();
+    let window = TimeRange {
+        from: settings.since.unwrap_or(TimeRange::ALWAYS.from),
+        to: settings.until.unwrap_or(TimeRange::ALWAYS.to),
+    };
+    let run = Run { limits: ingest::Limits::default(), window, threads: settings.threads, progress, cancel };
+    let scope = Scope { window, regions: settings.regions.iter().cloned().collect() };
+    let catalog = Catalog::embedded();
+    Ok(ingest::run(inputs, &run, || {
+        Recorder::new(scope.clone(), |event: &crate::record::Event<'_>| catalog.needs(event))
+    })?)
+}
+
+/// From what was read to the report: pure.
+fn assemble(settings: &Settings, inventory: &Inventory, usage: &Usage, coverage: report::Coverage) -> Report {
+    let catalog = Catalog::embedded();
+    let attributions = attribution::resolve(usage, inventory);
+    let access = attribution::access(usage, &attributions, inventory);
+    let losses = losses(&coverage.issues);
+    let sizing = rightsize::Settings {
+        since: settings.since,
+        until: settings.until,
+        resources: settings.resources,
+        unobservable: settings.unobservable,
+        ..rightsize::Settings::default()
+    };
+    let shown = rightsize::Coverage::new(&usage.observation, &losses, &sizing);
+
+    let sizer = RightSizer::new(catalog, sizing);
+    let issuances = rightsize::issuances_by_role(usage);
+    let mut arns: BTreeSet<&str> = inventory.roles().map(|role| role.arn.as_str()).collect();
+    arns.extend(access.principals.keys().map(String::as_str).filter(|arn| is_role(arn)));
+    let wanted: Vec<&str> = arns.into_iter().filter(|arn| is_wanted(arn, settings)).collect();
+    let sized: Vec<RightSized> = wanted
+        .par_iter()
+        .map(|arn| {
+            let subject = Subject {
+                arn,
+                role: inventory.role(arn),
+                access: access.principals.get(*arn),
+                issuances: issuances.get(arn).map_or(&[][..], Vec::as_slice),
+                limits: Vec::new(),
+            };
+            sizer.right_size(&subject, &shown)
+        })
+        .collect();
+    let nothing = PrincipalAccess::default();
+    let cases: Vec<RoleCase<'_>> = wanted
+        .iter()
+        .zip(&sized)
+        .map(|(arn, sized)| RoleCase {
+            arn,
+            role: inventory.role(arn),
+            access: access.principals.get(*arn).unwrap_or(&nothing),
+            comparison: &sized.comparison,
+            proposal: &sized.proposal,
+            privilege: &sized.privilege,
+        })
+        .collect();
+    let broken: Vec<String> = coverage.issues.iter().map(|issue| issue.object.clone()).collect();
+    let findings = checks::run(&Case {
+        inventory,
+        usage,
+        access: &access,
+        coverage: &shown,
+        roles: &cases,
+        broken_objects: &broken,
+        catalog,
+    });
+
+    Report {
+        schema: report::SCHEMA.to_owned(),
+        tool: report::Tool {
+            catalog: report::CatalogInfo {
+                date: catalog.date().to_owned(),
+                services: catalog.n_services() as u64,
+                actions: catalog.n_actions() as u64,
+            },
+            ..report::Tool::default()
+        },
+        window: view::window(settings.since, settings.until, &usage.observation),
+        coverage: report::Coverage {
+            accounts: view::accounts(&usage.observation),
+            grant_problems: inventory.problems.clone(),
+            aws_itself: access.aws_itself,
+            no_principal: access.no_principal.clone(),
+            ..coverage
+        },
+        workloads: view::workloads(&access, |arn| {
+            !is_role(arn) && settings.roles.is_empty() || is_wanted(arn, settings)
+        }),
+        roles: cases.iter().map(|case| role_view::role(case, catalog)).collect(),
+        unattributed: view::unattributed(&access, |arn| is_role(arn) && is_wanted(arn, settings)),
+        findings: findings.into_iter().map(report::Finding::from).collect(),
+    }
+}
+
+/// Where log objects are missing, by the account their names tell.
+fn losses(issues: &[report::Issue]) -> Losses {
+    let mut losses = Losses::default();
+    for issue in issues {
+        match LogKey::parse(&issue.object).and_then(|key| key.account) {
+            Some(account) => *losses.by_account.entry(account.to_owned()).or_default() += 1,
+            None => losses.unplaced += 1,
+        }
+    }
+    losses
+}
+
+fn is_role(arn: &str) -> bool {
+    Arn::parse(arn).is_some_and(|arn| arn.role_name().is_some())
+}
+
+/// Whether the account and role filters let a role through.
+fn is_wanted(arn: &str, settings: &Settings) -> bool {
+    let Some(parsed) = Arn::parse(arn) else { return false };
+    let account =
+        settings.accounts.is_empty() || settings.accounts.iter().any(|wanted| wanted == parsed.account);
+    let name = parsed.role_name().unwrap_or_default();
+    let matches = |wanted: &String| Glob::new(wanted).matches(arn) || Glob::new(wanted).matches(name);
+    account && (settings.roles.is_empty() || settings.roles.iter().any(matches))
 }

@@ -1,0 +1,212 @@
+//! From comparisons, proposals and findings to the report's types. No decision is made here.
+
+use crate::attribution::PrincipalAccess;
+use crate::catalog::{Catalog, Evidence};
+use crate::checks::RoleCase;
+use crate::ident::Arn;
+use crate::inventory;
+use crate::policy;
+use crate::proof::{Proof, Verdict};
+use crate::report;
+use crate::rightsize::{
+    self, ActionVerdict, Attach, Comparison, GrantedBy, Privilege, Proposal, ProposalVerdict, ProposedPolicy,
+};
+
+use super::view;
+
+/// The report's entry of one role.
+pub(super) fn role(parts: &RoleCase<'_>, catalog: &Catalog) -> report::Role {
+    let arn = Arn::parse(parts.arn);
+    let access = parts.access;
+    let names = |verdict| parts.comparison.names(verdict, catalog).map(str::to_owned).collect::<Vec<_>>();
+    report::Role {
+        arn: parts.arn.to_owned(),
+        account: arn.map_or_else(String::new, |arn| arn.account.to_owned()),
+        name: arn.and_then(|arn| arn.role_name()).unwrap_or(parts.arn).to_owned(),
+        in_snapshot: parts.role.is_some(),
+        calls: access.calls,
+        denied_calls: access.denied_calls,
+        first_seen: access.span.map(|(first, _)| first),
+        last_seen: access.span.map(|(_, last)| last),
+        workloads: view::role_workloads(access),
+        used: parts.comparison.used.iter().map(|used| used_action(used, access)).collect(),
+        denied: view::denied(access),
+        granted: granted(parts.comparison, catalog),
+        unused_actions: names(ActionVerdict::Unused),
+        unused_services: parts.comparison.unused_services.clone(),
+        proposal: proposal(parts.proposal, parts.role),
+        privilege: privilege(parts.privilege),
+        unmapped: access
+            .unknown_actions
+            .iter()
+            .map(|((source, name), calls)| (format!("{source} {name}"), *calls))
+            .collect(),
+        unproven_calls: access.unproven,
+    }
+}
+
+fn used_action(used: &rightsize::UsedAction, access: &PrincipalAccess) -> report::UsedAction {
+    report::UsedAction {
+        action: used.action.to_string(),
+        // One call on several resources is one call.
+        calls: access.calls_by_action.get(&used.action).copied().unwrap_or(used.calls),
+        evidence: match used.evidence {
+            Evidence::Observed => report::Evidence::Observed,
+            Evidence::Inferred => report::Evidence::Inferred,
+        },
+        resources: used.resources.iter().cloned().collect(),
+        first_seen: Some(used.first),
+        last_seen: Some(used.last),
+        workloads: used.workloads.iter().cloned().collect(),
+        granted_by: match used.granted_by {
+            GrantedBy::Identity => report::GrantedBy::Identity,
+            GrantedBy::ResourcePolicy => report::GrantedBy::ResourcePolicy,
+            GrantedBy::Unknown => report::GrantedBy::Unknown,
+            GrantedBy::NotGranted => report::GrantedBy::NotGranted,
+        },
+    }
+}
+
+fn granted(comparison: &Comparison, catalog: &Catalog) -> report::Granted {
+    let names = |verdict| comparison.names(verdict, catalog).map(str::to_owned).collect::<Vec<_>>();
+    let count = |verdicts: &dyn Fn(ActionVerdict) -> usize| {
+        let of = |verdict| verdicts(verdict) as u64;
+        report::Verdicts {
+            used: of(ActionVerdict::Used),
+            unused: of(ActionVerdict::Unused),
+            undetermined: of(ActionVerdict::Undetermined),
+            unobservable: of(ActionVerdict::Unobservable),
+            blocked: of(ActionVerdict::Blocked),
+        }
+    };
+    let services = comparison
+        .by_service(catalog)
+        .into_iter()
+        .map(|(service, by_verdict)| {
+            let verdicts = count(&|verdict| by_verdict.get(&verdict).copied().unwrap_or(0));
+            report::ServiceGrant { service: service.to_owned(), actions: verdicts.total(), verdicts }
+        })
+        .collect();
+    report::Granted {
+        actions: comparison.n_granted() as u64,
+        verdicts: count(&|verdict| comparison.n_with(verdict)),
+        services,
+        undetermined_actions: names(ActionVerdict::Undetermined),
+        unobservable_actions: names(ActionVerdict::Unobservable),
+        blocked_actions: names(ActionVerdict::Blocked),
+        unknown: comparison.grant_unknown.clone(),
+        blind: comparison.not_covered.iter().chain(&comparison.partly_blind).cloned().collect(),
+    }
+}
+
+fn proposal(proposal: &Proposal, role: Option<&inventory::Role>) -> report::Proposal {
+    let policies = |list: &[ProposedPolicy]| list.iter().map(policy).collect::<Vec<_>>();
+    let trust = proposal.trust.as_ref().map(|trust| report::ProposedTrust {
+        document: policy::render(&trust.document),
+        removed: trust.removed.clone(),
+        added: trust.added.clone(),
+        proof: proof(&trust.proof),
+    });
+    report::Proposal {
+        verdict: match proposal.verdict {
+            ProposalVerdict::Replace => report::ProposalVerdict::Replace,
+            ProposalVerdict::DeleteRole => report::ProposalVerdict::DeleteRole,
+            ProposalVerdict::Keep => report::ProposalVerdict::Keep,
+            ProposalVerdict::CannotTell => report::ProposalVerdict::CannotTell,
+        },
+        policies: policies(&proposal.policies),
+        trust,
+        proof: proof(&proposal.proof),
+        replay: report::Replay {
+            requests: proposal.replay.requests,
+            allowed: proposal.replay.allowed,
+            lost: proposal.replay.lost.clone(),
+        },
+        split: proposal
+            .split
+            .iter()
+            .map(|split| report::Split {
+                workload: split.workload.clone(),
+                role_name: split.role_name.clone(),
+                policies: policies(&split.policies),
+                trust: split.trust.as_ref().map(policy::render),
+            })
+            .collect(),
+        current: role.map(current).unwrap_or_default(),
+        reasons: proposal.reasons.clone(),
+        generalised: proposal
+            .generalised
+            .iter()
+            .map(|one| report::Generalised {
+                pattern: one.pattern.clone(),
+                stands_for: one.stands_for as u64,
+                rule: one.rule.to_owned(),
+            })
+            .collect(),
+        suggestions: proposal.suggestions.clone(),
+    }
+}
+
+/// The policies as they are, for comparison beside the proposed ones.
+fn current(role: &inventory::Role) -> Vec<report::ProposedPolicy> {
+    role.policies
+        .iter()
+        .filter_map(|attached| {
+            let document = attached.document.as_ref()?;
+            Some(report::ProposedPolicy {
+                name: attached.name.clone(),
+                attach: match attached.kind {
+                    inventory::AttachedKind::Inline => report::Attach::Inline,
+                    inventory::AttachedKind::Managed | inventory::AttachedKind::AwsManaged => {
+                        report::Attach::Managed
+                    }
+                },
+                characters: policy::size(document) as u64,
+                document: policy::render(document),
+            })
+        })
+        .collect()
+}
+
+fn policy(proposed: &ProposedPolicy) -> report::ProposedPolicy {
+    report::ProposedPolicy {
+        name: proposed.name.clone(),
+        attach: match proposed.attach {
+            Attach::Inline => report::Attach::Inline,
+            Attach::Managed => report::Attach::Managed,
+        },
+        characters: proposed.characters as u64,
+        document: policy::render(&proposed.document),
+    }
+}
+
+fn proof(proof: &Proof) -> report::Proof {
+    report::Proof {
+        no_new_access: match proof.verdict {
+            Verdict::Proven => report::NoNewAccess::Proven,
+            Verdict::Refuted => report::NoNewAccess::Refuted,
+            Verdict::Unknown => report::NoNewAccess::Unknown,
+        },
+        witness: proof.witness.as_ref().map(|witness| {
+            serde_json::json!({
+                "action": witness.action,
+                "resource": witness.resource,
+                "principal": witness.principal,
+                "context": witness.context,
+            })
+        }),
+        reasons: proof.reasons.clone(),
+    }
+}
+
+fn privilege(privilege: &Privilege) -> report::Privilege {
+    let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
+    report::Privilege {
+        granted_actions: privilege.granted_actions as u64,
+        used_actions: privilege.used_actions as u64,
+        unused_ratio: privilege.unused_ratio,
+        unused_weight: privilege.unused_weight,
+        escalation_paths: texts(&privilege.escalation_paths),
+        escalation_paths_removed: texts(&privilege.escalation_paths_removed),
+    }
+}

@@ -1,0 +1,191 @@
+//! From the analysis' own types to the report's: what was seen, who did it. No decision is made here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::attribution::{Access, Grade, PrincipalAccess, Workload};
+use crate::ident::{Arn, Time};
+use crate::ingest::Issue;
+use crate::report;
+use crate::usage::{EventCounts, Observation, RegionObservation};
+
+/// Whole hours without an event that count as a gap in a Region's log.
+///
+/// Quiet Regions are quiet for hours; a day without a single event, of which CloudTrail itself and every scheduled service
+/// leave some, is what a missing log looks like.
+const GAP_HOURS: i64 = 24;
+
+/// What the logs show of each account.
+pub(super) fn accounts(observation: &Observation) -> Vec<report::AccountCoverage> {
+    observation
+        .regions
+        .iter()
+        .map(|(account, regions)| {
+            let regions = regions
+                .iter()
+                .map(|(region, seen)| report::RegionCoverage {
+                    region: region.to_string(),
+                    first: seen.span.map(|(first, _)| first),
+                    last: seen.span.map(|(_, last)| last),
+                    gaps: gaps(seen),
+                })
+                .collect();
+            let kinds = observation.data_types.get(account);
+            let has = |service: &str| {
+                kinds.is_some_and(|kinds| kinds.iter().any(|kind| data_service(kind) == service))
+            };
+            let mut data_events: BTreeMap<String, bool> = ["s3", "lambda", "dynamodb"]
+                .into_iter()
+                .map(|service| (service.to_owned(), has(service)))
+                .collect();
+            for kind in kinds.into_iter().flatten() {
+                data_events.insert(data_service(kind), true);
+            }
+            report::AccountCoverage { account: account.to_string(), regions, data_events }
+        })
+        .collect()
+}
+
+/// The service of a data event type (`AWS::S3::Object`) or of an event source (`s3.amazonaws.com`), in lower case.
+fn data_service(kind: &str) -> String {
+    let service = match kind.strip_prefix("AWS::") {
+        Some(rest) => rest.split("::").next().unwrap_or(rest),
+        None => kind.split('.').next().unwrap_or(kind),
+    };
+    service.to_ascii_lowercase()
+}
+
+fn gaps(seen: &RegionObservation) -> Vec<report::Gap> {
+    let hours: Vec<i64> = seen.hours.iter().copied().collect();
+    hours
+        .windows(2)
+        .filter_map(|pair| match pair {
+            [before, after] if after - before > GAP_HOURS => Some(report::Gap {
+                from: Time::from_unix((before + 1) * 3_600),
+                to: Time::from_unix(after * 3_600),
+            }),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Something wrong with one object.
+pub(super) fn issue(issue: &Issue) -> report::Issue {
+    report::Issue {
+        object: issue.object.clone(),
+        kind: issue.kind.to_owned(),
+        detail: issue.detail.clone(),
+        events_read: issue.events_read,
+    }
+}
+
+/// Where every record went.
+pub(super) fn events(counts: &EventCounts) -> report::Events {
+    report::Events {
+        read: counts.read,
+        duplicates: counts.duplicates,
+        copies: counts.copies,
+        malformed: counts.malformed,
+        outside_window: counts.outside_window,
+        counted: counts.counted,
+    }
+}
+
+/// The window of the report: what was asked for, else from the first event to just after the last.
+pub(super) fn window(since: Option<Time>, until: Option<Time>, observation: &Observation) -> report::Window {
+    let from = since.or(observation.span.map(|(first, _)| first));
+    let to = until.or(observation.span.map(|(_, last)| last.plus_seconds(1)));
+    let seconds = from.zip(to).map_or(0, |(from, to)| to.unix().saturating_sub(from.unix()).max(0));
+    report::Window { from, to, days: u64::try_from((seconds + 86_399) / 86_400).unwrap_or(0) }
+}
+
+/// Every workload with its totals over all principals, sorted by id.
+pub(super) fn workloads(access: &Access, filter: impl Fn(&str) -> bool) -> Vec<report::Workload> {
+    let mut all: BTreeMap<&str, (&Workload, report::Workload, BTreeSet<&str>)> = BTreeMap::new();
+    for (arn, principal) in access.principals.iter().filter(|(arn, _)| filter(arn)) {
+        for share in &principal.workloads {
+            let workload = &share.workload;
+            let (_, total, roles) = all
+                .entry(&workload.id)
+                .or_insert_with(|| (workload, report::Workload::default(), BTreeSet::new()));
+            total.sessions += share.sessions;
+            total.calls += share.calls;
+            total.denied += share.denied;
+            if Arn::parse(arn).is_some_and(|arn| arn.role_name().is_some()) {
+                roles.insert(arn);
+            }
+        }
+    }
+    all.into_values()
+        .map(|(workload, total, roles)| report::Workload {
+            id: workload.id.clone(),
+            kind: workload.kind.as_str().to_owned(),
+            cluster: workload.cluster.clone(),
+            namespace: workload.namespace.clone(),
+            service_account: workload.service_account.clone(),
+            roles: roles.into_iter().map(str::to_owned).collect(),
+            ..total
+        })
+        .collect()
+}
+
+/// Calls of roles nobody could be named for.
+pub(super) fn unattributed(access: &Access, filter: impl Fn(&str) -> bool) -> Vec<report::Unattributed> {
+    access
+        .principals
+        .iter()
+        .filter(|(arn, _)| filter(arn))
+        .flat_map(|(role, principal)| {
+            principal.unattributed.iter().map(|(reason, calls)| report::Unattributed {
+                role: role.clone(),
+                calls: *calls,
+                reason: reason.clone(),
+            })
+        })
+        .collect()
+}
+
+/// The contract's word for a grade.
+fn attribution(grade: Grade) -> report::Attribution {
+    match grade {
+        Grade::Exact => report::Attribution::Exact,
+        Grade::Session => report::Attribution::Session,
+        Grade::Inferred => report::Attribution::Inferred,
+        Grade::Unknown => report::Attribution::Unknown,
+    }
+}
+
+/// Who used a role.
+pub(super) fn role_workloads(access: &PrincipalAccess) -> Vec<report::RoleWorkload> {
+    access
+        .workloads
+        .iter()
+        .map(|share| report::RoleWorkload {
+            id: share.workload.id.clone(),
+            sessions: share.sessions,
+            calls: share.calls,
+            attribution: attribution(share.grade),
+            via: share.via.clone(),
+        })
+        .collect()
+}
+
+/// What a role was refused.
+pub(super) fn denied(access: &PrincipalAccess) -> Vec<report::DeniedAction> {
+    let mut list: Vec<report::DeniedAction> = access
+        .denied
+        .iter()
+        .map(|one| report::DeniedAction {
+            action: one
+                .action
+                .as_ref()
+                .map_or_else(|| format!("{} {}", one.event.0, one.event.1), ToString::to_string),
+            calls: one.calls,
+            layer: one.layer.to_owned(),
+            explicit: one.explicit,
+            resources: one.resources.iter().cloned().collect(),
+            sample: one.sample.clone(),
+        })
+        .collect();
+    list.sort_by(|a, b| (&a.action, &a.layer, a.explicit).cmp(&(&b.action, &b.layer, b.explicit)));
+    list
+}
