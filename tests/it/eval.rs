@@ -1,4 +1,6 @@
 //! Evaluation: conditions, statements, layers, trust.
 
+mod decide;
+mod oracle;
 mod suites;
 mod trust;

@@ -576,3 +576,128 @@ fn parliament_arn_overlap() {
         ("#37", "an empty Region is a text that `*` matches; that tool knows which types have one"),
     ]);
 }
+
+/// The role or user called `arn` in an account authorization details dump: its own policies, and its boundary.
+fn policies_of(dump: &Value, arn: &str) -> Option<(Vec<Policy>, Option<Vec<Policy>>)> {
+    let all = |name: &str| dump[name].as_array().into_iter().flatten();
+    let by_arn = |wanted: &Value| {
+        let managed = all("Policies").find(|policy| policy["Arn"] == *wanted)?;
+        let versions = managed["PolicyVersionList"].as_array()?;
+        let document = &versions.iter().find(|version| version["IsDefaultVersion"] == true)?["Document"];
+        Some(policy_of(document, PolicyKind::Identity))
+    };
+    let holder = all("RoleDetailList").chain(all("UserDetailList")).find(|holder| holder["Arn"] == arn)?;
+    let groups = holder["GroupList"].as_array().into_iter().flatten();
+    let groups = groups.filter_map(|name| all("GroupDetailList").find(|group| group["GroupName"] == *name));
+    let mut policies = Vec::new();
+    for owner in std::iter::once(holder).chain(groups) {
+        for list in ["RolePolicyList", "UserPolicyList", "GroupPolicyList"] {
+            let inline = owner[list].as_array().into_iter().flatten();
+            policies.extend(inline.map(|named| policy_of(&named["PolicyDocument"], PolicyKind::Identity)));
+        }
+        let attached = owner["AttachedManagedPolicies"].as_array().into_iter().flatten();
+        policies.extend(attached.filter_map(|named| by_arn(&named["PolicyArn"])));
+    }
+    let boundary = &holder["PermissionsBoundary"]["PermissionsBoundaryArn"];
+    Some((policies, (!boundary.is_null()).then(|| by_arn(boundary).into_iter().collect())))
+}
+
+/// The SCPs on the way from `node` down to the account, level by level.
+fn scps_of(node: &Value, account: &str) -> Option<Vec<Vec<Policy>>> {
+    let own = node["Policies"].as_array().into_iter().flatten();
+    let level: Vec<Policy> = own.map(|policy| policy_of(&policy["Content"], PolicyKind::Scp)).collect();
+    if node["Id"] == account {
+        return Some(vec![level]);
+    }
+    let below = node["Children"].as_array()?.iter().find_map(|child| scps_of(child, account))?;
+    Some(std::iter::once(level).chain(below).collect())
+}
+
+#[test]
+fn whole_accounts() {
+    let Some((mut suite, cases)) = Suite::open("iamspy/integration") else { return };
+    for (index, case) in cases.iter().enumerate() {
+        let mut input = case["input"].as_array().unwrap().clone();
+        let list = |name: &str| case["inputs"][name].as_array().cloned().unwrap_or_default();
+        let dumps = list("gaads");
+        let everyone = || {
+            let of = |name: &'static str| {
+                dumps
+                    .iter()
+                    .flat_map(move |dump| dump[name].as_array().into_iter().flatten())
+                    .map(|h| h["Arn"].clone())
+            };
+            of("RoleDetailList").chain(of("UserDetailList")).collect::<Vec<_>>()
+        };
+        let askers = if case["test"] == "test_can_i" { vec![input.remove(0)] } else { everyone() };
+        let resources = match &input[1] {
+            Value::Array(many) => many.clone(),
+            one => vec![one.clone()],
+        };
+        let mut allowed = Vec::new();
+        for (asker, resource) in
+            askers.iter().flat_map(|asker| resources.iter().map(move |resource| (asker, resource)))
+        {
+            let (asker, resource) = (text(asker), text(resource));
+            let Some((identity, boundary)) = dumps.iter().find_map(|dump| policies_of(dump, asker)) else {
+                continue;
+            };
+            let principal = Principal::from_arn(asker).unwrap();
+            let own_account = principal.account().unwrap().to_owned();
+            // Objects stand under their bucket's policy.
+            let listed = list("resources");
+            let entry = listed.iter().flat_map(|file| file.as_array().into_iter().flatten()).find(|entry| {
+                let name = text(&entry["Resource"]);
+                resource == name || resource.starts_with(&format!("{name}/"))
+            });
+            let in_arn = resource.split(':').nth(4).filter(|account| !account.is_empty());
+            let account = entry.map_or(in_arn, |entry| entry["Account"].as_str());
+            // Conditions not given are free, unless the case says that there are no others.
+            let is_strict = input.get(4) == Some(&json!(true));
+            let mut context = if is_strict { Context::closed() } else { Context::open() };
+            for given in input.get(2).and_then(Value::as_array).into_iter().flatten() {
+                let (key, value) = text(given).split_once('=').unwrap();
+                context.set(key, ContextValue::One(value.to_owned()));
+            }
+            let run = Run {
+                request: Request {
+                    principal,
+                    action: text(&input[0]).to_owned(),
+                    resource: RequestResource::Arn(resource.to_owned()),
+                    resource_account: account.map(str::to_owned),
+                    context,
+                },
+                identity,
+                boundary,
+                session: None,
+                scps: list("scps")
+                    .iter()
+                    // SCPs do not bind the organization's management account.
+                    .filter(|root| !text(&root["Arn"]).contains(&format!("::{own_account}:root/")))
+                    .find_map(|root| scps_of(root, &own_account))
+                    .unwrap_or_default(),
+                rcps: Vec::new(),
+                endpoint: None,
+                resource: entry.map(|entry| policy_of(&entry["Policy"], PolicyKind::Resource)),
+            };
+            // That tool asks whether some context allows: what depends on one is allowed by one.
+            if matches!(run.verdict(), Verdict::Allowed | Verdict::Unknown) {
+                allowed.push(if resources.len() > 1 { json!([asker, resource]) } else { json!(asker) });
+            }
+        }
+        let mut found: Vec<String> = allowed.iter().map(Value::to_string).collect();
+        found.sort();
+        let expected: Vec<String> = match &case["expected"] {
+            Value::Bool(true) => vec![askers[0].to_string()],
+            Value::Bool(false) => Vec::new(),
+            Value::Array(all) => {
+                let mut all: Vec<String> = all.iter().map(Value::to_string).collect();
+                all.sort();
+                all
+            }
+            other => panic!("expected {other}"),
+        };
+        suite.score(&format!("#{index}"), expected, found, Vec::new(), |_| Vec::new());
+    }
+    suite.close(&[]);
+}

@@ -1,9 +1,14 @@
 //! Suites of others that say which documents are policies.
 
+use std::collections::BTreeSet;
+
+use leastwise::catalog::Catalog;
+use leastwise::eval::action_glob;
 use leastwise::policy::{PolicyKind, parse, parse_value, refusals};
 use serde_json::Value;
 
 use crate::conformance::Suite;
+use crate::support::{json_lines, policy_cases};
 
 /// Whether a document is read and AWS would save it; lints about spelling and repetition count against it.
 fn is_valid(document: &Value, source: Option<&str>, kind: PolicyKind) -> bool {
@@ -126,4 +131,54 @@ fn documents_of_arsenal() {
             "a service principal of AWS has a domain; `backbeat` is that product's own",
         ),
     ]);
+}
+
+#[test]
+fn action_patterns_expand_as_in_another_catalog() {
+    let Some(root) = policy_cases() else { return };
+    let catalog = Catalog::embedded();
+    let flags = std::fs::read_to_string(root.join("aws-managed/action_flags.tsv")).unwrap();
+    let theirs: BTreeSet<String> = flags
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split('\t').next())
+        .map(str::to_ascii_lowercase)
+        .collect();
+    let (mut n_patterns, mut n_actions, mut newer, mut older) = (0, 0, BTreeSet::new(), BTreeSet::new());
+    for case in json_lines(&root.join("aws-managed/wildcard_expansions.jsonl.gz")) {
+        let pattern = case["pattern"].as_str().unwrap();
+        let glob = action_glob(pattern).unwrap_or_else(|| panic!("{pattern} matches nothing"));
+        let lower = |text: &str| text.to_ascii_lowercase();
+        let expected: BTreeSet<String> = case["actions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|action| lower(action.as_str().unwrap()))
+            .collect();
+        let found: BTreeSet<String> = catalog
+            .expand(pattern)
+            .into_iter()
+            .filter_map(|id| Some(lower(catalog.info(id)?.action().as_str())))
+            .collect();
+        for action in expected.iter().chain(&found) {
+            assert!(glob.matches(action), "{pattern} covers {action}");
+        }
+        // The two catalogs are of different dates: what only one of them lists must be unknown to the other.
+        for action in expected.difference(&found) {
+            assert!(catalog.find(action).is_none(), "{pattern} should give {action}");
+            older.insert(action.clone());
+        }
+        for action in found.difference(&expected) {
+            assert!(!theirs.contains(action), "{pattern} should not give {action}");
+            newer.insert(action.clone());
+        }
+        n_patterns += 1;
+        n_actions += found.intersection(&expected).count();
+    }
+    eprintln!(
+        "aws-managed/wildcard_expansions: {n_patterns} patterns, {n_actions} actions in both; only in ours ({}): {newer:?}; only in theirs ({}): {older:?}",
+        newer.len(),
+        older.len()
+    );
+    assert!(n_patterns > 1_000 && n_actions > 10_000);
 }
