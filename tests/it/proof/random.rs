@@ -391,7 +391,7 @@ fn no_pair_is_wrongly_proven_and_every_witness_is_one() {
 #[test]
 fn adding_an_allow_or_dropping_a_deny_is_never_proven_wrongly_and_narrowing_always_is() {
     let mut proven = 0;
-    for seed in 0..300 {
+    for seed in 0..100 {
         let random = &mut Random(seed + 77);
         let old_document = document(random);
         let old = policy(&old_document, PolicyKind::Identity);
@@ -412,6 +412,6 @@ fn adding_an_allow_or_dropping_a_deny_is_never_proven_wrongly_and_narrowing_alwa
             assert_eq!(proof.verdict, Verdict::Unknown, "{old_document}\n{narrowed}\n{proof:?}");
         }
     }
-    eprintln!("narrowed by a statement: {proven} of 300 proven");
-    assert!(proven > 280, "{proven}");
+    eprintln!("narrowed by a statement: {proven} of 100 proven");
+    assert!(proven > 90, "{proven}");
 }

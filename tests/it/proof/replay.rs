@@ -140,10 +140,10 @@ fn layers_block_what_the_first_one_grants() {
 fn cut_down_managed_policies_are_proven_and_replay() {
     let Some(cases) = support::policy_cases() else { return };
     let budget = Budget::default();
-    let (mut proofs, mut kept, mut lost, mut still, mut odd) = (0, 0, 0, 0, Vec::new());
+    let (mut proofs, mut kept, mut half, mut lost, mut still, mut odd) = (0, 0, 0, 0, 0, Vec::new());
     let start = Instant::now();
     let all = support::json_lines(&cases.join("aws-managed/managed_policies.jsonl"));
-    for case in all.iter().step_by(8) {
+    for case in all.iter().step_by(8 * super::step()) {
         let old = policy(&case["document"], PolicyKind::Identity);
         let mut new = old.clone();
         let (mut used, mut dropped) = (Vec::new(), Vec::new());
@@ -184,6 +184,8 @@ fn cut_down_managed_policies_are_proven_and_replay() {
                 Retained::Kept => kept += 1,
                 // A condition on the key that names the account or the region contradicts the made-up ARN, or a deny does.
                 Retained::NotGrantedByIdentity => {}
+                // A second statement granted it, too, and has lost it.
+                Retained::Lost { .. } => half += 1,
                 other => odd.push(format!("{}: {call:?} {other:?}", case["name"])),
             }
         }
@@ -198,14 +200,17 @@ fn cut_down_managed_policies_are_proven_and_replay() {
         }
     }
     eprintln!(
-        "cut down: {proofs} policies; {kept} used calls kept, {lost} dropped calls lost, {still} granted otherwise; {} odd; {:?}",
+        "cut down: {proofs} policies; {kept} used calls kept, {half} by one statement of several, {lost} dropped calls lost, {still} granted otherwise; {} odd; {:?}",
         odd.len(),
         start.elapsed()
     );
     for line in odd.iter().take(10) {
         eprintln!("  {}", line.chars().take(600).collect::<String>());
     }
-    assert!(kept > 300 && lost > 500, "the calls are there");
+    assert!(
+        kept * super::step() > 300 && lost * super::step() > 500 && half * 20 < kept,
+        "the calls are there"
+    );
     assert!(odd.len() * 50 <= proofs + kept + lost, "at most 2 % undecided:\n{}", odd.join("\n"));
 }
 
