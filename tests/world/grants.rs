@@ -72,10 +72,8 @@ impl Cast {
         role.inline.push((
             "catalog",
             document(&[
-                allow(
-                    &["s3:Get*", "s3:List*", "s3:DeleteObject"],
-                    &[&bucket_arn(&catalog), &objects(&catalog)],
-                ),
+                allow(&["s3:Get*", "s3:List*"], &[&bucket_arn(&catalog), &objects(&catalog)]),
+                allow(&["s3:DeleteObject"], &[&objects(&catalog)]),
                 deny(&["s3:DeleteObject*"], &[&objects(&catalog)]),
                 allow(&["ssm:GetParameter"], &[&parameter]),
             ]),
