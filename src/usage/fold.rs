@@ -7,7 +7,7 @@
 //! a lower level are functions of those above, and the number of distinct forms only falls going down and only grows with
 //! the set; so wherever a worker stands, the final level is the highest one at which the whole set fits.
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::{Equivalent, HashMap, HashSet};
 
 use super::denial;
 use super::text::Texts;
@@ -63,6 +63,16 @@ struct Tail {
     common: Text,
     /// More than one resource has this form: `common` is followed by `*`.
     several: bool,
+}
+
+/// An action and a condition key, borrowed.
+#[derive(Hash)]
+struct Place<'a>(&'a str, &'a str);
+
+impl Equivalent<(Text, Text)> for Place<'_> {
+    fn equivalent(&self, (action, key): &(Text, Text)) -> bool {
+        *self.0 == **action && *self.1 == **key
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -207,9 +217,16 @@ impl Folds {
                 self.fallen |= parent.settle(self.caps.resources, texts);
             }
             for (key, value) in &need.context {
-                let place = (texts.intern(need.action.as_str()), texts.intern(key));
-                let values = self.values.entry(place).or_insert_with(|| Values::Few(HashSet::new()));
-                if let Values::Few(known) = values {
+                let values = match self.values.get_mut(&Place(need.action.as_str(), key)) {
+                    Some(values) => values,
+                    None => {
+                        let place = (texts.intern(need.action.as_str()), texts.intern(key));
+                        self.values.entry(place).or_insert_with(|| Values::Few(HashSet::new()))
+                    }
+                };
+                if let Values::Few(known) = values
+                    && !known.contains(value.as_str())
+                {
                     known.insert(texts.intern(value));
                     self.fallen |= values.settle(self.caps.values);
                 }
@@ -240,8 +257,7 @@ impl Folds {
                 }
             }
             let varied = |key: &str| {
-                let place = (Text::from(need.action.as_str()), Text::from(key));
-                matches!(self.values.get(&place), Some(Values::Varied))
+                matches!(self.values.get(&Place(need.action.as_str(), key)), Some(Values::Varied))
             };
             if need.context.iter().any(|(key, _)| varied(key)) {
                 let copy = folded.get_or_insert_with(|| needs.clone());

@@ -280,6 +280,12 @@ impl Ledger {
         if let OutcomeView::Denied(code, Some(message)) = outcome {
             self.folds.meet_message((call.source, call.name), code, message, &mut self.texts);
         }
+        // In a large bucket nearly every object is new, but its folded form is not.
+        if let Some(folded) = self.folds.needs(&needs)
+            && let Some(known) = self.rows.find_folded(&CallView { needs: &folded, ..call })
+        {
+            return (known, fingerprint);
+        }
         let mut content = Rows::content(&call, fingerprint, &mut self.texts);
         content.fold(&self.folds);
         (self.rows.intern(content), fingerprint)

@@ -216,12 +216,22 @@ impl Rows {
 
     /// The row of an unfolded content met before, with its fingerprint.
     pub(super) fn find_exact(&self, call: &CallView<'_>) -> Option<(u32, u64)> {
-        let hash = Self::hash_of(&self.hasher, call);
-        let content = |index: u32| self.contents.get(index as usize);
-        let index = *self.table.find(hash, |index| {
-            content(*index).is_some_and(|known| known.exact.is_some() && known.view().is_same(call))
-        })?;
-        content(index).and_then(|known| Some((index, known.exact?)))
+        let index = self.find(call, |content| content.exact.is_some())?;
+        Some((index, self.contents.get(index as usize)?.exact?))
+    }
+
+    /// The row of a folded content met before.
+    pub(super) fn find_folded(&self, call: &CallView<'_>) -> Option<u32> {
+        self.find(call, |content| content.exact.is_none())
+    }
+
+    fn find(&self, call: &CallView<'_>, is_meant: impl Fn(&Content) -> bool) -> Option<u32> {
+        let same = |index: &u32| {
+            self.contents
+                .get(*index as usize)
+                .is_some_and(|known| is_meant(known) && known.view().is_same(call))
+        };
+        self.table.find(Self::hash_of(&self.hasher, call), same).copied()
     }
 
     /// The row of a content. Folded and exact contents that look alike stay apart until the end.
