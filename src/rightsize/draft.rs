@@ -8,11 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::generalise::{Pattern, generalise, plain};
 use super::grant::{Expander, Grant, GrantedStatement};
 use super::pattern::{Reach, ResourcePattern};
+use super::propose::observed;
 use super::{ActionSet, Generalised, ResourceLevel, compare};
 use crate::attribution::Use;
 use crate::catalog::{ActionId, Catalog, Resource};
 use crate::ident::glob::Glob;
 use crate::policy::{ActionElement, Condition, ResourceElement, Statement, Version};
+use crate::proof::{Budget, Granting};
 
 /// Which granted actions stay, and how.
 #[derive(Clone, Debug, Default)]
@@ -61,7 +63,7 @@ pub(super) fn clip(
 ) -> Draft {
     let catalog = expander.catalog;
     let mut draft = Draft::default();
-    let told = Told::new(uses, catalog);
+    let told = Told::new(uses, grant, catalog);
     for allow in &grant.allows {
         let rest = draft.whole(allow, plan, expander);
         for one in told.by_action.values() {
@@ -79,11 +81,24 @@ pub(super) fn clip(
     draft
 }
 
+/// One use, and the statements that can have granted it when the event tells condition keys; `None` when it tells none.
+struct Seen<'a> {
+    one: &'a Use,
+    granting: Option<Vec<Place>>,
+}
+
+impl Seen<'_> {
+    fn is_reached_by(&self, allow: &GrantedStatement<'_>) -> bool {
+        let may_grant = self.granting.as_ref().is_none_or(|places| places.contains(&allow.at));
+        may_grant && allow.resources.reach(&self.one.resource) > Reach::No
+    }
+}
+
 /// The uses of one action.
 struct Used<'a> {
     name: String,
     id: Option<ActionId>,
-    uses: Vec<&'a Use>,
+    uses: Vec<Seen<'a>>,
     /// Every required type of resource was told at least once.
     complete: bool,
 }
@@ -93,8 +108,9 @@ struct Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    fn new(uses: &'a [Use], catalog: &Catalog) -> Self {
+    fn new(uses: &'a [Use], grant: &Grant<'_>, catalog: &Catalog) -> Self {
         let mut by_action: BTreeMap<String, Used<'a>> = BTreeMap::new();
+        let mut granting: Option<Granting> = None;
         for one in uses {
             let id = catalog.find(one.action.as_str());
             let name = id
@@ -106,7 +122,15 @@ impl<'a> Told<'a> {
                 uses: Vec::new(),
                 complete: true,
             });
-            used.uses.push(one);
+            let places = if one.context.is_empty() {
+                None
+            } else {
+                let granting =
+                    granting.get_or_insert_with(|| Granting::new(&grant.policies, Budget::default()));
+                // A budget spent leaves the question to the resources alone.
+                granting.statements(&observed(one)).ok()
+            };
+            used.uses.push(Seen { one, granting: places });
         }
         for used in by_action.values_mut() {
             used.complete = used.id.is_none_or(|id| names_required_types(id, &used.uses, catalog));
@@ -119,15 +143,15 @@ impl Used<'_> {
     /// Whether the action is to be narrowed and the statement names it. Actions the catalog does not know are narrowed.
     fn is_in(&self, narrow: &ActionSet, allow: &GrantedStatement<'_>) -> bool {
         let wanted = self.id.is_none_or(|id| narrow.contains(id));
-        wanted && self.uses.first().is_some_and(|one| allow.names(&one.action, self.id))
+        wanted && self.uses.first().is_some_and(|seen| allow.names(&seen.one.action, self.id))
     }
 }
 
 /// Whether for each type of resource AWS requires for the action some resource was told; if not, the events hide one.
-fn names_required_types(id: ActionId, uses: &[&Use], catalog: &Catalog) -> bool {
+fn names_required_types(id: ActionId, uses: &[Seen<'_>], catalog: &Catalog) -> bool {
     let Some(info) = catalog.info(id) else { return true };
     let arns = || {
-        uses.iter().filter_map(|one| match &one.resource {
+        uses.iter().filter_map(|seen| match &seen.one.resource {
             Resource::Arn(arn) => Some(arn.as_str()),
             _ => None,
         })
@@ -206,15 +230,11 @@ impl Draft {
         level: Option<ResourceLevel>,
         grant: &Grant<'_>,
     ) {
-        let reached: Vec<&Use> = used
-            .uses
-            .iter()
-            .copied()
-            .filter(|one| allow.resources.reach(&one.resource) > Reach::No)
-            .collect();
+        let reached: Vec<&Use> =
+            used.uses.iter().filter(|seen| seen.is_reached_by(allow)).map(|seen| seen.one).collect();
         // A call that succeeded, that no statement seems to reach, and that no resource policy can explain: the event's resource is
         // not the one IAM looked at.
-        let distrusted = used.uses.iter().any(|one| {
+        let distrusted = used.uses.iter().map(|seen| seen.one).any(|one| {
             !compare::has_resource_policy(one)
                 && !grant.allows.iter().any(|other| {
                     other.names(&one.action, used.id) && other.resources.reach(&one.resource) > Reach::No

@@ -282,6 +282,26 @@ fn statements_are_clipped_to_what_was_used() {
 }
 
 #[test]
+fn what_the_event_tells_decides_which_statement_granted_it() {
+    let to = |service: &str| {
+        format!(
+            r#"{{"Effect":"Allow","Action":"iam:PassRole","Resource":"*","Condition":{{"StringEquals":{{"iam:PassedToService":"{service}.amazonaws.com"}}}}}}"#
+        )
+    };
+    let role = role(&[&format!("[{},{}]", to("lambda"), to("ecs-tasks"))]);
+    let mut access = access(&["iam:PassRole arn:aws:iam::111122223333:role/worker"]);
+    access.uses[0].context.insert("iam:PassedToService".to_owned(), "lambda.amazonaws.com".to_owned());
+    let (losses, settings) = (Losses::default(), Settings::default());
+    let observation = observation(S3);
+    let coverage = Coverage::new(&observation, &losses, &settings);
+    let subject = Subject { arn: ROLE, role: Some(&role), access: Some(&access), ..Subject::default() };
+    let result = RightSizer::new(Catalog::embedded(), settings).right_size(&subject, &coverage);
+    let statement = to("lambda").replace(r#""*""#, r#""arn:aws:iam::111122223333:role/worker""#);
+    assert_eq!(proposed(&result), json(&format!("[{statement}]")));
+    assert_eq!(result.proposal.replay.allowed, 1);
+}
+
+#[test]
 fn what_cannot_be_seen_stays_as_granted_unless_asked_otherwise() {
     let role = role(&[
         r#"[{"Effect":"Allow","Action":["dynamodb:*","sqs:CreateQueue"],"Resource":"arn:aws:dynamodb:*:*:table/t"}]"#,
