@@ -3,15 +3,15 @@
 //! One file per subcommand, each with its `Args` and its `run`. Only [`terminal`] prints; a subcommand returns an [`Exit`] or a
 //! [`Failure`], and nothing here ends the process any other way.
 
-#[expect(dead_code, reason = "used as the subcommands arrive")]
+mod audit;
+mod config;
 mod exit;
 mod failure;
 mod manual;
 mod prove;
+mod progress;
 mod schema;
-#[expect(dead_code, reason = "used as the subcommands arrive")]
 mod terminal;
-#[expect(dead_code, reason = "used as the subcommands arrive")]
 mod time;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -53,6 +53,8 @@ Exit status:
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Logs and grants in; report, findings and smaller policies out
+    Audit(Box<audit::Args>),
     /// Prove that new policies allow nothing that old ones did not
     Prove(prove::Args),
     /// Print the JSON Schema of what leastwise writes
@@ -71,6 +73,7 @@ pub(crate) fn run() -> Exit {
     };
     let mut terminal = Terminal::new(&cli.talk);
     let done = match cli.command {
+        Command::Audit(args) => audit::run(*args, &mut terminal),
         Command::Prove(args) => prove::run(&args, &mut terminal),
         Command::Schema(args) => schema::run(&args, &mut terminal),
         Command::Completions(args) => manual::completions(&args, &mut Cli::command(), &mut terminal),

@@ -30,6 +30,11 @@ impl Failure {
     /// With an error and all its causes underneath.
     pub(crate) fn because(mut self, error: &dyn Error) -> Self {
         self.messages.push(error.to_string());
+        self.causes_of(error)
+    }
+
+    /// With all the causes of an error that is already told.
+    pub(crate) fn causes_of(mut self, error: &dyn Error) -> Self {
         let mut cause = error.source();
         while let Some(error) = cause {
             let text = error.to_string();

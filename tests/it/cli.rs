@@ -1,1 +1,262 @@
-//! Tests of cli.
+//! The program as its users meet it: arguments in; exit status, standard output and standard error out.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use crate::support::root;
+
+/// A run in an empty environment, so that nobody's settings decide a test.
+fn command(dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_leastwise"));
+    command.args(args).current_dir(dir).env_clear().stdin(Stdio::null());
+    command
+}
+
+fn run(dir: &Path, args: &[&str]) -> (i32, String, String) {
+    told(&command(dir, args).output().unwrap())
+}
+
+fn told(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+/// One call of a role, with a session name of the caller's choice.
+fn record(session: &str) -> String {
+    let name =
+        serde_json::to_string(&format!("arn:aws:sts::111122223333:assumed-role/app/{session}")).unwrap();
+    format!(
+        r#"{{"eventVersion":"1.08","userIdentity":{{"type":"AssumedRole","principalId":"AROAEXAMPLE:x","arn":{name},
+        "accountId":"111122223333","accessKeyId":"ASIAEXAMPLE","sessionContext":{{"sessionIssuer":{{"type":"Role",
+        "principalId":"AROAEXAMPLE","arn":"arn:aws:iam::111122223333:role/app","accountId":"111122223333",
+        "userName":"app"}}}}}},"eventTime":"2026-03-01T10:00:00Z","eventSource":"ec2.amazonaws.com",
+        "eventName":"DescribeInstances","awsRegion":"eu-central-1","sourceIPAddress":"192.0.2.1","userAgent":"x",
+        "requestParameters":null,"responseElements":null,"requestID":"r","eventID":"11111111-0000-4000-8000-000000000001",
+        "readOnly":true,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111122223333",
+        "eventCategory":"Management"}}"#
+    )
+}
+
+/// A folder with `logs/one.json`, `empty/`, and a log that breaks off in `broken/`.
+fn folder() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["logs", "empty", "broken"] {
+        fs::create_dir(dir.path().join(name)).unwrap();
+    }
+    let log = format!("{{\"Records\":[{}]}}", record("session"));
+    fs::write(dir.path().join("logs/one.json"), &log).unwrap();
+    fs::write(dir.path().join("broken/one.json"), &log).unwrap();
+    fs::write(dir.path().join("broken/two.json"), &log[..log.len() - 40]).unwrap();
+    fs::write(dir.path().join("empty/notes.txt"), "nothing to see").unwrap();
+    dir
+}
+
+#[test]
+fn every_exit_status_means_what_the_table_says() {
+    let dir = folder();
+    let cases: &[(&[&str], i32, &str)] = &[
+        (&["--help"], 0, ""),
+        (&["--version"], 0, ""),
+        (&["schema", "report"], 0, ""),
+        (&["audit", "logs"], 0, ""),
+        (&["audit", "logs", "--fail-on", "none"], 0, ""),
+        (&["audit", "broken"], 4, "warning: the report is not complete"),
+        (&["audit", "empty"], 3, "hint: looked for CloudTrail log files"),
+        (&["audit", "missing"], 3, "cannot read `missing`"),
+        (&["audit", "logs", "--iam", "missing"], 1, "the granted side cannot be read"),
+        (&["audit", "logs", "--out", "logs/one.json"], 1, "cannot write `logs/one.json`"),
+        (&[], 2, "Usage: leastwise"),
+        (&["shred"], 2, "unrecognized subcommand 'shred'"),
+        (&["audit"], 2, "there is no SOURCE"),
+        (&["audit", "logs", "--since", "yesterday"], 2, "a time looks like"),
+        (&["audit", "logs", "--since", "2026-02-02", "--until", "2026-02-01"], 2, "the window is empty"),
+        (
+            &["audit", "logs", "--format", "terraform"],
+            2,
+            "this version writes no `terraform`; it writes text, json",
+        ),
+        (&["audit", "logs", "--format", "json", "--format", "csv"], 2, "hint: give it with --out DIR"),
+        (&["audit", "logs", "--iam", "live"], 2, "this version cannot do `--iam live` yet"),
+        (&["audit", "logs", "--kubernetes", "live"], 2, "this version cannot do `--kubernetes live` yet"),
+        (&["audit", "logs", "--organization", "o.json"], 2, "this version cannot do `--organization` yet"),
+        (&["audit", "logs", "--terraform", "t.json"], 2, "this version cannot do `--terraform` yet"),
+        (&["audit", "logs", "--store", "s"], 2, "this version cannot do `--store` yet"),
+        (&["audit", "s3://bucket/prefix"], 2, "this version cannot read `s3://bucket/prefix` yet"),
+        (&["audit", "cloudtrail:"], 2, "this version cannot read `cloudtrail:` yet"),
+        (&["audit", "logs", "--config", "missing.toml"], 2, "cannot read `missing.toml`"),
+        (&["man", "shred"], 2, "there is no subcommand `shred`"),
+    ];
+    for (args, expected, said) in cases {
+        let (exit, stdout, stderr) = run(dir.path(), args);
+        assert_eq!(exit, *expected, "{args:?}\n{stdout}\n{stderr}");
+        assert!(stderr.contains(said), "{args:?} says `{said}`\n{stderr}");
+        if *expected >= 1 && *expected != 4 {
+            assert!(stdout.is_empty(), "{args:?} prints no data when there is none\n{stdout}");
+            assert!(stderr.starts_with("error: ") || args.is_empty(), "{args:?}\n{stderr}");
+        }
+    }
+}
+
+#[test]
+fn data_goes_to_standard_output_and_talk_to_standard_error() {
+    let dir = folder();
+    let (_, stdout, stderr) = run(dir.path(), &["audit", "logs", "--out", "out", "--format", "json"]);
+    assert!(stderr.contains("report written to out/report.html"), "{stderr}");
+    assert!(
+        !stderr.contains('\r') && !stderr.contains('\u{1b}'),
+        "a pipe sees no bar and no colours: {stderr}"
+    );
+    assert_eq!(stdout, fs::read_to_string(dir.path().join("out/report.json")).unwrap());
+    for file in ["report.html", "report.md", "findings.sarif"] {
+        assert!(dir.path().join("out").join(file).is_file(), "{file}");
+    }
+    let (_, stdout, stderr) = run(dir.path(), &["audit", "logs", "--out", "out", "--quiet"]);
+    assert!(stdout.starts_with("leastwise audit  2026-03-01T10:00:00Z to "), "{stdout}");
+    assert_eq!(stderr, "");
+}
+
+#[test]
+fn standard_input_is_a_source() {
+    let dir = folder();
+    let mut child = command(dir.path(), &["audit", "-", "--format", "json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = fs::read(dir.path().join("logs/one.json")).unwrap();
+    child.stdin.take().unwrap().write_all(&log).unwrap();
+    let (exit, stdout, stderr) = told(&child.wait_with_output().unwrap());
+    assert_eq!(exit, 0, "{stderr}");
+    let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(report["coverage"]["events"]["counted"], 1);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let dir = folder();
+    for args in [&["schema", "report"][..], &["completions", "bash"], &["audit", "logs"], &["--help"]] {
+        let mut child =
+            command(dir.path(), args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let (exit, _, stderr) = told(&child.wait_with_output().unwrap());
+        assert_eq!((exit, stderr.as_str()), (0, ""), "{args:?}");
+    }
+}
+
+#[test]
+fn hostile_names_reach_no_terminal() {
+    let dir = folder();
+    let name = "\u{1b}]0;owned\u{7}\u{202e}.json";
+    fs::write(dir.path().join("logs").join(name), "{").unwrap();
+    let log = format!("{{\"Records\":[{}]}}", record("\u{1b}[2J\u{9b}31m\u{202e}<script>"));
+    fs::write(dir.path().join("logs/two.json"), log).unwrap();
+    for args in [
+        &["audit", "logs"][..],
+        &["audit", "logs", "--format", "json"],
+        &["audit", "logs", "--format", "markdown"],
+        &["audit", "logs", "--format", "html"],
+        &["audit", "logs", "--iam", name],
+        &["audit", name],
+        &["audit", "logs", "--since", name],
+        &[name],
+    ] {
+        let (exit, stdout, stderr) = run(dir.path(), args);
+        assert_ne!(exit, 101, "{args:?}\n{stderr}");
+        for text in [&stdout, &stderr] {
+            let acts = |c: char| c.is_control() && c != '\n' || ('\u{202a}'..='\u{202e}').contains(&c);
+            assert!(!text.contains(acts), "{args:?}\n{text:?}");
+        }
+    }
+}
+
+#[test]
+fn the_settings_file_is_found_upward_and_the_command_line_wins() {
+    let dir = folder();
+    let below = dir.path().join("a/b");
+    fs::create_dir_all(&below).unwrap();
+    let settings = dir.path().join("leastwise.toml");
+    fs::write(
+        &settings,
+        "sources = [\"logs\"]\nformat = [\"ndjson\"]\nsince = \"2026-01-01\"\nfail-on = \"none\"\n",
+    )
+    .unwrap();
+    let (exit, stdout, stderr) = run(&below, &["audit"]);
+    assert_eq!(exit, 0, "{stderr}");
+    assert!(stdout.starts_with("{\"type\":\"run\""), "{stdout}");
+    assert!(stderr.contains("settings from"), "{stderr}");
+    let (_, stdout, _) = run(&below, &["audit", "--format", "json", "--since", "2026-02-01"]);
+    let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(report["window"]["from"], "2026-02-01T00:00:00Z");
+
+    for (text, said) in [
+        ("colour = true\n", "unknown field `colour`"),
+        ("since = \"later\"\n", "a time looks like"),
+        ("format = [\"cdk\"]\n", "this version writes no `cdk`"),
+        ("sources = [", "is not a settings file"),
+    ] {
+        fs::write(&settings, text).unwrap();
+        let (exit, _, stderr) = run(&below, &["audit"]);
+        assert_eq!(exit, 2, "{text}\n{stderr}");
+        assert!(stderr.contains(said), "{said}\n{stderr}");
+    }
+}
+
+#[test]
+fn manual_pages_and_completions_know_every_subcommand() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, page, _) = run(dir.path(), &["man"]);
+    for name in subcommands(dir.path()) {
+        assert!(page.contains(&format!("leastwise\\-{name}(1)")), "{name}");
+        let (exit, page, _) = run(dir.path(), &["man", &name]);
+        assert!(exit == 0 && page.contains(&format!(".TH leastwise-{name} 1")), "{name}\n{page}");
+    }
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let (exit, script, _) = run(dir.path(), &["completions", shell]);
+        assert!(exit == 0 && script.contains("fail-on"), "{shell}");
+    }
+}
+
+/// The names in the help's list of commands.
+fn subcommands(dir: &Path) -> Vec<String> {
+    let (_, help, _) = run(dir, &["--help"]);
+    let list = help.split("Commands:\n").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap();
+    let names: Vec<String> =
+        list.lines().map(|line| line.split_whitespace().next().unwrap().to_owned()).collect();
+    assert!(names.iter().any(|name| name == "audit"), "{names:?}");
+    names
+}
+
+/// The help of every subcommand, as users see it: a change of the command line is a change of this file.
+///
+/// `UPDATE_SNAPSHOTS=1 cargo test` writes it anew.
+#[test]
+fn the_help_is_what_was_agreed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut all = String::new();
+    let mut add = |args: &[&str]| {
+        let (exit, help, stderr) = run(dir.path(), args);
+        assert_eq!((exit, stderr.as_str()), (0, ""), "{args:?}");
+        all.push_str(&format!("$ leastwise {}\n{help}\n", args.join(" ")));
+    };
+    add(&["--help"]);
+    for name in subcommands(dir.path()) {
+        add(&[&name, "--help"]);
+    }
+    let path = root().join("tests/data/cli/help.txt");
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, &all).unwrap();
+    }
+    let agreed = fs::read_to_string(&path).unwrap();
+    for (at, (now, then)) in all.lines().zip(agreed.lines()).enumerate() {
+        assert_eq!(now, then, "line {} of {}", at + 1, path.display());
+    }
+    assert_eq!(
+        all.lines().count(),
+        agreed.lines().count(),
+        "UPDATE_SNAPSHOTS=1 cargo test writes the file anew"
+    );
+}

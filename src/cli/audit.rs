@@ -1,0 +1,314 @@
+//! `leastwise audit`: logs and grants in; report, findings and smaller policies out.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+use clap::ValueEnum;
+use leastwise::analyze::{self, AuditError, Audited, ResourceLevel};
+use leastwise::ident::Time;
+use leastwise::ingest::IngestError;
+use leastwise::report::{self, Colour, Format, Report, Severity};
+use serde::Deserialize;
+
+use super::config::Config;
+use super::progress::Bar;
+use super::time::{self, When};
+use super::{Exit, Failure, Terminal};
+
+/// Logs and grants in; report, findings and smaller policies out
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// CloudTrail logs: files, folders (as CloudTrail delivers them, or any), or - for standard input
+    #[arg(value_name = "SOURCE")]
+    sources: Vec<String>,
+    /// What is granted: the JSON of `aws iam get-account-authorization-details`, or a folder of such files
+    #[arg(long, value_name = "FILE|DIR", help_heading = "Granted side")]
+    iam: Vec<String>,
+    /// Kubernetes ServiceAccounts, pods and workloads, as YAML or JSON; a folder per cluster
+    #[arg(long, value_name = "FILE|DIR", help_heading = "Granted side")]
+    kubernetes: Vec<String>,
+    /// Start of the window: RFC 3339, a date, or so long ago (90d, 12h, 2w) [default: the first event]
+    #[arg(long, value_name = "TIME", help_heading = "Selection")]
+    since: Option<When>,
+    /// End of the window, exclusive [default: just after the last event]
+    #[arg(long, value_name = "TIME", help_heading = "Selection")]
+    until: Option<When>,
+    /// Report on this account only (repeatable)
+    #[arg(long, value_name = "ID", help_heading = "Selection")]
+    account: Vec<String>,
+    /// Report on this role only: a name or an ARN, with * and ? (repeatable)
+    #[arg(long, value_name = "ROLE", help_heading = "Selection")]
+    role: Vec<String>,
+    /// Count events of this Region only (repeatable)
+    #[arg(long, value_name = "REGION", help_heading = "Selection")]
+    region_filter: Vec<String>,
+    /// Write report.json, report.html, report.md, findings.sarif and policies/ into this folder
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    out: Option<PathBuf>,
+    /// Print in this format; with --out, write its file too (repeatable) [default: text]
+    #[arg(long, value_name = "FORMAT", help_heading = "Output")]
+    format: Vec<Format>,
+    /// Exit with 10 when there is a finding of this severity or worse [default: none]
+    #[arg(long, value_name = "SEVERITY", help_heading = "Output")]
+    fail_on: Option<FailOn>,
+    /// What proposals do with granted actions the logs could not show [default: keep]
+    #[arg(long, value_name = "HOW", help_heading = "Proposals")]
+    unobservable: Option<Unobservable>,
+    /// How far proposals generalise the resources seen [default: prefix]
+    #[arg(long, value_name = "LEVEL", help_heading = "Proposals")]
+    resources: Option<Resources>,
+    /// Number of threads [default: one per core]
+    #[arg(long, value_name = "N", help_heading = "Running")]
+    threads: Option<usize>,
+    /// Settings file [default: leastwise.toml, from the working directory upward]
+    #[arg(long, value_name = "FILE", help_heading = "Running")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    later: Later,
+}
+
+/// Options of the contract that this version cannot do: taken, so that the answer says so.
+#[derive(clap::Args, Debug)]
+struct Later {
+    #[arg(long, hide = true, value_name = "FILE")]
+    organization: Option<String>,
+    #[arg(long, hide = true, value_name = "FILE")]
+    terraform: Option<String>,
+    #[arg(long, hide = true, value_name = "DIR")]
+    store: Option<String>,
+    #[arg(long, hide = true, value_name = "NAME")]
+    profile: Option<String>,
+    #[arg(long, hide = true, value_name = "REGION")]
+    region: Option<String>,
+    #[arg(long, hide = true, value_name = "URL")]
+    endpoint_url: Option<String>,
+}
+
+impl Later {
+    fn refuse(&self) -> Result<(), Failure> {
+        let given = [
+            ("--organization", &self.organization),
+            ("--terraform", &self.terraform),
+            ("--store", &self.store),
+            ("--profile", &self.profile),
+            ("--region", &self.region),
+            ("--endpoint-url", &self.endpoint_url),
+        ];
+        match given.into_iter().find(|(_, value)| value.is_some()) {
+            Some((option, _)) => Err(Failure::usage(format!("this version cannot do `{option}` yet")).hint(
+                "it reads local files: logs as SOURCE, grants with --iam, manifests with --kubernetes",
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The severity from which findings show in the exit status.
+#[derive(Clone, Copy, Debug, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum FailOn {
+    None,
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+impl FailOn {
+    fn is_reached_by(self, worst: Option<Severity>) -> bool {
+        let from = match self {
+            Self::None => return false,
+            Self::Low => Severity::Low,
+            Self::Medium => Severity::Medium,
+            Self::High => Severity::High,
+            Self::Critical => Severity::Critical,
+        };
+        worst.is_some_and(|worst| worst >= from)
+    }
+}
+
+/// What proposals do with granted actions the logs could not show.
+#[derive(Clone, Copy, Debug, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Unobservable {
+    /// They stay as granted
+    Keep,
+    /// They go
+    Drop,
+}
+
+/// How far proposals generalise the resources seen.
+#[derive(Clone, Copy, Debug, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Resources {
+    /// The ARNs seen
+    Exact,
+    /// Common stable prefixes of the ARNs seen
+    Prefix,
+    /// Every resource of the type, in the account and Region seen
+    Type,
+}
+
+/// What is asked for, command line and settings file together.
+struct Plan {
+    settings: analyze::Settings,
+    out: Option<PathBuf>,
+    formats: Vec<Format>,
+    fail_on: FailOn,
+}
+
+pub(super) fn run(args: Args, terminal: &mut Terminal) -> Result<Exit, Failure> {
+    let (config, path) = Config::find(args.config.as_deref())?;
+    if let Some(path) = path {
+        terminal.note(&format!("settings from {}", path.display()));
+    }
+    let plan = plan(args, config, time::now())?;
+    let stdin: Option<Box<dyn io::Read + Send>> =
+        plan.settings.sources.iter().any(|source| source == "-").then(|| Box::new(io::stdin()) as _);
+    let bar = Bar::new(terminal.shows_progress());
+    let audited = analyze::audit(&plan.settings, stdin, &bar, &AtomicBool::new(false));
+    bar.finish();
+    let Audited { report, is_complete, .. } = audited.map_err(|error| failure(&error))?;
+    deliver(&report, &plan, terminal)?;
+    let reasons = report.incompleteness();
+    for reason in &reasons {
+        terminal.warning(&format!("the report is not complete: {reason}"));
+    }
+    Ok(Exit::of_report(is_complete && reasons.is_empty(), plan.fail_on.is_reached_by(report.worst())))
+}
+
+/// An option on the command line wins over the settings file; both together must make sense.
+fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failure> {
+    args.later.refuse()?;
+    let sources = first(args.sources, config.sources);
+    let iam = first(args.iam, config.iam);
+    let kubernetes = first(args.kubernetes, config.kubernetes);
+    let formats = first(args.format, config.format);
+    let out = args.out.or(config.out);
+    if sources.is_empty() {
+        return Err(Failure::usage("there is no SOURCE").hint(
+            "name CloudTrail log files or folders, or - for standard input: leastwise audit logs/ --iam iam/",
+        ));
+    }
+    let remote = |source: &&String| {
+        ["s3://", "cloudtrail:", "athena:"].iter().any(|scheme| source.starts_with(scheme))
+    };
+    if let Some(source) = sources.iter().find(remote) {
+        return Err(Failure::usage(format!("this version cannot read `{source}` yet"))
+            .hint("it reads files, folders and standard input; `aws s3 sync` makes a folder of a bucket"));
+    }
+    for (option, values) in [("--iam", &iam), ("--kubernetes", &kubernetes)] {
+        if values.iter().any(|value| value == "live") {
+            let hint = "give files: `aws iam get-account-authorization-details`, `kubectl get serviceaccounts,pods -A -o yaml`";
+            return Err(Failure::usage(format!("this version cannot do `{option} live` yet")).hint(hint));
+        }
+    }
+    if out.is_none() && formats.len() > 1 {
+        return Err(Failure::usage("several formats need a folder").hint("give it with --out DIR"));
+    }
+    let since = args.since.or(config.since).map(|when| when.resolve(now));
+    let until = args.until.or(config.until).map(|when| when.resolve(now));
+    if let (Some(since), Some(until)) = (since, until)
+        && since >= until
+    {
+        return Err(Failure::usage(format!("the window is empty: it starts at {since} and ends at {until}")));
+    }
+    let settings = analyze::Settings {
+        sources,
+        iam: iam.into_iter().map(PathBuf::from).collect(),
+        kubernetes: kubernetes.into_iter().map(PathBuf::from).collect(),
+        since,
+        until,
+        accounts: first(args.account, config.account),
+        roles: first(args.role, config.role),
+        regions: first(args.region_filter, config.region_filter),
+        resources: match args.resources.or(config.resources) {
+            Some(Resources::Exact) => ResourceLevel::Exact,
+            Some(Resources::Prefix) | None => ResourceLevel::Prefix,
+            Some(Resources::Type) => ResourceLevel::Type,
+        },
+        unobservable: match args.unobservable.or(config.unobservable) {
+            Some(Unobservable::Keep) | None => analyze::Unobservable::Keep,
+            Some(Unobservable::Drop) => analyze::Unobservable::Drop,
+        },
+        threads: args.threads.or(config.threads).unwrap_or(0),
+    };
+    Ok(Plan { settings, out, formats, fail_on: args.fail_on.or(config.fail_on).unwrap_or(FailOn::None) })
+}
+
+fn first<T>(typed: Vec<T>, configured: Vec<T>) -> Vec<T> {
+    if typed.is_empty() { configured } else { typed }
+}
+
+/// The folder first, so that what is printed can point to it; then standard output, in the one format asked for or as text.
+fn deliver(report: &Report, plan: &Plan, terminal: &Terminal) -> Result<(), Failure> {
+    if let Some(dir) = &plan.out {
+        report::write_folder(report, dir, &plan.formats)
+            .map_err(|error| Failure::failed("the report cannot be written").because(&error))?;
+    }
+    match plan.formats.as_slice() {
+        [format] if *format != Format::Text => terminal.data(|out| report::write(*format, report, out))?,
+        _ => {
+            let colour = if terminal.colour { Colour::Ansi } else { Colour::Plain };
+            terminal.data(|out| report::write_text(report, colour, out))?;
+        }
+    }
+    if let Some(dir) = &plan.out {
+        terminal.note(&format!("report written to {}", dir.join(Format::Html.file_name()).display()));
+    }
+    Ok(())
+}
+
+/// What the process reports when there is no report.
+fn failure(error: &AuditError) -> Failure {
+    match error {
+        AuditError::NoInput { skipped, .. } => {
+            let found: Vec<String> = skipped.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+            let found = if found.is_empty() { "nothing".to_owned() } else { found.join(", ") };
+            let hint = format!(
+                "looked for CloudTrail log files (.json, .json.gz, or anything holding CloudTrail records) in files and \
+                 folders at any depth, and found {found}"
+            );
+            Failure { exit: Exit::NoInput, ..Failure::failed(error) }.hint(hint)
+        }
+        AuditError::Ingest(IngestError::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            Failure { exit: Exit::NoInput, ..Failure::failed(error).causes_of(error) }
+        }
+        AuditError::Inventory(_) => {
+            Failure::failed("the granted side cannot be read").because(error).hint(
+                "--iam takes what `aws iam get-account-authorization-details` prints, --kubernetes takes manifests",
+            )
+        }
+        _ => Failure::failed(error).causes_of(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gate_opens_at_its_severity_and_incompleteness_wins() {
+        use Severity::{Critical, Info, Low, Medium};
+        for (fail_on, worst, reached) in [
+            (FailOn::None, Some(Critical), false),
+            (FailOn::Low, None, false),
+            (FailOn::Low, Some(Info), false),
+            (FailOn::Low, Some(Low), true),
+            (FailOn::High, Some(Medium), false),
+            (FailOn::High, Some(Critical), true),
+            (FailOn::Critical, Some(Critical), true),
+        ] {
+            assert_eq!(fail_on.is_reached_by(worst), reached, "{fail_on:?} {worst:?}");
+        }
+        for (complete, tripped, exit) in [
+            (true, false, Exit::Done),
+            (true, true, Exit::Findings),
+            (false, false, Exit::Incomplete),
+            (false, true, Exit::Incomplete),
+        ] {
+            assert_eq!(Exit::of_report(complete, tripped), exit);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! `leastwise.toml`: the options of an audit, written down.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use leastwise::report::Format;
+use serde::Deserialize;
+
+use super::Failure;
+use super::audit::{FailOn, Resources, Unobservable};
+use super::time::When;
+
+/// The file looked for, from the working directory upward.
+const NAME: &str = "leastwise.toml";
+
+/// The settings file: each key is the option of the same name, and an option on the command line wins over it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Config {
+    pub(super) sources: Vec<String>,
+    pub(super) iam: Vec<String>,
+    pub(super) kubernetes: Vec<String>,
+    #[serde(deserialize_with = "parsed")]
+    pub(super) since: Option<When>,
+    #[serde(deserialize_with = "parsed")]
+    pub(super) until: Option<When>,
+    pub(super) account: Vec<String>,
+    pub(super) role: Vec<String>,
+    pub(super) region_filter: Vec<String>,
+    pub(super) out: Option<PathBuf>,
+    #[serde(deserialize_with = "all_parsed")]
+    pub(super) format: Vec<Format>,
+    pub(super) fail_on: Option<FailOn>,
+    pub(super) unobservable: Option<Unobservable>,
+    pub(super) resources: Option<Resources>,
+    pub(super) threads: Option<usize>,
+}
+
+impl Config {
+    /// The file named, else the first one found upward; with its path. Without any, the settings are the defaults.
+    pub(super) fn find(named: Option<&Path>) -> Result<(Self, Option<PathBuf>), Failure> {
+        if let Some(path) = named {
+            return Self::read(path).map(|config| (config, Some(path.to_owned())));
+        }
+        let Ok(here) = std::env::current_dir() else {
+            return Ok((Self::default(), None));
+        };
+        match here.ancestors().map(|dir| dir.join(NAME)).find(|path| path.is_file()) {
+            Some(path) => Self::read(&path).map(|config| (config, Some(path))),
+            None => Ok((Self::default(), None)),
+        }
+    }
+
+    fn read(path: &Path) -> Result<Self, Failure> {
+        let shown = path.display();
+        let text = fs::read_to_string(path)
+            .map_err(|error| Failure::usage(format!("cannot read `{shown}`")).because(&error))?;
+        let mut config: Self = toml::from_str(&text).map_err(|error| {
+            Failure::usage(format!("`{shown}` is not a settings file: {}", error.message()))
+        })?;
+        // Paths in the file are meant from where the file is.
+        let dir = path.parent().unwrap_or(Path::new(""));
+        for source in config.sources.iter_mut().chain(&mut config.iam).chain(&mut config.kubernetes) {
+            if source != "-" && source != "live" && !source.contains("://") && Path::new(source).is_relative()
+            {
+                *source = dir.join(&source).to_string_lossy().into_owned();
+            }
+        }
+        config.out = config.out.map(|out| dir.join(out));
+        Ok(config)
+    }
+}
+
+/// A text that the option's own parser reads.
+fn parsed<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: FromStr<Err: std::fmt::Display>,
+{
+    let text: Option<String> = Option::deserialize(deserializer)?;
+    text.map(|text| text.parse().map_err(serde::de::Error::custom)).transpose()
+}
+
+/// The same for a list.
+fn all_parsed<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: FromStr<Err: std::fmt::Display>,
+{
+    let texts: Vec<String> = Vec::deserialize(deserializer)?;
+    texts.iter().map(|text| text.parse().map_err(serde::de::Error::custom)).collect()
+}
