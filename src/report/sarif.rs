@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 
 use super::json::pretty;
 use super::{Confidence, Finding, Report, Severity};
+use crate::finding::Code;
 
 /// One run.
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    // The worst finding of a code gives the rule its level; the title of the first one its name.
+    // The worst finding of a code gives the rule its level.
     let mut rules: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
     for finding in &report.findings {
         rules.entry(&finding.code).or_default().push(finding);
@@ -53,10 +54,13 @@ fn rule(code: &str, findings: &[&Finding]) -> Value {
         .collect();
     let mut tags = vec!["security".to_owned(), "iam".to_owned()];
     tags.extend(controls);
+    let info = Code::from_word(code).map(Code::info);
     json!({
         "id": code,
         "name": pascal_case(code),
-        "shortDescription": {"text": sentence(code)},
+        "shortDescription": {"text": info.map_or_else(|| sentence(code), |info| info.title.to_owned())},
+        "fullDescription": {"text": info.map_or_else(|| sentence(code), |info| info.meaning.to_owned())},
+        "help": {"text": info.map_or_else(|| sentence(code), |info| info.fix.to_owned())},
         "defaultConfiguration": {"level": level(worst)},
         "properties": {"security-severity": score(worst), "tags": tags},
     })

@@ -100,6 +100,22 @@ fn every_exit_status_means_what_the_table_says() {
 }
 
 #[test]
+fn the_readme_and_the_help_have_the_same_table_of_exit_statuses() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, help, _) = run(dir.path(), &["--help"]);
+    let table = help.split("Exit status:\n").nth(1).unwrap();
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let mut n_rows = 0;
+    for row in table.lines() {
+        let (status, meaning) = row.trim().split_once(' ').unwrap();
+        let expected = format!("| {status} | {} |", meaning.trim());
+        assert!(readme.replace('`', "").contains(&expected), "{expected}");
+        n_rows += 1;
+    }
+    assert_eq!(n_rows, 6);
+}
+
+#[test]
 fn data_goes_to_standard_output_and_talk_to_standard_error() {
     let dir = folder();
     let (_, stdout, stderr) = run(dir.path(), &["audit", "logs", "--out", "out", "--format", "json"]);

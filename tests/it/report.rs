@@ -197,7 +197,9 @@ fn sarif_results_point_to_their_rules_and_places() {
     for result in results {
         let rule = &rules[usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap()];
         assert_eq!(rule["id"], result["ruleId"]);
-        assert!(!rule["shortDescription"]["text"].as_str().unwrap().is_empty());
+        for text in ["shortDescription", "fullDescription", "help"] {
+            assert!(!rule[text]["text"].as_str().unwrap().is_empty(), "{text} of {rule}");
+        }
         let place = &result["locations"][0]["logicalLocations"][0];
         assert!(place["fullyQualifiedName"].as_str().unwrap().starts_with("arn:aws:iam::"));
         assert!(result["partialFingerprints"]["leastwise/v1"].is_string());
