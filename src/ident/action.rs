@@ -70,8 +70,8 @@ impl PartialOrd for Action {
 
 impl Ord for Action {
     fn cmp(&self, other: &Self) -> Ordering {
-        let lower = |action: &Self| action.0.bytes().map(|b| b.to_ascii_lowercase()).collect::<Vec<u8>>();
-        lower(self).cmp(&lower(other))
+        let lower = |byte: u8| byte.to_ascii_lowercase();
+        self.0.bytes().map(lower).cmp(other.0.bytes().map(lower))
     }
 }
 
