@@ -172,6 +172,12 @@ impl Start<'_> {
                     ..Proposal::default()
                 };
             }
+            if nothing_dropped {
+                reasons.insert(
+                    0,
+                    "Every granted action stays; the resources are limited to those seen.".to_owned(),
+                );
+            }
             let kept = kept_name(&written.documents, role);
             return Proposal {
                 verdict: ProposalVerdict::Replace,
