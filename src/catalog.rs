@@ -4,6 +4,7 @@
 //! service prefix, its name the operation, the operation its actions; see `data/` for the tables and where they come from.
 
 mod curated;
+mod explain;
 mod facts;
 mod format;
 mod index;
@@ -14,6 +15,7 @@ mod pass_role;
 mod resource;
 mod visibility;
 
+pub use explain::{MapError, MappedNarrowing, MappedNeed, MappedVisibility, Mapping};
 pub use index::{ActionId, ActionInfo, ActionResource, Catalog, CatalogError, Levels, ResourceType};
 pub use need::{Evidence, Need, Needs, Resource, Verdict};
 pub use visibility::Visibility;

@@ -4,6 +4,7 @@
 //! [`Failure`], and nothing here ends the process any other way.
 
 mod audit;
+mod catalog;
 mod config;
 mod exit;
 mod failure;
@@ -57,6 +58,8 @@ enum Command {
     Audit(Box<audit::Args>),
     /// Prove that new policies allow nothing that old ones did not
     Prove(prove::Args),
+    /// Show the embedded IAM catalog, and how it maps an event
+    Catalog(catalog::Args),
     /// Print the JSON Schema of what leastwise writes
     Schema(schema::Args),
     /// Print a completion script for a shell
@@ -75,6 +78,7 @@ pub(crate) fn run() -> Exit {
     let done = match cli.command {
         Command::Audit(args) => audit::run(*args, &mut terminal),
         Command::Prove(args) => prove::run(&args, &mut terminal),
+        Command::Catalog(args) => catalog::run(&args, &mut terminal),
         Command::Schema(args) => schema::run(&args, &mut terminal),
         Command::Completions(args) => manual::completions(&args, &mut Cli::command(), &mut terminal),
         Command::Man(args) => manual::page(&args, Cli::command(), &mut terminal),

@@ -66,6 +66,8 @@ pub(super) struct Curated {
     parameters: HashMap<&'static str, Vec<(&'static str, &'static str)>>,
     /// `source/event` (the source without its domain, both in lower case) to the actions every such event needs.
     renames: HashMap<String, &'static str>,
+    /// `source/event` to the likeliest action by name.
+    guesses: HashMap<String, &'static str>,
     /// `source/event` of events that need no permission, with the ground; the event `*` stands for the whole source.
     no_permission: HashMap<String, &'static str>,
     pass_role: Vec<PassRole>,
@@ -99,6 +101,9 @@ impl Curated {
             }
             for [source, event, action, _ground] in rows(RENAMES) {
                 tables.renames.insert(key(source, event), action);
+            }
+            for [source, event, action, _ground] in rows(GUESSED) {
+                tables.guesses.insert(key(source, event), action);
             }
             for [source, event, _why, ground] in rows(NO_PERMISSION) {
                 tables.no_permission.insert(key(source, event), ground);
@@ -139,6 +144,15 @@ impl Curated {
     /// The IAM prefixes of an event source (without its domain), the likeliest first.
     pub(super) fn prefixes<'s>(&'s self, source: &'s str) -> impl Iterator<Item = &'s str> {
         self.sources.get(source).copied().unwrap_or(source).split(' ')
+    }
+
+    /// The event sources (without domain) that stand for a prefix beside its own name, sorted.
+    pub(super) fn sources_of(&self, prefix: &str) -> Vec<&'static str> {
+        let others =
+            self.sources.iter().filter(|(_, prefixes)| prefixes.split(' ').any(|known| known == prefix));
+        let mut sources: Vec<_> = others.map(|(source, _)| *source).collect();
+        sources.sort_unstable();
+        sources
     }
 
     /// The parameter that holds the value of a format's variable, where neither is named after the other.
@@ -196,6 +210,11 @@ impl Curated {
         self.data_types.get(action).map_or(&[], Vec::as_slice)
     }
 
+    /// The likeliest action, by name, of an event whose action no source tells.
+    pub(super) fn guess(&self, source: &str, event: &str) -> Option<&'static str> {
+        self.guesses.get(&key(source, event)).copied()
+    }
+
     /// Whether the event, or everything of its source, needs no permission.
     pub(super) fn is_without_permission(&self, source: &str, event: &str) -> bool {
         self.no_permission.contains_key(&key(source, event))
@@ -213,3 +232,140 @@ const PASS_ROLE: &str = include_str!("data/pass-role.tsv");
 const PASSED_TO: &str = include_str!("data/passed-to.tsv");
 const NARROWING: &str = include_str!("data/narrowing.tsv");
 const API_GATEWAY: &str = include_str!("data/api-gateway.tsv");
+const GUESSED: &str = include_str!("data/guessed-actions.tsv");
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use crate::catalog::Catalog;
+
+    /// Every table, with its number of columns and the columns that name actions.
+    const TABLES: [(&str, &str, usize, &[usize]); 12] = [
+        ("event-sources", SOURCES, 3, &[]),
+        ("event-actions", RENAMES, 4, &[2]),
+        ("guessed-actions", GUESSED, 4, &[2]),
+        ("no-permission", NO_PERMISSION, 4, &[]),
+        ("never-logged", NEVER_LOGGED, 3, &[0]),
+        ("data-events", DATA_EVENTS, 3, &[1]),
+        ("resource-parameters", PARAMETERS, 4, &[]),
+        ("pass-role", PASS_ROLE, 6, &[]),
+        ("passed-to", PASSED_TO, 4, &[]),
+        ("narrowing", NARROWING, 6, &[4]),
+        ("api-gateway", API_GATEWAY, 4, &[1]),
+        ("clients", include_str!("data/clients.tsv"), 3, &[]),
+    ];
+
+    fn lines(text: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
+        text.lines().filter(|line| !line.starts_with('#')).map(|line| line.split('\t').collect())
+    }
+
+    #[test]
+    fn every_row_has_its_columns_and_tells_its_ground() {
+        for (name, text, columns, _) in TABLES {
+            assert!(text.ends_with('\n') && lines(text).count() > 0, "{name}");
+            for row in lines(text) {
+                assert_eq!(row.len(), columns, "{name}: {row:?}");
+                assert!(!row[columns - 1].is_empty(), "{name}: {row:?} rests on nothing");
+                assert!(row.iter().all(|cell| *cell == cell.trim()), "{name}: {row:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_action_named_exists_and_is_spelled_as_the_catalog_does() {
+        let catalog = Catalog::embedded();
+        for (name, text, _, columns) in TABLES {
+            for (row, column) in
+                lines(text).flat_map(|row| columns.iter().map(move |column| (row.clone(), *column)))
+            {
+                for action in row[column].split(' ') {
+                    let found = catalog
+                        .find(action)
+                        .and_then(|id| catalog.info(id))
+                        .map(|info| info.action().to_string());
+                    assert_eq!(found.as_deref(), Some(action), "{name}: {row:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_row_stands_in_the_way_of_another() {
+        let mut owners: BTreeMap<String, &str> = BTreeMap::new();
+        let tables =
+            [("event-actions", RENAMES), ("guessed-actions", GUESSED), ("no-permission", NO_PERMISSION)];
+        for (name, text) in tables {
+            for row in lines(text) {
+                let event = key(row[0], row[1]);
+                assert_eq!(
+                    owners.insert(event.clone(), name),
+                    None,
+                    "{event} is in `{name}` and in another row"
+                );
+            }
+        }
+        for row in lines(API_GATEWAY) {
+            let event = key("apigateway", row[0]);
+            assert_eq!(owners.insert(event.clone(), "api-gateway"), None, "{event}");
+        }
+        let all_of: BTreeSet<_> = owners.keys().filter_map(|event| event.strip_suffix("/*")).collect();
+        for event in owners.keys().filter(|event| !event.ends_with("/*")) {
+            let source = event.split('/').next().unwrap();
+            assert!(
+                !all_of.contains(source),
+                "{event} is never reached: all of {source} needs no permission"
+            );
+        }
+    }
+
+    #[test]
+    fn an_action_of_the_same_name_beats_a_guess_and_every_exception_says_something_new() {
+        let catalog = Catalog::embedded();
+        let tables = Curated::embedded();
+        for row in lines(GUESSED) {
+            assert_eq!(catalog.find_in(row[0], row[1]), None, "{row:?} is not needed any more");
+        }
+        for row in lines(RENAMES) {
+            let same = tables.prefixes(row[0]).find_map(|prefix| catalog.find_in(prefix, row[1]));
+            let first = row[2].split(' ').next().and_then(|action| catalog.find(action));
+            assert!(
+                same.is_none() || same != first || row[2].contains(' '),
+                "{row:?} says what the rule says"
+            );
+        }
+        for row in lines(API_GATEWAY) {
+            assert_eq!(
+                catalog.find_in("apigateway", row[0]),
+                None,
+                "{row:?}: the action of the same name is newer"
+            );
+        }
+    }
+
+    #[test]
+    fn prefixes_exist_and_kinds_of_rows_are_known() {
+        let catalog = Catalog::embedded();
+        for row in lines(SOURCES) {
+            assert!(row[1].split(' ').all(|prefix| catalog.has_service(prefix)), "{row:?}");
+        }
+        for row in lines(PARAMETERS).chain(lines(PASSED_TO)).chain(lines(NARROWING)) {
+            assert!(catalog.has_service(row[0]), "{row:?}");
+        }
+        for row in lines(PASS_ROLE) {
+            assert!(row[0] == "*" || catalog.has_service(row[0]), "{row:?}");
+            assert!(["role", "instance-profile", "launch-template", "data"].contains(&row[3]), "{row:?}");
+            assert_eq!(row[3] == "data", row[4].is_empty(), "{row:?}");
+            for event in row[1].split(' ').filter(|event| *event != "*") {
+                assert!(catalog.find_in(row[0], event).is_some(), "{row:?}: no action {event}");
+            }
+        }
+        for row in lines(NARROWING) {
+            assert!(["instead", "also"].contains(&row[3]), "{row:?}");
+            for event in row[1].split(' ') {
+                assert_ne!(catalog.map(row[0], event).verdict, "unknown", "{row:?}: no event {event}");
+            }
+        }
+    }
+}

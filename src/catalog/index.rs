@@ -216,7 +216,7 @@ impl Catalog {
     /// ⇥ ⇥ condition key [⇥ condition key …]
     /// Name ⇥ levels (P T W L R; o: an operation bears it) ⇥ types (*: required) ⇥ places of keys ⇥ dependent actions
     /// ```
-    fn read(text: &'static str) -> Result<Self, CatalogError> {
+    pub fn read(text: &'static str) -> Result<Self, CatalogError> {
         let wrong = |what, near: &str| CatalogError { what, near: near.chars().take(40).collect() };
         let (head, mut rest) = text.split_once('\n').ok_or_else(|| wrong("first line", text))?;
         let mut fields = head.split('\t');

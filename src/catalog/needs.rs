@@ -31,7 +31,7 @@ pub(super) struct Plan {
 const MOST_PLANS: usize = 32_768;
 
 thread_local! {
-    // Per thread, so that workers never wait for each other. `Catalog::embedded` is the only catalog there is.
+    // Per thread, so that workers never wait for each other. Plans of the embedded catalog only.
     static PLANS: RefCell<HashMap<Pair, Arc<Plan>>> = RefCell::new(HashMap::new());
 }
 
@@ -92,6 +92,9 @@ impl Catalog {
 
     /// The plan for a source and name, from this thread's memory or made now.
     pub(super) fn plan(&self, source: &str, name: &str) -> Arc<Plan> {
+        if !std::ptr::eq(self, Self::embedded()) {
+            return Arc::new(self.make_plan(source, name));
+        }
         PLANS.with_borrow_mut(|plans| {
             if let Some(plan) = plans.get(&PairRef { source, name }) {
                 return Arc::clone(plan);
@@ -163,6 +166,10 @@ impl Catalog {
         if let Some(id) = curated.prefixes(source).find_map(|prefix| self.find_in(prefix, name)) {
             return Some((vec![id], "same-name"));
         }
+        if let Some(id) = curated.prefixes(source).find_map(|prefix| self.find(curated.guess(prefix, name)?))
+        {
+            return Some((vec![id], "guessed"));
+        }
         // S3's sisters bear S3's operation names, and its renames with their own prefix.
         let sister = ["s3-object-lambda", "s3-outposts"].into_iter().find(|sister| *sister == source)?;
         let actions = curated.rename("s3", name)?;
@@ -175,6 +182,11 @@ impl Catalog {
 }
 
 impl Plan {
+    /// What a request may show.
+    pub(super) fn narrowings(&self) -> impl Iterator<Item = &Narrowing> {
+        self.narrowings.iter()
+    }
+
     fn empty(verdict: Verdict, rule: &'static str) -> Self {
         let pass_role = pass_role::Rules::default();
         Self { verdict, rule, targets: Vec::new(), special: None, narrowings: Vec::new(), pass_role }

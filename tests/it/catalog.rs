@@ -83,6 +83,430 @@ fn where_an_action_would_show() {
     assert_eq!(visibility("s3:ReplicateObject"), Visibility::NoPublicOperation);
 }
 
+/// `action evidence: resources {context}` of each need, resources as a person would read them.
+fn told(record: &str) -> Vec<String> {
+    let text = |resource: &Resource| match resource {
+        Resource::Arn(arn) => arn.clone(),
+        Resource::None => "*".to_owned(),
+        Resource::Unknown(_) => "?".to_owned(),
+        Resource::InstanceProfile(name) => format!("profile:{name}"),
+        Resource::LaunchTemplate(id) => format!("template:{id}"),
+    };
+    let needs = needs(record).needs;
+    let lines = needs.iter().map(|need| {
+        let mark = if need.evidence == Evidence::Inferred { "~" } else { "" };
+        let resources: Vec<_> = need.resources.iter().map(text).collect();
+        let context: Vec<_> = need.context.iter().map(|(key, value)| format!(" {key}={value}")).collect();
+        format!("{mark}{} {}{}", need.action, resources.join(","), context.concat())
+    });
+    lines.collect()
+}
+
+/// A record of this event with these request parameters and further members.
+fn call(source: &str, name: &str, request: &str, more: &str) -> Vec<String> {
+    told(&format!(
+        r#"{{"eventSource":"{source}.amazonaws.com","eventName":"{name}","requestParameters":{request}{more}}}"#
+    ))
+}
+
+#[test]
+fn what_the_request_shows_narrows_the_actions() {
+    let s3 = |name: &str, request: &str| call("s3", name, request, "");
+    let object = "arn:aws:s3:::b/k";
+    for (name, request, expected) in [
+        ("GetObject", r#"{"bucketName":"b","key":"k"}"#, vec![format!("s3:GetObject {object}")]),
+        (
+            "GetObject",
+            r#"{"bucketName":"b","key":"k","versionId":"v"}"#,
+            vec![format!("s3:GetObjectVersion {object}")],
+        ),
+        ("HeadObject", r#"{"bucketName":"b","key":"k"}"#, vec![format!("s3:GetObject {object}")]),
+        (
+            "DeleteObject",
+            r#"{"bucketName":"b","key":"k","versionId":"v"}"#,
+            vec![format!("s3:DeleteObjectVersion {object}")],
+        ),
+        (
+            "PutObject",
+            r#"{"bucketName":"b","key":"k","X-Amz-Acl":"private","x-amz-tagging":"a=b"}"#,
+            vec![
+                format!("s3:PutObject {object}"),
+                format!("~s3:PutObjectAcl {object}"),
+                format!("~s3:PutObjectTagging {object}"),
+            ],
+        ),
+        (
+            "PutObject",
+            r#"{"bucketName":"b","key":"k","x-amz-object-lock-mode":"GOVERNANCE","x-amz-object-lock-legal-hold":"ON"}"#,
+            vec![
+                format!("s3:PutObject {object}"),
+                format!("~s3:PutObjectRetention {object}"),
+                format!("~s3:PutObjectLegalHold {object}"),
+            ],
+        ),
+        (
+            "CopyObject",
+            r#"{"bucketName":"b","key":"k","x-amz-copy-source":"/other/a%2Fb"}"#,
+            vec!["s3:GetObject arn:aws:s3:::other/a/b".to_owned(), format!("s3:PutObject {object}")],
+        ),
+        (
+            "CopyObject",
+            r#"{"bucketName":"b","key":"k","x-amz-copy-source":"other/a?versionId=3"}"#,
+            vec!["s3:GetObjectVersion arn:aws:s3:::other/a".to_owned(), format!("s3:PutObject {object}")],
+        ),
+        (
+            "ListObjects",
+            r#"{"list-type":"2","bucketName":"b","prefix":"k"}"#,
+            vec!["s3:ListBucket arn:aws:s3:::b".to_owned()],
+        ),
+        ("HeadBucket", r#"{"bucketName":"b"}"#, vec!["s3:ListBucket arn:aws:s3:::b".to_owned()]),
+        (
+            "CompleteMultipartUpload",
+            r#"{"bucketName":"b","key":"k","uploadId":"u"}"#,
+            vec![format!("s3:PutObject {object}")],
+        ),
+        (
+            "GetObject",
+            r#"{"bucketName":"b--use1-az4--x-s3","key":"k"}"#,
+            vec![
+                "s3express:CreateSession arn:aws:s3express:eu-west-1:123456789012:bucket/b--use1-az4--x-s3"
+                    .to_owned(),
+            ],
+        ),
+        (
+            "GetObject",
+            r#"{"bucketName":"arn:aws:s3:eu-west-1:123456789012:accesspoint/ap","key":"k"}"#,
+            vec!["s3:GetObject arn:aws:s3:eu-west-1:123456789012:accesspoint/ap/object/k".to_owned()],
+        ),
+        // A key that would be a wildcard in a policy is not handed on.
+        ("GetObject", r#"{"bucketName":"b","key":"*"}"#, vec!["s3:GetObject ?".to_owned()]),
+        ("GetObject", r#"{"bucketName":"b","key":"${aws:username}"}"#, vec!["s3:GetObject ?".to_owned()]),
+    ] {
+        assert_eq!(s3(name, request), expected, "{name} {request}");
+    }
+}
+
+#[test]
+fn transactions_statements_and_keys_are_taken_apart() {
+    let table = |name: &str| format!("arn:aws:dynamodb:eu-west-1:123456789012:table/{name}");
+    assert_eq!(
+        call(
+            "dynamodb",
+            "TransactWriteItems",
+            r#"{"requestItems":[{"operation":"Put","tableName":"a"},{"operation":"ConditionCheck","TableName":"b"}]}"#,
+            ""
+        ),
+        [format!("dynamodb:ConditionCheckItem {}", table("b")), format!("dynamodb:PutItem {}", table("a"))]
+    );
+    let listed = format!(r#","resources":[{{"type":"AWS::DynamoDB::Table","ARN":"{}"}}]"#, table("a"));
+    assert_eq!(
+        call("dynamodb", "ExecuteStatement", r#"{"statement":"update a set x = ***"}"#, &listed),
+        [format!("dynamodb:PartiQLUpdate {}", table("a"))]
+    );
+    let hidden = needs(
+        r#"{"eventSource":"dynamodb.amazonaws.com","eventName":"ExecuteStatement","requestParameters":null}"#,
+    );
+    assert_eq!((hidden.verdict, hidden.needs.len()), (Verdict::Unknown, 0));
+    assert_eq!(
+        call("dynamodb", "Query", r#"{"tableName":"a","indexName":"i"}"#, ""),
+        [format!("dynamodb:Query {0},{0}/index/i", table("a"))]
+    );
+    let key = |id: &str| format!("arn:aws:kms:eu-west-1:123456789012:key/{id}");
+    let keys = format!(r#","resources":[{{"ARN":"{}"}},{{"ARN":"{}"}}]"#, key("from"), key("to"));
+    assert_eq!(
+        call("kms", "ReEncrypt", r#"{"destinationKeyId":"to"}"#, &keys),
+        [format!("kms:ReEncryptFrom {}", key("from")), format!("kms:ReEncryptTo {}", key("to"))]
+    );
+    let via = format!(
+        r#","userIdentity":{{"type":"AssumedRole","invokedBy":"secretsmanager.amazonaws.com"}},"resources":[{{"ARN":"{}"}}]"#,
+        key("k")
+    );
+    assert_eq!(
+        call("kms", "Decrypt", "null", &via),
+        [format!("kms:Decrypt {} kms:ViaService=secretsmanager.eu-west-1.amazonaws.com", key("k"))]
+    );
+}
+
+#[test]
+fn roles_assumed_with_tags_and_shared_sources() {
+    let role = "arn:aws:iam::123456789012:role/path/R";
+    assert_eq!(
+        call(
+            "sts",
+            "AssumeRole",
+            &format!(r#"{{"roleArn":"{role}","tags":[{{"key":"a","value":"b"}}],"sourceIdentity":"me"}}"#),
+            ""
+        ),
+        [
+            format!("sts:AssumeRole {role}"),
+            format!("~sts:TagSession {role}"),
+            format!("~sts:SetSourceIdentity {role}")
+        ]
+    );
+    let scaling =
+        call("autoscaling", "PutScalingPolicy", r#"{"serviceNamespace":"ecs","policyName":"p"}"#, "");
+    assert!(scaling[0].starts_with("application-autoscaling:PutScalingPolicy"), "{scaling:?}");
+    let scaling =
+        call("autoscaling", "PutScalingPolicy", r#"{"autoScalingGroupName":"g","policyName":"p"}"#, "");
+    assert_eq!(
+        scaling,
+        [
+            "autoscaling:PutScalingPolicy arn:aws:autoscaling:eu-west-1:123456789012:autoScalingGroup:*:autoScalingGroupName/g"
+        ]
+    );
+    assert_eq!(
+        call("apigateway", "UpdateStage", r#"{"restApiId":"a1","stageName":"live"}"#, ""),
+        ["apigateway:PATCH arn:aws:apigateway:eu-west-1::/restapis/a1/stages/live"]
+    );
+}
+
+#[test]
+fn resources_are_put_together_in_each_services_way() {
+    let arn = |service: &str, rest: &str| format!("arn:aws:{service}:eu-west-1:123456789012:{rest}");
+    for (source, name, request, expected) in [
+        (
+            "lambda",
+            "Invoke",
+            r#"{"functionName":"f"}"#,
+            format!("lambda:InvokeFunction {}", arn("lambda", "function:f")),
+        ),
+        (
+            "lambda",
+            "GetFunction20150331v2",
+            r#"{"functionName":"123456789012:function:f:live"}"#,
+            format!("lambda:GetFunction {}", arn("lambda", "function:f")),
+        ),
+        (
+            "sqs",
+            "SendMessage",
+            r#"{"queueUrl":"https://sqs.eu-west-1.amazonaws.com/123456789012/q"}"#,
+            format!("sqs:SendMessage {}", arn("sqs", "q")),
+        ),
+        (
+            "ssm",
+            "GetParameter",
+            r#"{"name":"/a/b"}"#,
+            format!("ssm:GetParameter {}", arn("ssm", "parameter/a/b")),
+        ),
+        (
+            "secretsmanager",
+            "GetSecretValue",
+            r#"{"secretId":"db"}"#,
+            format!("secretsmanager:GetSecretValue {}", arn("secretsmanager", "secret:db-??????")),
+        ),
+        (
+            "ec2",
+            "StopInstances",
+            r#"{"instancesSet":{"items":[{"instanceId":"i-0123456789abcdef0"}]}}"#,
+            format!("ec2:StopInstances {}", arn("ec2", "instance/i-0123456789abcdef0")),
+        ),
+        (
+            "ec2",
+            "DeleteNatGateway",
+            r#"{"DeleteNatGatewayRequest":{"NatGatewayId":"nat-0123456789abcdef0"}}"#,
+            format!("ec2:DeleteNatGateway {}", arn("ec2", "natgateway/nat-0123456789abcdef0")),
+        ),
+        (
+            "rds",
+            "DeleteDBInstance",
+            r#"{"dBInstanceIdentifier":"d"}"#,
+            format!("rds:DeleteDBInstance {}", arn("rds", "db:d")),
+        ),
+        (
+            "ecs",
+            "UpdateService",
+            r#"{"cluster":"c","service":"s"}"#,
+            format!("ecs:UpdateService {}", arn("ecs", "service/c/s")),
+        ),
+        (
+            "eks",
+            "DescribeCluster",
+            r#"{"name":"c"}"#,
+            format!("eks:DescribeCluster {}", arn("eks", "cluster/c")),
+        ),
+        (
+            "cloudtrail",
+            "StopLogging",
+            r#"{"name":"arn:aws:cloudtrail:eu-west-1:123456789012:trail/t"}"#,
+            format!("cloudtrail:StopLogging {}", arn("cloudtrail", "trail/t")),
+        ),
+        ("iam", "GetRole", r#"{"roleName":"R"}"#, "iam:GetRole arn:aws:iam::123456789012:role/*R".to_owned()),
+        ("ec2", "DescribeInstances", "{}", "ec2:DescribeInstances *".to_owned()),
+        (
+            "ec2",
+            "DisassociateRouteTable",
+            r#"{"associationId":"rtbassoc-06c42ea03f0967f18"}"#,
+            "ec2:DisassociateRouteTable ?".to_owned(),
+        ),
+        ("dynamodb", "PutItem", r#"{"omitted":true}"#, "dynamodb:PutItem ?".to_owned()),
+        (
+            "iam",
+            "CreateRole",
+            r#"{"roleName":"R","path":"/p/"}"#,
+            "iam:CreateRole arn:aws:iam::123456789012:role/p/R".to_owned(),
+        ),
+    ] {
+        assert_eq!(call(source, name, request, ""), [expected], "{source} {name} {request}");
+    }
+}
+
+#[test]
+fn what_a_launch_needs() {
+    let found = call(
+        "ec2",
+        "RunInstances",
+        r#"{"instancesSet":{"items":[{"imageId":"ami-0123456789abcdef0"}]},"subnetId":"subnet-0123456789abcdef0","iamInstanceProfile":{"name":"app"},
+            "tagSpecificationSet":{"items":[{"resourceType":"instance","tags":[{"key":"a","value":"b"}]}]}}"#,
+        r#","responseElements":{"instancesSet":{"items":[{"instanceId":"i-0123456789abcdef0"}]}}"#,
+    );
+    let arn = |rest: &str| format!("arn:aws:ec2:eu-west-1:123456789012:{rest}");
+    let resources = [
+        arn("instance/*"),
+        arn("network-interface/*"),
+        arn("security-group/*"),
+        arn("subnet/subnet-0123456789abcdef0"),
+        arn("volume/*"),
+        "arn:aws:ec2:eu-west-1::image/ami-0123456789abcdef0".to_owned(),
+    ];
+    assert_eq!(
+        found,
+        [
+            format!("ec2:RunInstances {}", resources.join(",")),
+            "~iam:PassRole profile:app iam:PassedToService=ec2.amazonaws.com".to_owned(),
+            format!("~ec2:CreateTags {} ec2:CreateAction=RunInstances", arn("instance/*")),
+        ]
+    );
+}
+
+#[test]
+fn roles_are_passed_by_successful_writes_alone() {
+    let role = "arn:aws:iam::123456789012:role/service-role/R";
+    let passed = |source: &str, name: &str, request: &str, more: &str| -> Vec<String> {
+        let found = call(source, name, request, more);
+        found.into_iter().filter_map(|line| line.strip_prefix("~iam:PassRole ").map(str::to_owned)).collect()
+    };
+    for (source, name, request, expected) in [
+        (
+            "lambda",
+            "CreateFunction20150331",
+            format!(r#"{{"functionName":"f","role":"{role}"}}"#),
+            format!("{role} iam:PassedToService=lambda.amazonaws.com"),
+        ),
+        (
+            "ecs",
+            "RegisterTaskDefinition",
+            format!(r#"{{"family":"f","taskRoleArn":"{role}"}}"#),
+            format!("{role} iam:PassedToService=ecs-tasks.amazonaws.com"),
+        ),
+        (
+            "glue",
+            "CreateJob",
+            r#"{"name":"j","role":"R"}"#.to_owned(),
+            "arn:aws:iam::123456789012:role/*R iam:PassedToService=glue.amazonaws.com".to_owned(),
+        ),
+        (
+            "iam",
+            "AddRoleToInstanceProfile",
+            r#"{"roleName":"R","instanceProfileName":"p"}"#.to_owned(),
+            "arn:aws:iam::123456789012:role/*R iam:PassedToService=ec2.amazonaws.com".to_owned(),
+        ),
+        (
+            "ec2",
+            "RunInstances",
+            r#"{"launchTemplate":{"launchTemplateId":"lt-0123456789abcdef0"}}"#.to_owned(),
+            "template:lt-0123456789abcdef0 iam:PassedToService=ec2.amazonaws.com".to_owned(),
+        ),
+    ] {
+        assert_eq!(passed(source, name, &request, ""), [expected], "{source} {name}");
+    }
+    let none: &[(&str, &str, String, &str)] = &[
+        ("sts", "AssumeRole", format!(r#"{{"roleArn":"{role}"}}"#), ""),
+        ("iam", "GetRole", format!(r#"{{"roleName":"{role}"}}"#), ""),
+        ("iam", "AttachRolePolicy", r#"{"roleName":"R"}"#.to_owned(), ""),
+        ("eks", "CreateAccessEntry", format!(r#"{{"name":"c","principalArn":"{role}"}}"#), ""),
+        ("kms", "CreateGrant", format!(r#"{{"granteePrincipal":"{role}"}}"#), ""),
+        ("rds", "RemoveRoleFromDBInstance", format!(r#"{{"roleArn":"{role}"}}"#), ""),
+        (
+            "lambda",
+            "CreateFunction20150331",
+            format!(r#"{{"role":"{role}"}}"#),
+            r#","errorCode":"AccessDenied""#,
+        ),
+        (
+            "s3",
+            "PutBucketPolicy",
+            format!(
+                r#"{{"bucketName":"b","bucketPolicy":{{"Statement":[{{"Principal":{{"AWS":"{role}"}}}}]}}}}"#
+            ),
+            "",
+        ),
+        // A template whose instances came up without a profile passed none.
+        (
+            "ec2",
+            "RunInstances",
+            r#"{"launchTemplate":{"launchTemplateId":"lt-0123456789abcdef0"}}"#.to_owned(),
+            r#","responseElements":{"instancesSet":{"items":[{"instanceId":"i-0123456789abcdef0"}]}}"#,
+        ),
+    ];
+    for (source, name, request, more) in none {
+        assert_eq!(passed(source, name, request, more), Vec::<String>::new(), "{source} {name}");
+    }
+}
+
+#[test]
+fn a_mapping_is_told_in_full() {
+    let catalog = Catalog::embedded();
+    let mapping = catalog.map("s3.amazonaws.com", "CopyObject");
+    assert_eq!(
+        (mapping.actions, mapping.rule),
+        (vec!["s3:GetObject".to_owned(), "s3:PutObject".to_owned()], "exception")
+    );
+    assert!(mapping.resources.is_empty() && mapping.needs.is_empty());
+    let mapping = catalog.map("sts", "GetCallerIdentity");
+    assert_eq!((mapping.actions.len(), mapping.verdict, mapping.rule), (0, "no-permission", "no-permission"));
+    assert_eq!(catalog.map("s3", "MakeCoffee").verdict, "unknown");
+    assert_eq!(catalog.map("dms", "DescribeDataProviders").rule, "guessed");
+
+    let fragment = r#"{"requestParameters":{"bucketName":"b","key":"k","versionId":"1"},"recipientAccountId":"123456789012"}"#;
+    let mapping = catalog.map_record("s3", "GetObject", fragment).unwrap();
+    assert_eq!(
+        (mapping.actions, mapping.resources),
+        (vec!["s3:GetObjectVersion".to_owned()], vec!["arn:aws:s3:::b/k".to_owned()])
+    );
+    let records = format!(
+        r#"{{"Records":[{{"eventName":"PutObject"}},{{"eventName":"GetObject",{}]}}"#,
+        fragment.strip_prefix('{').unwrap()
+    );
+    assert_eq!(catalog.map_record("s3", "GetObject", &records).unwrap().needs.len(), 1);
+    for (record, message) in [
+        ("[1]", "the record is not an object"),
+        ("{", "not valid JSON"),
+        (r#"{"eventName":"X"}"#, "the record is of `X`"),
+    ] {
+        let error = catalog.map_record("s3", "GetObject", record).unwrap_err().to_string();
+        assert!(error.starts_with(message), "{error}");
+    }
+}
+
+#[test]
+fn the_lock_tells_what_the_catalog_was_made_of() {
+    let path = support::root().join("src/catalog/data/catalog.lock.toml");
+    let lock: toml::Value = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let count = |name: &str| lock["counts"][name].as_integer().unwrap();
+    let catalog = Catalog::embedded();
+    assert_eq!(count("actions"), i64::try_from(catalog.n_actions()).unwrap());
+    assert_eq!(count("services"), i64::try_from(catalog.n_services()).unwrap());
+    let borne = catalog.all().filter(|id| catalog.info(*id).unwrap().has_operation()).count();
+    assert_eq!(count("actions-borne-by-operations"), i64::try_from(borne).unwrap());
+    assert!(
+        count("operations-mapped") * 1_000 >= count("operations") * 985,
+        "fewer than 98.5 % of the operations are mapped"
+    );
+    for input in ["actions", "dependent-actions", "operations"] {
+        assert_eq!(lock["inputs"][input]["sha256"].as_str().map(str::len), Some(64), "{input}");
+    }
+}
+
 /// Calls `each` with every CloudTrail record anywhere in a folder of real input, whatever the container.
 fn each_record(dir: &Path, each: &mut dyn FnMut(&str)) {
     let mut entries: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -1,0 +1,130 @@
+//! `leastwise catalog`: what the embedded IAM catalog holds, and how it maps one event.
+
+use std::path::PathBuf;
+
+use leastwise::catalog::{Catalog, Mapping};
+
+use super::{Exit, Failure, Terminal};
+
+/// Show the embedded IAM catalog, and how it maps an event
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text", global = true)]
+    format: Format,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Command {
+    /// Show which IAM actions and resources an event needs
+    Map(MapArgs),
+}
+
+#[derive(clap::Args, Debug)]
+struct MapArgs {
+    /// The record's `eventSource`, such as `s3.amazonaws.com`
+    #[arg(value_name = "SOURCE")]
+    source: String,
+    /// The record's `eventName`, such as `GetObject`
+    #[arg(value_name = "EVENT")]
+    event: String,
+    /// A file with one record: what this very event needed, and on what
+    #[arg(long = "event", value_name = "FILE", id = "event-file")]
+    file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// A record is at most 256 KB, of event data stores 1 MB.
+const LARGEST_RECORD: u64 = 16 << 20;
+
+pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Failure> {
+    let catalog = Catalog::embedded();
+    match &args.command {
+        Some(Command::Map(map)) => {
+            let mapping = mapping(catalog, map)?;
+            match args.format {
+                Format::Json => terminal.data(|out| {
+                    serde_json::to_writer_pretty(&mut *out, &mapping)?;
+                    writeln!(out)
+                })?,
+                Format::Text => terminal.data(|out| write!(out, "{}", text(&mapping)))?,
+            }
+        }
+        None => {
+            let (date, services, actions) = (catalog.date(), catalog.n_services(), catalog.n_actions());
+            match args.format {
+                Format::Json => {
+                    let value = serde_json::json!({"date": date, "services": services, "actions": actions});
+                    terminal.data(|out| writeln!(out, "{value:#}"))?;
+                }
+                Format::Text => {
+                    terminal.data(|out| {
+                        writeln!(out, "IAM catalog of {date}: {services} services, {actions} actions")
+                    })?;
+                }
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn mapping(catalog: &Catalog, args: &MapArgs) -> Result<Mapping, Failure> {
+    let Some(path) = &args.file else { return Ok(catalog.map(&args.source, &args.event)) };
+    let cannot_read = |error: &std::io::Error| {
+        Failure::failed(format_args!("cannot read `{}`", path.display())).because(error)
+    };
+    let size = std::fs::metadata(path).map_err(|error| cannot_read(&error))?.len();
+    if size > LARGEST_RECORD {
+        return Err(Failure::failed(format_args!(
+            "`{}` has {size} bytes: no file of one record",
+            path.display()
+        )));
+    }
+    let record = std::fs::read_to_string(path).map_err(|error| cannot_read(&error))?;
+    catalog.map_record(&args.source, &args.event, &record).map_err(|error| {
+        Failure::failed(format_args!("`{}` cannot be mapped", path.display())).because(&error)
+    })
+}
+
+/// The mapping as lines of text. Texts from a record are printed without control characters.
+fn text(mapping: &Mapping) -> String {
+    let mut lines = vec![match mapping.verdict {
+        "mapped" => format!("{} {} needs ({})", mapping.event_source, mapping.event_name, mapping.rule),
+        "no-permission" => format!(
+            "{} {} needs no IAM permission ({})",
+            mapping.event_source, mapping.event_name, mapping.rule
+        ),
+        _ => format!(
+            "{} {}: the catalog knows no action ({})",
+            mapping.event_source, mapping.event_name, mapping.rule
+        ),
+    }];
+    if mapping.needs.is_empty() {
+        lines.extend(mapping.actions.iter().map(|action| format!("  {action}")));
+    }
+    for need in &mapping.needs {
+        lines.push(format!("  {} ({})", need.action, need.evidence));
+        lines.extend(need.resources.iter().map(|resource| format!("    on {resource}")));
+        lines.extend(need.unresolved.iter().map(|why| format!("    on something else: {why}")));
+        lines.extend(need.context.iter().map(|(key, value)| format!("    with {key} = {value}")));
+    }
+    for row in &mapping.narrowing {
+        let how = if row.instead {
+            "instead of the first, when the request holds"
+        } else {
+            "too, when the request holds"
+        };
+        lines.push(format!("  {} {how} {}", row.action, row.when.join(" or ")));
+    }
+    let clean = |line: String| line.chars().filter(|c| !c.is_control()).collect::<String>();
+    lines.into_iter().map(|line| clean(line) + "\n").collect()
+}
