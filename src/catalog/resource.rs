@@ -285,9 +285,8 @@ fn values<'e>(
     variable: &str,
     alone: bool,
 ) -> Vec<&'e str> {
-    // `stackName` is a stack's name, and so it is not also its id.
-    let is_anothers =
-        |key: &str| format.variables.iter().any(|other| *other != variable && is_same(key, other));
+    // `stackName` is a stack's name, and so it is not also its id; where two parts are asked for, the kind's name tells neither.
+    let single = format.variables.len() == 1;
     let variable = variable.strip_suffix("WithPath").unwrap_or(variable);
     let variable = variable.strip_suffix("WithoutLeadingSlash").unwrap_or(variable);
     let bare = stem(variable);
@@ -295,7 +294,7 @@ fn values<'e>(
     let levels: [&dyn Fn(&Field<'_>) -> bool; 5] = [
         &|field| is_same(field.key, variable),
         &|field| !bare.is_empty() && is_same(stem(field.key), bare),
-        &|field| is_same(stem(field.key), kind.name) && !is_anothers(field.key),
+        &|field| single && is_same(stem(field.key), kind.name),
         &|field| alias.is_some_and(|alias| is_same(field.key, alias)),
         &|field| alone && field.depth == 1 && GENERIC.iter().any(|name| is_same(field.key, name)),
     ];
