@@ -88,11 +88,7 @@ pub(super) fn copy(catalog: &Catalog, facts: &Facts<'_>, targets: &[Target]) -> 
             let versioned = has_version.then(|| catalog.find("s3:GetObjectVersion")).flatten();
             let versioned = versioned.and_then(|id| catalog.info(id)).map(|info| Target::of(&info));
             let target = versioned.as_ref().unwrap_or(target);
-            need(
-                target.action.clone(),
-                target.resources_among(facts, std::slice::from_ref(arn)),
-                Evidence::Observed,
-            )
+            need(target.action.clone(), target.resources_among(std::slice::from_ref(arn)), Evidence::Observed)
         })
         .collect()
 }
@@ -152,8 +148,7 @@ pub(super) fn transaction(catalog: &Catalog, facts: &Facts<'_>) -> Option<Vec<Ne
         });
         let target = Target::of(&catalog.info(catalog.find(action)?)?);
         let arns: Vec<_> = tables.filter_map(|table| table_arn(facts, table)).collect();
-        let resources =
-            if arns.is_empty() { target.resources(facts) } else { target.resources_among(facts, &arns) };
+        let resources = if arns.is_empty() { target.resources(facts) } else { target.resources_among(&arns) };
         needs.push(need(target.action, resources, Evidence::Observed));
     }
     (!needs.is_empty()).then_some(needs)
@@ -206,8 +201,7 @@ pub(super) fn re_encrypt(facts: &Facts<'_>, targets: &[Target]) -> Vec<Need> {
         .enumerate()
         .map(|(place, target)| {
             let own = if listed.len() == targets.len() { listed.get(place..=place) } else { None };
-            let resources =
-                own.map_or_else(|| target.resources(facts), |arn| target.resources_among(facts, arn));
+            let resources = own.map_or_else(|| target.resources(facts), |arn| target.resources_among(arn));
             need(target.action.clone(), resources, Evidence::Observed)
         })
         .collect()
@@ -216,7 +210,7 @@ pub(super) fn re_encrypt(facts: &Facts<'_>, targets: &[Target]) -> Vec<Need> {
 /// The first of the paths all of whose parameters the request gives, as an API Gateway ARN.
 pub(super) fn path(facts: &Facts<'_>, target: &Target, paths: &str) -> Need {
     let arns: Vec<_> = paths.split(' ').filter_map(|path| filled(facts, path)).take(1).collect();
-    need(target.action.clone(), target.resources_among(facts, &arns), Evidence::Observed)
+    need(target.action.clone(), target.resources_among(&arns), Evidence::Observed)
 }
 
 fn filled(facts: &Facts<'_>, path: &str) -> Option<String> {

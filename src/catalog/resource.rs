@@ -76,12 +76,15 @@ impl Target {
         self.bind(facts, &listed, &own.all())
     }
 
-    /// Like [`Target::resources`], for an action whose resources a rule already knows.
-    pub(super) fn resources_among(&self, facts: &Facts<'_>, candidates: &[String]) -> Vec<Resource> {
+    /// Like [`Target::resources`], for an action whose resources a rule already knows: these, and nothing put together.
+    pub(super) fn resources_among(&self, candidates: &[String]) -> Vec<Resource> {
+        if self.kinds.is_empty() {
+            return vec![Resource::None];
+        }
         if candidates.iter().any(|arn| !is_plain(arn)) {
             return vec![Resource::Unknown(WILDCARD)];
         }
-        self.bind(facts, &[], candidates)
+        self.patterns_among(candidates)
     }
 
     /// The patterns that are of one of the action's types; a rule of this crate made them.
