@@ -3,7 +3,9 @@
 //! The forms are a contract with users; each constructor shows one. Text from tokens is kept as it is, so ids must be escaped
 //! wherever they are shown.
 
-use super::{Workload, WorkloadKind};
+use std::collections::BTreeSet;
+
+use super::{Attribution, Workload, WorkloadKind};
 use crate::ident::Arn;
 use crate::inventory::Inventory;
 
@@ -22,20 +24,49 @@ pub(super) fn workload(kind: WorkloadKind, rest: &str) -> Workload {
     }
 }
 
-/// `kubernetes:CLUSTER/NAMESPACE/SERVICE_ACCOUNT`; the cluster (issuer, ARN or name) as [`Inventory::cluster_id`] spells it.
+/// `kubernetes:CLUSTER/NAMESPACE/SERVICE_ACCOUNT`, with the cluster as the credentials' way names it: the issuer for IRSA, the
+/// ARN for Pod Identity. A bare name becomes the ARN of the one cluster the snapshot knows by it.
 pub(super) fn kubernetes(
     cluster: &str,
     namespace: &str,
     service_account: &str,
     inventory: &Inventory,
 ) -> Workload {
-    let cluster = inventory.cluster_id(cluster);
+    let named = inventory.cluster_by_name(cluster).map(|cluster| cluster.arn.clone());
+    let cluster = named.unwrap_or_else(|| cluster.strip_prefix("https://").unwrap_or(cluster).to_owned());
+    in_cluster(cluster, namespace, service_account)
+}
+
+fn in_cluster(cluster: String, namespace: &str, service_account: &str) -> Workload {
     Workload {
         namespace: Some(namespace.to_owned()),
         service_account: Some(service_account.to_owned()),
         ..Workload {
             cluster: Some(cluster.clone()),
             ..workload(WorkloadKind::Kubernetes, &format!("{cluster}/{namespace}/{service_account}"))
+        }
+    }
+}
+
+/// Gives a ServiceAccount that came both ways, through IRSA and through Pod Identity, one id: the issuer's.
+///
+/// Only where the snapshot or the manifests tie the cluster's ARN to the issuer; see [`Inventory::cluster_id`].
+pub(super) fn unify(attributions: &mut [Attribution], inventory: &Inventory) {
+    let by_issuer: BTreeSet<Workload> = attributions
+        .iter()
+        .filter_map(|attribution| attribution.workload.as_ref())
+        .filter(|workload| workload.cluster.as_deref().is_some_and(|cluster| Arn::parse(cluster).is_none()))
+        .cloned()
+        .collect();
+    for workload in attributions.iter_mut().filter_map(|attribution| attribution.workload.as_mut()) {
+        let (Some(cluster), Some(namespace), Some(account)) =
+            (&workload.cluster, &workload.namespace, &workload.service_account)
+        else {
+            continue;
+        };
+        let tied = in_cluster(inventory.cluster_id(cluster), namespace, account);
+        if by_issuer.contains(&tied) {
+            *workload = tied;
         }
     }
 }
@@ -209,6 +240,7 @@ pub(super) fn function_of_session(session_name: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attribution::Grade;
     use crate::inventory::Cluster;
 
     #[test]
@@ -347,24 +379,38 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_has_one_id_when_the_snapshot_knows_its_issuer() {
+    fn a_service_account_that_came_both_ways_has_one_id_when_the_snapshot_ties_them() {
         let arn = "arn:aws:eks:eu-west-1:1:cluster/prod";
         let mut inventory = Inventory::default();
-        assert_eq!(kubernetes(arn, "n", "s", &inventory).id, format!("kubernetes:{arn}/n/s"));
+        let provider = "arn:aws:iam::1:oidc-provider/oidc.test/id/A";
+        let irsa = web_identity(provider, "system:serviceaccount:n:s", &inventory);
+        assert_eq!(irsa.id, "kubernetes:oidc.test/id/A/n/s");
+        assert_eq!(
+            (irsa.cluster.as_deref(), irsa.namespace.as_deref(), irsa.service_account.as_deref()),
+            (Some("oidc.test/id/A"), Some("n"), Some("s"))
+        );
+        let pod = |name: &str, inventory: &Inventory| kubernetes(arn, "n", name, inventory);
+        let ids = |inventory: &Inventory| {
+            let found = |workload| Attribution {
+                principal: None,
+                workload: Some(workload),
+                grade: Grade::Exact,
+                via: Vec::new(),
+                evidence: Vec::new(),
+                reason: String::new(),
+                is_service: false,
+            };
+            let mut all = [irsa.clone(), pod("s", inventory), pod("other", inventory)].map(found);
+            unify(&mut all, inventory);
+            all.map(|attribution| attribution.workload.map(|workload| workload.id).unwrap_or_default())
+        };
+        let apart = [irsa.id.clone(), format!("kubernetes:{arn}/n/s"), format!("kubernetes:{arn}/n/other")];
+        assert_eq!(ids(&inventory), apart);
         let cluster =
             Cluster { arn: arn.to_owned(), issuer: Some("oidc.test/id/A".to_owned()), ..Cluster::default() };
         inventory.clusters.insert(arn.to_owned(), cluster);
-        let expected = web_identity(
-            "arn:aws:iam::1:oidc-provider/oidc.test/id/A",
-            "system:serviceaccount:n:s",
-            &inventory,
-        );
-        assert_eq!(kubernetes(arn, "n", "s", &inventory), expected);
-        assert_eq!(expected.id, "kubernetes:oidc.test/id/A/n/s");
-        assert_eq!(
-            (expected.cluster.as_deref(), expected.namespace.as_deref(), expected.service_account.as_deref()),
-            (Some("oidc.test/id/A"), Some("n"), Some("s"))
-        );
+        assert_eq!(ids(&inventory), [irsa.id.clone(), irsa.id.clone(), format!("kubernetes:{arn}/n/other")]);
+        assert_eq!(kubernetes("prod", "n", "s", &inventory).cluster.as_deref(), Some(arn));
     }
 
     #[test]

@@ -31,7 +31,9 @@ const MAX_TRUST_HOPS: usize = 8;
 /// The result for a session depends on the facts only, not on their order.
 pub fn resolve(usage: &Usage, inventory: &Inventory) -> Vec<Attribution> {
     let resolver = Resolver { sessions: Sessions::new(usage), usage, inventory };
-    usage.sessions.iter().map(|facts| resolver.attribution(facts)).collect()
+    let mut found: Vec<_> = usage.sessions.iter().map(|facts| resolver.attribution(facts)).collect();
+    ids::unify(&mut found, inventory);
+    found
 }
 
 pub(super) struct Resolver<'a> {

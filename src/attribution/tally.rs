@@ -76,13 +76,12 @@ type DeniedKey<'a> = (Option<Action>, &'a str, &'a str, &'static str, bool);
 
 #[derive(Default)]
 struct Share<'a> {
-    /// Sessions by access key, with the moment they began.
-    by_key: BTreeMap<&'a str, Option<Begun<'a>>>,
+    /// Sessions by access key, with the moment they began and the best evidence for them.
+    by_key: BTreeMap<&'a str, (Option<Begun<'a>>, Grade)>,
     /// Sessions without a key of their own.
-    by_begin: BTreeSet<Begun<'a>>,
+    by_begin: BTreeMap<Begun<'a>, Grade>,
     calls: u64,
     denied: u64,
-    grade: Option<Grade>,
     chains: Vec<&'a [String]>,
 }
 
@@ -221,7 +220,6 @@ impl<'a> Tally<'a> {
         if matches!(row.outcome, CallOutcome::Denied(_)) {
             share.denied += row.calls;
         }
-        share.grade = Some(share.grade.map_or(attribution.grade, |grade| grade.max(attribution.grade)));
         if !share.chains.contains(&attribution.via.as_slice()) {
             share.chains.push(&attribution.via);
         }
@@ -230,10 +228,13 @@ impl<'a> Tally<'a> {
         let own_key = facts.access_key.as_deref().filter(|_| facts.invoked_by.is_none());
         match own_key.filter(|key| sessions.is_good_key(key)) {
             Some(key) => {
-                share.by_key.insert(key, facts.creation.map(|_| begun));
+                let known = share.by_key.entry(key).or_insert((None, attribution.grade));
+                known.0 = known.0.or(facts.creation.map(|_| begun));
+                known.1 = known.1.min(attribution.grade);
             }
             None => {
-                share.by_begin.insert(begun);
+                let known = share.by_begin.entry(begun).or_insert(attribution.grade);
+                *known = (*known).min(attribution.grade);
             }
         }
     }
@@ -260,9 +261,13 @@ impl<'a> Tally<'a> {
 
 impl Share<'_> {
     fn finish(mut self, workload: &Workload) -> WorkloadShare {
-        // A forward access session, or a record without its key, belongs to a session already counted by its key.
-        let counted: BTreeSet<_> = self.by_key.values().flatten().copied().collect();
-        let sessions = self.by_key.len() + self.by_begin.difference(&counted).count();
+        // A forward access session, or a record without its key, belongs to a session already counted by its key: what proves
+        // the session proves it too.
+        let counted: BTreeSet<_> = self.by_key.values().filter_map(|(begun, _)| *begun).collect();
+        self.by_begin.retain(|begun, _| !counted.contains(begun));
+        let sessions = self.by_key.len() + self.by_begin.len();
+        let grades = self.by_key.values().map(|(_, grade)| *grade).chain(self.by_begin.values().copied());
+        let weakest = grades.max().unwrap_or(Grade::Unknown);
         self.chains.sort();
         let mut via = Vec::new();
         for role in self.chains.into_iter().flatten() {
@@ -275,7 +280,7 @@ impl Share<'_> {
             sessions: u64::try_from(sessions).unwrap_or(u64::MAX),
             calls: self.calls,
             denied: self.denied,
-            grade: self.grade.unwrap_or(Grade::Unknown),
+            grade: weakest,
             via,
         }
     }

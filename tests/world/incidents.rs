@@ -106,7 +106,7 @@ impl Day<'_> {
             tag("kubernetes-service-account", "payments-api")], "durationSeconds": 21_600});
         let service = "pods.eks.amazonaws.com";
         let mut session = self.stage.service_role("payments-api", service, &name, more, 6, (time, &region));
-        session.workload = Some(format!("kubernetes:{}/payments/payments-api", apps.issuer));
+        session.workload = Some(format!("kubernetes:{}/payments/payments-api", apps.arn));
         let session = Rc::new(session);
         for n in 0..2 {
             let call = calls::secret(cast, 0, "PutSecretValue", "payments/rotation-Xy12Zq").refused(

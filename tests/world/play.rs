@@ -210,8 +210,8 @@ impl Day<'_> {
             let service = "pods.eks.amazonaws.com";
             let mut session =
                 self.stage.service_role("payments-api", service, &name, more, 6, (time, &region));
-            // The cluster's description ties its ARN to its issuer, which then names the cluster in every id.
-            session.workload = Some(format!("kubernetes:{}/payments/payments-api", apps.issuer));
+            // Nobody comes as this ServiceAccount through IRSA, so the cluster is named as Pod Identity names it.
+            session.workload = Some(format!("kubernetes:{}/payments/payments-api", apps.arn));
             let session = Rc::new(session);
             let shift = self.shift(time + 1, 0, 2, 20);
             self.work(&session, &shift, &mut r, &payments);

@@ -79,12 +79,7 @@ impl<'a> Stage<'a> {
         let caller = session.caller(call.on_behalf.map(|service| (service, key.as_str())), host);
         let scene = Scene { time, region, account: &session.account, shared: None };
         let value = record::api_call(&caller, &call, &scene, &mut self.rng);
-        let entry = Entry::Call {
-            session: Rc::clone(session),
-            needs: call.needs,
-            outcome: call.outcome,
-            is_forwarded: call.on_behalf.is_some(),
-        };
+        let entry = Entry::Call { session: Rc::clone(session), needs: call.needs, outcome: call.outcome };
         self.put(time, &session.account, region, &value, entry);
     }
 
@@ -290,12 +285,7 @@ impl<'a> Stage<'a> {
             self.put(time, &session.account, region, &value, Entry::Copy);
         }
         let session_of = Rc::clone(parent);
-        let entry = Entry::Call {
-            session: session_of,
-            needs: call.needs,
-            outcome: call.outcome,
-            is_forwarded: false,
-        };
+        let entry = Entry::Call { session: session_of, needs: call.needs, outcome: call.outcome };
         self.put(time, &parent.account, region, &value, entry);
         Rc::new(session)
     }
@@ -440,8 +430,7 @@ impl<'a> Stage<'a> {
             "eventType": "AwsConsoleSignIn", "managementEvent": true, "recipientAccountId": session.account,
             "eventCategory": "Management"});
         let caller = Rc::clone(session);
-        let entry =
-            Entry::Call { session: caller, needs: Vec::new(), outcome: Outcome::Used, is_forwarded: false };
+        let entry = Entry::Call { session: caller, needs: Vec::new(), outcome: Outcome::Used };
         self.put(time, &session.account, "us-east-1", &record, entry);
     }
 }

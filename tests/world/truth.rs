@@ -102,13 +102,7 @@ pub(crate) enum Outcome {
 #[derive(Clone, Debug)]
 pub(crate) enum Entry {
     /// A call by a principal.
-    Call {
-        session: Rc<Session>,
-        needs: Vec<Need>,
-        outcome: Outcome,
-        /// Made by a service in the session's name, with a key nobody was issued: only role, name and begin of the session tie it.
-        is_forwarded: bool,
-    },
+    Call { session: Rc<Session>, needs: Vec<Need>, outcome: Outcome },
     /// A distinct event that is no principal's call: issuance to a subject, AWS's own doings.
     Other,
     /// Another account's copy of a call.
@@ -179,9 +173,8 @@ impl Truth {
                 widen(&mut self.first, &mut self.last, time);
             }
         }
-        if let Entry::Call { session, needs, outcome, is_forwarded } = entry {
-            let grade = if *is_forwarded { session.grade.max(Grade::Session) } else { session.grade };
-            self.enter_call(time, session, grade, needs, outcome);
+        if let Entry::Call { session, needs, outcome } = entry {
+            self.enter_call(time, session, session.grade, needs, outcome);
         }
     }
 
