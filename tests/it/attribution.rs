@@ -508,7 +508,7 @@ fn pods_are_named_by_the_tags_that_eks_sets() {
         vec![pod.clone()],
         vec![untagged.clone()],
         &inventory,
-        &["kubernetes:oidc.test/id/A/ns/api inferred []"],
+        &[&format!("kubernetes:{cluster}/ns/api inferred []")],
     );
     let second = PodIdentityAssociation { service_account: "other".to_owned(), ..association };
     inventory.clusters.get_mut(cluster).unwrap().associations.push(second);
@@ -806,7 +806,7 @@ fn calls_and_sessions_are_counted_per_principal_and_workload() {
         .iter()
         .map(|s| (s.workload.id.as_str(), s.sessions, s.calls, s.denied, s.grade))
         .collect();
-    assert_eq!(shares, [("kubernetes:oidc.test/id/A/ns/api", 2, 17, 2, Grade::Session)]);
+    assert_eq!(shares, [("kubernetes:oidc.test/id/A/ns/api", 2, 17, 2, Grade::Exact)]);
     assert_eq!(app.unattributed.values().sum::<u64>(), 2);
     assert_eq!(app.unattributed.keys().collect::<Vec<_>>(), ["no issuance in the logs fits the session"]);
 }
