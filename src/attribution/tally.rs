@@ -229,7 +229,8 @@ impl<'a> Tally<'a> {
         match own_key.filter(|key| sessions.is_good_key(key)) {
             Some(key) => {
                 let known = share.by_key.entry(key).or_insert((None, attribution.grade));
-                known.0 = known.0.or(facts.creation.map(|_| begun));
+                // A key shown with two beginnings keeps one of them, whatever the order of the rows.
+                known.0 = known.0.max(facts.creation.map(|_| begun));
                 known.1 = known.1.min(attribution.grade);
             }
             None => {
