@@ -122,7 +122,10 @@ impl<C: Collect> Worker<C> {
             return Fate::Skipped("digest");
         }
         // Whatever is beside the logs in a folder is no failure; what should be a log and is none, is.
-        let is_log = object.is_expected || (is_gzip && !troubles.is_empty()) || self.raw.is_empty();
+        // A name that promises compressed or JSON text is a promise; sound JSON without records is something else, though.
+        let promises = [".gz", ".json"].iter().any(|suffix| object.name.ends_with(suffix)) && !is_json;
+        let is_log =
+            object.is_expected || promises || (is_gzip && !troubles.is_empty()) || self.raw.is_empty();
         if !is_log && !is_json {
             return Fate::Skipped("not-a-log");
         }
