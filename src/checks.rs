@@ -101,6 +101,11 @@ fn event(id: &str) -> Evidence {
     Evidence::Event { id: id.to_owned() }
 }
 
+/// `1 call`, `2 calls`.
+fn counted(n: u64, one: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+}
+
 /// The first few of a list as text, and how many more there are.
 fn some_of<'t>(list: impl IntoIterator<Item = &'t str>) -> String {
     const SHOWN: usize = 8;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Case, RoleCase, document, event, own_roles, some_of};
+use super::{Case, RoleCase, counted, document, event, own_roles, some_of};
 use crate::catalog::{Catalog, Levels, Resource};
 use crate::finding::{Code, Confidence, Evidence, Finding, Severity};
 use crate::ident::glob::Glob;
@@ -80,7 +80,11 @@ pub(super) fn unused_permissions(case: &Case<'_>, findings: &mut Vec<Finding>) {
             };
             findings.push(
                 Finding::new(Code::UnusedService, one.arn, severity, document(&role.origin, ""))
-                    .title(format!("Role {} used nothing of {} granted services", role.name, services.len()))
+                    .title(format!(
+                        "Role {} used nothing of {}",
+                        role.name,
+                        counted(services.len() as u64, "granted service")
+                    ))
                     .detail(format!("Services without any use: {}.", some_of(services)))
                     .evidence(window_fact(case)),
             );
@@ -104,8 +108,8 @@ pub(super) fn blocked_grant(case: &Case<'_>, findings: &mut Vec<Finding>) {
         findings.push(
             Finding::new(Code::BlockedGrant, one.arn, severity, document(&role.origin, ""))
                 .title(format!(
-                    "{} granted actions of {} are taken away by another layer",
-                    blocked.len(),
+                    "Another layer takes {} from {}",
+                    counted(blocked.len() as u64, "granted action"),
                     role.name
                 ))
                 .detail(format!("Taken away: {}.", some_of(names))),
@@ -124,7 +128,11 @@ pub(super) fn privilege_escalation(case: &Case<'_>, findings: &mut Vec<Finding>)
         let severity = if all_removed { Severity::Medium } else { Severity::High };
         findings.push(
             Finding::new(Code::PrivilegeEscalation, one.arn, severity, document(&role.origin, ""))
-                .title(format!("Role {} has {} ways to more access", role.name, paths.len()))
+                .title(format!(
+                    "Role {} has {} to more access",
+                    role.name,
+                    counted(paths.len() as u64, "way")
+                ))
                 .detail(format!(
                     "Open now: {}. The proposal closes {} of them.",
                     some_of(paths.iter().copied()),

@@ -1,6 +1,6 @@
 //! Whether the logs can carry the conclusions.
 
-use super::{Case, some_of};
+use super::{Case, counted, some_of};
 use crate::finding::{Code, Evidence, Finding, Severity};
 
 /// `incomplete-logs`: one finding per account, and one for objects that could not be read.
@@ -13,8 +13,8 @@ pub(super) fn incomplete_logs(case: &Case<'_>, findings: &mut Vec<Finding>) {
             findings.push(
                 Finding::new(Code::IncompleteLogs, "objects", Severity::Medium, first)
                     .title(format!(
-                        "{} log objects could not be read to their end",
-                        case.broken_objects.len()
+                        "Not read to the end: {}",
+                        counted(case.broken_objects.len() as u64, "log object")
                     ))
                     .detail(format!("What they held is missing from this report: {}.", some_of(names)))
                     .evidence(facts),

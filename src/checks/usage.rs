@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Case, document, event, own_roles, some_of};
+use super::{Case, counted, document, event, own_roles, some_of};
 use crate::catalog::Levels;
 use crate::finding::{Code, Evidence, Finding, Severity};
 use crate::ident::Arn;
@@ -35,13 +35,13 @@ pub(super) fn denied_in_use(case: &Case<'_>, findings: &mut Vec<Finding>) {
                 Some(action) => action.to_string(),
                 None => format!("{} {}", denied.event.0, denied.event.1),
             };
-            lines.insert(format!("{what} ({}, {} calls)", denied.layer, denied.calls));
+            lines.insert(format!("{what} ({}, {})", denied.layer, counted(denied.calls, "call")));
         }
         let mut samples = access.denied.iter().map(|denied| event(&denied.sample_event));
         if let Some(first) = samples.next() {
             findings.push(
                 Finding::new(Code::DeniedInUse, arn, severity, first)
-                    .title(format!("{} calls of {} were refused", access.denied_calls, name_of(arn)))
+                    .title(format!("Refused: {} of {}", counted(access.denied_calls, "call"), name_of(arn)))
                     .detail(format!("Refused: {}.", some_of(lines.iter().map(String::as_str))))
                     .evidence(samples.take(15)),
             );
@@ -64,7 +64,8 @@ pub(super) fn role_not_in_snapshot(case: &Case<'_>, findings: &mut Vec<Finding>)
             true => "The account's snapshot has no such role: it was deleted or recreated since.",
             false => "No snapshot of its account was given.",
         };
-        let calls = Evidence::Fact(format!("{} calls of the role are in the logs.", one.access.calls));
+        let calls =
+            Evidence::Fact(format!("The logs hold {} of the role.", counted(one.access.calls, "call")));
         findings.push(
             Finding::new(Code::RoleNotInSnapshot, one.arn, severity, calls)
                 .title(format!("Role {} was used and is not in the snapshot", name_of(one.arn)))
@@ -107,7 +108,7 @@ pub(super) fn root_use(case: &Case<'_>, findings: &mut Vec<Finding>) {
         if let Some(first) = samples.next() {
             findings.push(
                 Finding::new(Code::RootUse, format!("root:{account}"), severity, first)
-                    .title(format!("The root user of account {account} made {} calls", root.calls))
+                    .title(format!("The root user of account {account} made {}", counted(root.calls, "call")))
                     .detail(format!("Calls: {}.", some_of(root.names)))
                     .evidence(samples.take(15)),
             );
@@ -140,7 +141,7 @@ pub(super) fn shared_and_unattributed(case: &Case<'_>, findings: &mut Vec<Findin
                 .access
                 .unattributed
                 .iter()
-                .map(|(reason, calls)| Evidence::Fact(format!("{calls} calls: {reason}")));
+                .map(|(reason, calls)| Evidence::Fact(format!("{}: {reason}", counted(*calls, "call"))));
             findings.push(
                 Finding::new(Code::UnattributedUse, one.arn, severity, document(&role.origin, ""))
                     .title(format!("{lost} of {} calls of {} could not be traced to a workload", one.access.calls, role.name))

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::key::{self, Kind};
 use super::witness::Witness;
+use crate::catalog::Catalog;
 use crate::eval::{Context, ContextValue, Principal, Request, RequestResource, Truth, match_statement};
 use crate::policy::{ActionElement, Effect, Policy, PolicyKind};
 
@@ -25,7 +26,43 @@ pub(super) fn only(witness: &Witness, these: &[&Policy], those: &[&Policy]) -> O
         }
     }
     shortest.action = as_written(&shortest.action, these);
+    if let Some(real) = real_action(&shortest, these, holds) {
+        shortest.action = real;
+    }
     Some(shortest)
+}
+
+/// Actions tried in place of a made-up one.
+const REAL_ACTIONS: usize = 512;
+
+/// An action AWS has that shows the same as the witness's made-up one (`s3:x`); one that works on the witness's kind of resource is
+/// preferred. `None` when the witness names a real action already, or no real one will do.
+fn real_action(witness: &Witness, these: &[&Policy], holds: impl Fn(&Witness) -> bool) -> Option<String> {
+    let catalog = Catalog::embedded();
+    if catalog.find(&witness.action).is_some() {
+        return None;
+    }
+    let service = witness.action.split(':').next().unwrap_or_default();
+    let statements = these.iter().flat_map(|policy| &policy.statements);
+    let patterns = statements.flat_map(|statement| match &statement.action {
+        ActionElement::Only(patterns) if statement.effect == Effect::Allow => patterns.clone(),
+        ActionElement::Except(_) if statement.effect == Effect::Allow => vec![format!("{service}:*")],
+        _ => Vec::new(),
+    });
+    let mut any = None;
+    for id in patterns.flat_map(|pattern| catalog.expand(&pattern)).take(REAL_ACTIONS) {
+        let Some(info) = catalog.info(id) else { continue };
+        let real = Witness { action: info.action().to_string(), ..witness.clone() };
+        let fits = info.resource_types().any(|one| one.kind.is_of(&witness.resource))
+            || (witness.resource == "*" && info.resource_types().next().is_none());
+        if (fits || any.is_none()) && holds(&real) {
+            if fits {
+                return Some(real.action);
+            }
+            any = Some(real.action);
+        }
+    }
+    any
 }
 
 /// Whether a set of policies allows a request: some statement allows it and none denies it.
