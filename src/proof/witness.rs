@@ -11,7 +11,7 @@ use super::space;
 /// One concrete request.
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, serde::Serialize)]
 pub struct Witness {
-    /// The action, in lower case.
+    /// The action: one AWS has, wherever one shows the same; else a made-up one in lower case.
     pub action: String,
     /// The resource: an ARN, or `*`.
     pub resource: String,
