@@ -7,8 +7,12 @@
 //!
 //! Makes logs shaped like real ones (1.8 KB an event, CloudTrail's layout in a bucket, gzip) in a temporary folder, inflates
 //! them alone and ingests them (inflate, parse, map to actions, ledger, merge, sums) on two threads in turns, and prints the
-//! medians, their ratio, and the peak of resident memory for a tenth of the input and for all of it. The folder goes at the
-//! end.
+//! medians, their ratio, and the peak of resident memory of a process that ingests a tenth of the input and of one that
+//! ingests all of it. The folder goes at the end.
+//!
+//! What the logs hold: 300 workloads, few of them busy, each with a bucket, a key, tables and a log group, in sessions of six
+//! hours; a caller makes some calls in a row. Half of the calls are S3's, on date-partitioned keys: four in ten on a key that
+//! is never seen again, four on one of a bucket's recent objects, two on one that everybody reads.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -21,6 +25,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -41,16 +46,18 @@ const START: i64 = 1_767_225_600;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let mut megabytes = 1_000;
+    let mut megabytes = 1_100;
     while let Some(argument) = arguments.next() {
-        if argument == "--size" {
-            megabytes = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(megabytes);
+        match argument.as_str() {
+            "--size" => megabytes = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(megabytes),
+            // This program, started by itself on one folder.
+            "--memory-of" => return report_memory(Path::new(&arguments.next().unwrap())),
+            _ => {}
         }
     }
     let folder = tempfile::Builder::new().prefix("leastwise-bench-").tempdir().unwrap();
-    // The tenth is read first: a peak never falls again.
     let (tenth, all) = (folder.path().join("tenth"), folder.path().join("all"));
-    let small = make(&tenth, megabytes * 100_000, 1);
+    make(&tenth, megabytes * 100_000, 1);
     let large = make(&all, megabytes * 1_000_000, 2);
     println!(
         "input     {:>8} objects, {:>10} events, {:>6} MB inflated",
@@ -58,20 +65,12 @@ fn main() {
         large.events,
         large.bytes / 1_000_000
     );
-
-    let before = peak();
-    let usage = ingest(&tenth);
-    assert_eq!(usage.counts.counted, small.events);
-    let (n_rows, after_tenth) = (usage.rows.len(), peak());
-    drop(usage);
-    let usage = ingest(&all);
-    assert_eq!(usage.counts.counted, large.events);
-    let after_all = peak();
-    println!(
-        "memory    {before} MB before, {after_tenth} MB after a tenth ({n_rows} rows), {after_all} MB after all ({} rows)",
-        usage.rows.len()
-    );
-    drop(usage);
+    for (part, folder) in [("a tenth", &tenth), ("all", &all)] {
+        let own = std::env::current_exe().unwrap();
+        let child = Command::new(own).arg("--memory-of").arg(folder).output().unwrap();
+        assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
+        print!("memory    {part}: {}", String::from_utf8(child.stdout).unwrap());
+    }
 
     let (mut alone, mut whole) = (Vec::new(), Vec::new());
     for _ in 0..TURNS {
@@ -88,6 +87,18 @@ fn main() {
         large.events as f64 / whole.as_secs_f64()
     );
     println!("ratio     {:>8.2}", whole.as_secs_f64() / alone.as_secs_f64());
+}
+
+/// Ingests a folder and tells the peak of this process.
+fn report_memory(folder: &Path) {
+    let before = peak();
+    let usage = ingest(folder);
+    let (counts, n_rows, n_sessions) = (usage.counts, usage.rows.len(), usage.sessions.len());
+    println!(
+        "{} MB at most ({before} MB before), {} events, {n_rows} rows, {n_sessions} sessions",
+        peak(),
+        counts.counted
+    );
 }
 
 fn timed(work: impl FnOnce()) -> Duration {
@@ -170,6 +181,7 @@ fn make(folder: &Path, size: usize, seed: u64) -> Made {
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15 ^ seed);
     let mut made = Made { objects: Vec::new(), bytes: 0, events: 0 };
     let mut text = String::new();
+    let mut caller = 0;
     while made.bytes < size as u64 {
         let number = i64::try_from(made.objects.len()).unwrap();
         let minute = Time::from_unix(START + number * 300);
@@ -180,7 +192,12 @@ fn make(folder: &Path, size: usize, seed: u64) -> Made {
             if !text.ends_with('[') {
                 text.push(',');
             }
-            event(&mut text, &mut dice, made.events, minute, region);
+            // A caller makes eight calls in a row, on average; the lower its number, the busier it is.
+            if dice.roll(8) == 0 {
+                caller = dice.roll(300);
+                caller = dice.roll(caller + 1);
+            }
+            event(&mut text, &mut dice, caller, made.events, minute, region);
             made.events += 1;
         }
         text.push_str("]}");
@@ -198,9 +215,23 @@ fn make(folder: &Path, size: usize, seed: u64) -> Made {
     made
 }
 
-/// One event: a role session of one of 300 workloads reads, writes and describes; one in twenty is refused.
-fn event(text: &mut String, dice: &mut Dice, number: u64, minute: Time, region: &str) {
-    let workload = dice.roll(300);
+/// An object of a bucket: one of five that everybody reads, one of the 500 of the last hours, or one that is new.
+fn key(dice: &mut Dice, minute: Time) -> String {
+    let (kind, now) = (dice.roll(10), minute.unix().unsigned_abs() / 3_600);
+    if kind < 2 {
+        return format!("config/common/settings-{}.json", dice.roll(5));
+    }
+    let hour = if kind < 6 { now.saturating_sub(dice.roll(5)) } else { now };
+    let ((year, month, day), hour_of_day) = (minute.date(), hour % 24);
+    let part = if kind < 6 { dice.roll(100) } else { 100 + dice.roll(100_000) };
+    let id = if kind < 6 { part * 2_654_435_761 % (1 << 32) } else { dice.roll(1 << 32) };
+    format!(
+        "events/year={year}/month={month:02}/day={day:02}/hour={hour_of_day:02}/part-{part:05}-{id:08x}.snappy.parquet"
+    )
+}
+
+/// One event: a role session of a workload reads, writes and describes; one in twenty is refused.
+fn event(text: &mut String, dice: &mut Dice, workload: u64, number: u64, minute: Time, region: &str) {
     let role = format!("app-{:02}", workload % 60);
     let session = format!(
         "botocore-session-{}",
@@ -209,12 +240,8 @@ fn event(text: &mut String, dice: &mut Dice, number: u64, minute: Time, region: 
     let created = Time::from_unix(minute.unix() / 21_600 * 21_600);
     let time = minute.plus_seconds(i64::try_from(dice.roll(300)).unwrap());
     let denied = dice.roll(20) == 0;
-    let bucket = dice.roll(40);
-    let key = format!(
-        "year=2026/month=01/part-{:05}-{:08x}.snappy.parquet",
-        dice.roll(100_000),
-        dice.roll(1 << 32)
-    );
+    let (bucket, table) = (workload % 40, workload % 40 + 40 * dice.roll(3));
+    let key = key(dice, minute);
     let (source, name, request, resources, data) = match dice.roll(10) {
         0..5 => (
             "s3.amazonaws.com",
@@ -240,8 +267,8 @@ fn event(text: &mut String, dice: &mut Dice, number: u64, minute: Time, region: 
         8 => (
             "dynamodb.amazonaws.com",
             "DescribeTable",
-            format!(r#"{{"tableName":"orders-{bucket}"}}"#),
-            format!(r#"[{{"accountId":"111122223333","type":"AWS::DynamoDB::Table","ARN":"arn:aws:dynamodb:{region}:111122223333:table/orders-{bucket}"}}]"#),
+            format!(r#"{{"tableName":"orders-{table}"}}"#),
+            format!(r#"[{{"accountId":"111122223333","type":"AWS::DynamoDB::Table","ARN":"arn:aws:dynamodb:{region}:111122223333:table/orders-{table}"}}]"#),
             false,
         ),
         _ => (
