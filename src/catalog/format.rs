@@ -34,7 +34,11 @@ pub(super) enum Segment<'a> {
 
 /// An ARN format, taken apart.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct ArnFormat<'a>(Vec<Segment<'a>>);
+pub(super) struct ArnFormat<'a> {
+    segments: Vec<Segment<'a>>,
+    /// By segment: whether it is a variable that may hold separators, and whether it may be empty.
+    loose: Vec<(bool, bool)>,
+}
 
 impl<'a> ArnFormat<'a> {
     /// Takes a format apart. A `${` without its `}` is literal text.
@@ -55,42 +59,48 @@ impl<'a> ArnFormat<'a> {
             rest = after;
         }
         literal(&mut segments, rest);
-        Self(segments)
+        let loose = segments.iter().map(|segment| match segment {
+            Segment::Literal(_) => (false, false),
+            // What AWS itself owns has an empty account: `arn:aws:ssm:eu-west-1::document/AWS-RunShellScript`.
+            Segment::Variable(name) => (is_spanning(name), *name == "Account"),
+            Segment::Any => (true, true),
+        });
+        let loose = loose.collect();
+        Self { segments, loose }
     }
 
     /// The pieces in order.
     pub(super) fn segments(&self) -> &[Segment<'a>] {
-        &self.0
+        &self.segments
     }
 
     /// Whether `arn` is of this format. Linear: each variable takes the shortest text the next piece allows.
     pub(super) fn matches(&self, arn: &str) -> bool {
         let mut rest = arn;
-        let mut segments = self.0.iter().peekable();
-        while let Some(segment) = segments.next() {
-            let (spans, may_be_empty) = match segment {
-                Segment::Literal(text) => match rest.strip_prefix(text) {
-                    Some(tail) => {
-                        rest = tail;
-                        continue;
-                    }
-                    None => return false,
-                },
-                // What AWS itself owns has an empty account: `arn:aws:ssm:eu-west-1::document/AWS-RunShellScript`.
-                Segment::Variable(name) => (is_spanning(name), *name == "Account"),
-                Segment::Any => (true, true),
-            };
+        let mut segments = self.segments.iter().zip(&self.loose).peekable();
+        while let Some((segment, (spans, may_be_empty))) = segments.next() {
+            if let Segment::Literal(text) = segment {
+                let Some(tail) = rest.strip_prefix(text) else { return false };
+                rest = tail;
+                continue;
+            }
+            let ends = |byte: u8| matches!(byte, b':' | b'/');
             let end = match segments.peek() {
-                Some(Segment::Literal(next)) if spans => rest.find(next),
-                Some(Segment::Literal(next)) => {
+                Some((Segment::Literal(next), _)) if *spans => rest.find(next),
+                // No ASCII byte is part of another character.
+                Some((Segment::Literal(next), _)) if next.starts_with(|c: char| c.is_ascii()) => {
+                    let next = next.bytes().next();
+                    rest.bytes().position(|byte| ends(byte) || Some(byte) == next)
+                }
+                Some((Segment::Literal(next), _)) => {
                     let next = next.chars().next();
                     rest.find(|c| c == ':' || c == '/' || Some(c) == next)
                 }
-                _ if spans => Some(rest.len()),
-                _ => rest.find([':', '/']).or(Some(rest.len())),
+                _ if *spans => Some(rest.len()),
+                _ => rest.bytes().position(ends).or(Some(rest.len())),
             };
             let Some((value, tail)) = end.and_then(|end| rest.split_at_checked(end)) else { return false };
-            if value.is_empty() && !may_be_empty {
+            if value.is_empty() && !*may_be_empty {
                 return false;
             }
             rest = tail;

@@ -8,6 +8,7 @@
 
 mod own;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::Resource;
@@ -67,13 +68,15 @@ impl Target {
     /// The resources of an event that policies can name for the action. Never empty.
     pub(super) fn resources(&self, facts: &Facts<'_>) -> Vec<Resource> {
         let listed = facts.event.resources.elements().filter_map(|entry| entry.get_ignore_case("ARN").text());
-        let listed: Vec<_> = listed.map(str::to_owned).collect();
-        let of_the_action = |arn: &&String| self.kinds.iter().any(|kind| kind.is_of(arn));
+        let listed: Vec<Cow<'_, str>> = listed.map(Cow::Borrowed).collect();
+        let of_the_action = |arn: &str| self.kinds.iter().any(|kind| kind.is_of(arn));
         let own = own::candidates(facts, &self.action);
-        if listed.iter().chain(&own.exact).filter(of_the_action).any(|arn| !is_plain(arn)) {
+        let is_odd = |arn: &str| !is_plain(arn) && of_the_action(arn);
+        if listed.iter().any(|arn| is_odd(arn)) || own.exact.iter().any(|arn| is_odd(arn)) {
             return vec![Resource::Unknown(WILDCARD)];
         }
-        self.bind(facts, &listed, &own.all())
+        let own: Vec<Cow<'_, str>> = own.all().into_iter().map(Cow::Owned).collect();
+        self.bind(facts, &listed, &own)
     }
 
     /// Like [`Target::resources`], for an action whose resources a rule already knows: these, and nothing put together.
@@ -94,7 +97,7 @@ impl Target {
         if resources.is_empty() { vec![Resource::Unknown(UNNAMED)] } else { resources }
     }
 
-    fn bind(&self, facts: &Facts<'_>, listed: &[String], own: &[String]) -> Vec<Resource> {
+    fn bind(&self, facts: &Facts<'_>, listed: &[Cow<'_, str>], own: &[Cow<'_, str>]) -> Vec<Resource> {
         if self.kinds.is_empty() {
             return vec![Resource::None];
         }
@@ -131,7 +134,7 @@ impl Target {
     }
 
     /// ARNs of a kind put together from the request's parameters.
-    fn built(&self, facts: &Facts<'_>, kind: &Kind) -> Vec<String> {
+    fn built(&self, facts: &Facts<'_>, kind: &Kind) -> Vec<Cow<'static, str>> {
         let is_sole =
             self.kinds.len() == 1 || (kind.required && self.kinds.iter().filter(|k| k.required).count() == 1);
         let build = |format: &Format| {
@@ -156,7 +159,7 @@ impl Target {
                         let values = values.get(at)?;
                         values.get(place).or_else(|| values.first()).copied()
                     };
-                    format.fill(facts, value)
+                    format.fill(facts, value).map(Cow::Owned)
                 })
                 .collect()
         };
@@ -240,14 +243,16 @@ struct Found {
 
 impl Found {
     /// Takes the candidates of a kind; whether there was any.
-    fn take(&mut self, kind: &Kind, candidates: &[String]) -> bool {
+    fn take(&mut self, kind: &Kind, candidates: &[Cow<'_, str>]) -> bool {
         let mut any = false;
         for arn in candidates.iter().filter(|arn| kind.is_of(arn)) {
             any = true;
             if self.arns.len() > MOST_RESOURCES {
                 break;
             }
-            self.arns.insert(arn.clone());
+            if !self.arns.contains(&**arn) {
+                self.arns.insert(arn.clone().into_owned());
+            }
         }
         any
     }
@@ -262,20 +267,24 @@ impl Found {
 
 /// Whether a text from a log can stand in a policy as itself: `*`, `?` and `${…}` would mean something there.
 fn is_plain(text: &str) -> bool {
-    !text.contains(['*', '?']) && !text.contains("${") && !text.chars().any(char::is_control)
+    // Beyond ASCII, the control characters are U+0080 to U+009F, whose first byte is 0xC2.
+    let is_odd = |byte: u8| matches!(byte, b'*' | b'?' | b'$' | 0xc2 | 0x7f) || byte < b' ';
+    // Nearly all texts are settled without looking at characters.
+    let any_odd = text.bytes().fold(false, |any, byte| any | is_odd(byte));
+    !any_odd || (!text.contains(['*', '?']) && !text.contains("${") && !text.chars().any(char::is_control))
 }
 
 /// A field's value as an ARN: as written, or with the `%3A` and `%2F` of a path parameter undone.
-fn as_arn(field: &Field<'_>) -> Option<String> {
+fn as_arn<'e>(field: &Field<'e>) -> Option<Cow<'e, str>> {
     let value = field.value;
-    if value.len() > 2_048 || !is_plain(value) {
+    if !value.starts_with("arn") || value.len() > 2_048 || !is_plain(value) {
         return None;
     }
     if value.starts_with("arn:") {
-        return Some(value.to_owned());
+        return Some(Cow::Borrowed(value));
     }
     let undone = value.starts_with("arn%3A").then(|| value.replace("%3A", ":").replace("%2F", "/"));
-    undone.filter(|text| !text.contains('%'))
+    undone.filter(|text| !text.contains('%')).map(Cow::Owned)
 }
 
 /// The request's values for a variable of a kind's format: by the variable's own name, by its name without `Id`, `Name`

@@ -7,18 +7,20 @@
 //! a lower level are functions of those above, and the number of distinct forms only falls going down and only grows with
 //! the set; so wherever a worker stands, the final level is the highest one at which the whole set fits.
 
-use hashbrown::{Equivalent, HashMap, HashSet};
+use hashbrown::{HashMap, HashSet};
 
 use super::denial;
-use super::text::Texts;
+use super::text::{Pair, Texts};
 use super::{CallOutcome, DenialFacts, Text};
 use crate::catalog::{Needs, Resource};
 
 /// How much a ledger keeps exact.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Caps {
-    /// Distinct resources under one parent (a bucket, a log group, a type of an account's Region).
+    /// Distinct resources under one parent (a type of an account's Region, such as its functions).
     pub resources: usize,
+    /// Distinct objects in one S3 bucket: no policy lists so many, and a bucket has no end of them.
+    pub objects: usize,
     /// Distinct values of one condition key of one action.
     pub values: usize,
     /// Distinct refusal messages of one API and error code.
@@ -29,7 +31,15 @@ pub struct Caps {
 
 impl Default for Caps {
     fn default() -> Self {
-        Self { resources: 4_096, values: 64, messages: 1_024, rows: 1 << 15 }
+        Self { resources: 4_096, objects: 1_024, values: 64, messages: 1_024, rows: 1 << 15 }
+    }
+}
+
+impl Caps {
+    /// The cap under a parent.
+    fn below(&self, parent: &str) -> usize {
+        let is_bucket = parent.starts_with("arn:") && parent.contains(":s3:::");
+        if is_bucket { self.objects } else { self.resources }
     }
 }
 
@@ -65,16 +75,6 @@ struct Tail {
     several: bool,
 }
 
-/// An action and a condition key, borrowed.
-#[derive(Hash)]
-struct Place<'a>(&'a str, &'a str);
-
-impl Equivalent<(Text, Text)> for Place<'_> {
-    fn equivalent(&self, (action, key): &(Text, Text)) -> bool {
-        *self.0 == **action && *self.1 == **key
-    }
-}
-
 #[derive(Clone, Debug)]
 enum Values {
     Few(HashSet<Text>),
@@ -94,12 +94,18 @@ enum Messages {
 ///
 /// ARNs that are patterns already are texts like others.
 fn split(arn: &str) -> (&str, &str) {
-    let resource = arn.match_indices(':').nth(4).map_or(0, |(at, _)| at + 1);
+    let mut colons = arn.bytes().enumerate().filter(|(_, byte)| *byte == b':');
+    let resource = colons.nth(4).map_or(0, |(at, _)| at + 1);
     let tail = arn.get(resource..).unwrap_or_default();
-    match tail.find(['/', ':']) {
+    match separators(tail).next() {
         Some(at) => arn.split_at_checked(resource + at + 1).unwrap_or((arn, "")),
         None => (arn, ""),
     }
+}
+
+/// Where a name has its `/` and `:`.
+fn separators(text: &str) -> impl Iterator<Item = usize> {
+    text.bytes().enumerate().filter(|(_, byte)| matches!(byte, b'/' | b':')).map(|(at, _)| at)
 }
 
 /// `rest` at a level: what stays, and what follows it.
@@ -110,14 +116,16 @@ fn at_level(rest: &str, level: u8) -> (&str, &str) {
     if level == 0 {
         return ("", rest);
     }
-    let cut = rest.match_indices(['/', ':']).nth(usize::from(level) - 1).map_or(rest.len(), |(at, _)| at + 1);
+    let cut = separators(rest).nth(usize::from(level) - 1).map_or(rest.len(), |at| at + 1);
     rest.split_at_checked(cut).unwrap_or((rest, ""))
 }
 
 /// The longest common prefix of two texts, cut between characters.
 fn common_prefix<'a>(a: &'a str, b: &str) -> &'a str {
-    let end = a.char_indices().zip(b.chars()).find(|((_, x), y)| x != y).map(|((at, _), _)| at);
-    let end = end.unwrap_or_else(|| a.len().min(b.len()));
+    let mut end = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
+    while !a.is_char_boundary(end) {
+        end -= 1;
+    }
     a.get(..end).unwrap_or_default()
 }
 
@@ -130,7 +138,8 @@ impl Parent {
     fn add(&mut self, rest: &str, several: bool, texts: &mut Texts) {
         let (head, tail) = at_level(rest, self.level);
         match self.forms.get_mut(head) {
-            Some(known) if *known.common == *tail && (known.several || !several) => {}
+            Some(known) if known.several && tail.starts_with(&*known.common) => {}
+            Some(known) if *known.common == *tail && !several => {}
             Some(known) => {
                 let common = common_prefix(&known.common, tail);
                 if common.len() != known.common.len() {
@@ -214,10 +223,10 @@ impl Folds {
                     None => self.resources.entry(texts.intern(head)).or_insert_with(Parent::new),
                 };
                 parent.add(rest, false, texts);
-                self.fallen |= parent.settle(self.caps.resources, texts);
+                self.fallen |= parent.settle(self.caps.below(head), texts);
             }
             for (key, value) in &need.context {
-                let values = match self.values.get_mut(&Place(need.action.as_str(), key)) {
+                let values = match self.values.get_mut(&Pair(need.action.as_str(), key)) {
                     Some(values) => values,
                     None => {
                         let place = (texts.intern(need.action.as_str()), texts.intern(key));
@@ -256,9 +265,8 @@ impl Folds {
                     *slot = Resource::Arn(format!("{head}{form}"));
                 }
             }
-            let varied = |key: &str| {
-                matches!(self.values.get(&Place(need.action.as_str(), key)), Some(Values::Varied))
-            };
+            let varied =
+                |key: &str| matches!(self.values.get(&Pair(need.action.as_str(), key)), Some(Values::Varied));
             if need.context.iter().any(|(key, _)| varied(key)) {
                 let copy = folded.get_or_insert_with(|| needs.clone());
                 if let Some(need) = copy.needs.get_mut(n) {
@@ -268,6 +276,9 @@ impl Folds {
         }
         for need in folded.iter_mut().flat_map(|needs| &mut needs.needs) {
             // Several resources of one call may have become one pattern.
+            if need.resources.len() < 2 {
+                continue;
+            }
             let mut seen = HashSet::new();
             need.resources.retain(|resource| seen.insert(resource.clone()));
         }
@@ -293,8 +304,9 @@ impl Folds {
 
     pub(super) fn merge(&mut self, other: Self, texts: &mut Texts) {
         for (head, parent) in other.resources {
+            let most = self.caps.below(&head);
             let own = self.resources.entry(head).or_insert_with(Parent::new);
-            self.fallen |= own.merge(parent, self.caps.resources, texts);
+            self.fallen |= own.merge(parent, most, texts);
         }
         for (place, values) in other.values {
             let own = self.values.entry(place).or_insert_with(|| Values::Few(HashSet::new()));

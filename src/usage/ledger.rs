@@ -168,6 +168,12 @@ impl Events {
         self.table.iter_mut()
     }
 
+    /// Makes room for the larger part of what is to be added: ledgers that merge share few events.
+    fn reserve(&mut self, additional: usize) {
+        let Self { table, hasher } = self;
+        table.reserve(additional, |known| hasher.hash_one(known.key));
+    }
+
     pub(super) fn len(&self) -> usize {
         self.table.len()
     }
@@ -347,6 +353,7 @@ impl Ledger {
             let row = moved.get(entry.row as usize).copied().unwrap_or(OUTSIDE);
             Entry { row, ..*entry }
         };
+        into.events.reserve(from.events.len());
         for entry in from.events.iter() {
             if into.events.add(place(entry)) {
                 into.conflicts.insert(entry.key);

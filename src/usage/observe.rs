@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
 
-use super::text::Texts;
+use super::text::{Pair, Texts, limited};
 use super::{Observation, RegionObservation, Text};
 use crate::ident::Time;
 use crate::record::{Category, Event};
@@ -24,6 +25,8 @@ pub(super) struct Observer {
 struct Seen {
     span: (Time, Time),
     hours: HashSet<i64>,
+    /// The hour met last, which is in `hours`: the next record is likely of the same.
+    last: i64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,39 +36,57 @@ struct Flags {
     kms: bool,
 }
 
+impl Seen {
+    fn new(time: Time, hour: i64) -> Self {
+        Self { span: (time, time), hours: HashSet::from_iter([hour]), last: hour }
+    }
+}
+
 impl Observer {
     /// Takes in one record of the window.
     pub(super) fn see(&mut self, event: &Event<'_>, data_type: Option<&str>, texts: &mut Texts) {
         let account = event.recipient_account.or(event.identity.account_id).unwrap_or(UNKNOWN);
         let region = if event.region.is_empty() { UNKNOWN } else { event.region };
-        let account = texts.intern(account);
-        let region = texts.intern(region);
-        let flags = self.flags.entry(account.clone()).or_default();
+        let (account, region) = (limited(account), limited(region));
+        let flags = match self.flags.get_mut(account) {
+            Some(flags) => flags,
+            None => self.flags.entry(texts.intern(account)).or_default(),
+        };
         if event.category == Category::Management {
             flags.reads |= event.read_only == Some(true);
             flags.writes |= event.read_only == Some(false);
         }
         flags.kms |= event.source == "kms.amazonaws.com";
-        if let Some(data_type) = data_type {
-            self.data_types.insert((account.clone(), texts.intern(data_type)));
+        if let Some(data_type) = data_type.map(limited)
+            && !self.data_types.contains(&Pair(account, data_type))
+        {
+            self.data_types.insert((texts.intern(account), texts.intern(data_type)));
         }
         let hour = event.time.unix().div_euclid(3_600);
-        let seen = self
-            .regions
-            .entry((account, region))
-            .or_insert_with(|| Seen { span: (event.time, event.time), hours: HashSet::new() });
+        let seen = match self.regions.get_mut(&Pair(account, region)) {
+            Some(seen) => seen,
+            None => self
+                .regions
+                .entry((texts.intern(account), texts.intern(region)))
+                .or_insert_with(|| Seen::new(event.time, hour)),
+        };
         seen.span = widened(seen.span, (event.time, event.time));
-        seen.hours.insert(hour);
+        if seen.last != hour {
+            seen.last = hour;
+            seen.hours.insert(hour);
+        }
     }
 
     pub(super) fn merge(&mut self, other: Self) {
         for (place, theirs) in other.regions {
-            let own = self
-                .regions
-                .entry(place)
-                .or_insert_with(|| Seen { span: theirs.span, hours: HashSet::new() });
-            own.span = widened(own.span, theirs.span);
-            own.hours.extend(theirs.hours);
+            match self.regions.entry(place) {
+                Entry::Vacant(place) => drop(place.insert(theirs)),
+                Entry::Occupied(mut own) => {
+                    let own = own.get_mut();
+                    own.span = widened(own.span, theirs.span);
+                    own.hours.extend(theirs.hours);
+                }
+            }
         }
         self.data_types.extend(other.data_types);
         for (account, theirs) in other.flags {

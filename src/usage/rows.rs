@@ -111,22 +111,16 @@ impl Content {
 }
 
 impl CallView<'_> {
+    /// Of what differs between calls; the rest is left to [`CallView::is_same`].
     fn hash(&self, state: &mut impl Hasher) {
-        let Self {
-            session,
-            source,
-            name,
-            region,
-            recipient_account,
-            data_type,
-            read_only,
-            outcome,
-            needs,
-            vpc_endpoint,
-        } = self;
-        (session, source, name, region, recipient_account, data_type).hash(state);
-        (read_only, outcome, vpc_endpoint).hash(state);
-        needs.hash(state);
+        let Self { session, source, name, region, outcome, needs, vpc_endpoint, .. } = self;
+        (session, source, name, region, outcome, vpc_endpoint).hash(state);
+        for need in &needs.needs {
+            // Rows keep spellings apart, and whole texts hash faster than letters without case.
+            need.action.as_str().hash(state);
+            need.resources.hash(state);
+            need.context.hash(state);
+        }
     }
 
     /// Equal to the byte: `Needs` compare actions without case, and which spelling a report shows must not depend on
@@ -203,13 +197,20 @@ fn same_spelling(a: &Needs, b: &Needs) -> bool {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rows {
     contents: Vec<Content>,
-    table: HashTable<u32>,
+    table: HashTable<Slot>,
     hasher: DefaultHashBuilder,
 }
 
+/// A row's place in the table. The hash is kept: it spares reading the row's texts when the table grows or hashes collide.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    hash: u64,
+    row: u32,
+}
+
 impl Rows {
-    fn hash_of(hasher: &DefaultHashBuilder, call: &CallView<'_>) -> u64 {
-        let mut state = hasher.build_hasher();
+    fn hash_of(&self, call: &CallView<'_>) -> u64 {
+        let mut state = self.hasher.build_hasher();
         call.hash(&mut state);
         state.finish()
     }
@@ -226,32 +227,30 @@ impl Rows {
     }
 
     fn find(&self, call: &CallView<'_>, is_meant: impl Fn(&Content) -> bool) -> Option<u32> {
-        let same = |index: &u32| {
-            self.contents
-                .get(*index as usize)
-                .is_some_and(|known| is_meant(known) && known.view().is_same(call))
+        let hash = self.hash_of(call);
+        let same = |slot: &Slot| {
+            let known = || self.contents.get(slot.row as usize);
+            slot.hash == hash && known().is_some_and(|known| is_meant(known) && known.view().is_same(call))
         };
-        self.table.find(Self::hash_of(&self.hasher, call), same).copied()
+        self.table.find(hash, same).map(|slot| slot.row)
     }
 
     /// The row of a content. Folded and exact contents that look alike stay apart until the end.
     pub(super) fn intern(&mut self, content: Content) -> u32 {
-        let Self { contents, table, hasher } = self;
         let view = content.view();
-        let hash = Self::hash_of(hasher, &view);
-        let known = |index: u32| contents.get(index as usize);
-        let same = |index: &u32| {
-            known(*index).is_some_and(|known| known.exact == content.exact && known.view().is_same(&view))
+        let hash = self.hash_of(&view);
+        let same = |slot: &Slot| {
+            let known = || self.contents.get(slot.row as usize);
+            slot.hash == hash
+                && known().is_some_and(|known| known.exact == content.exact && known.view().is_same(&view))
         };
-        if let Some(index) = table.find(hash, same) {
-            return *index;
+        if let Some(slot) = self.table.find(hash, same) {
+            return slot.row;
         }
-        let index = u32::try_from(contents.len()).unwrap_or(u32::MAX);
-        table.insert_unique(hash, index, |index| {
-            known(*index).map_or(0, |content| Self::hash_of(hasher, &content.view()))
-        });
-        contents.push(content);
-        index
+        let row = u32::try_from(self.contents.len()).unwrap_or(u32::MAX);
+        self.table.insert_unique(hash, Slot { hash, row }, |slot| slot.hash);
+        self.contents.push(content);
+        row
     }
 
     /// An owned content of a borrowed call.

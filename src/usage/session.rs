@@ -143,22 +143,30 @@ pub(super) fn richness(facts: &SessionFacts) -> u32 {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sessions {
     facts: Vec<SessionFacts>,
-    table: HashTable<u32>,
+    /// Hash and number.
+    table: HashTable<(u64, u32)>,
     hasher: DefaultHashBuilder,
+    /// Neighbouring records often have one caller.
+    last: u32,
 }
 
 impl Sessions {
     /// The number of a caller; [`u32::MAX`] callers are out of reach of any memory.
     pub(super) fn intern(&mut self, view: SessionView<'_>, texts: &mut Texts) -> u32 {
-        let Self { facts, table, hasher } = self;
+        let Self { facts, table, hasher, last } = self;
+        let is = |index: u32| facts.get(index as usize).map(SessionView::from_facts) == Some(view);
+        if is(*last) {
+            return *last;
+        }
         let hash = hasher.hash_one(view);
-        let known = |index: u32| facts.get(index as usize).map(SessionView::from_facts);
-        if let Some(index) = table.find(hash, |index| known(*index) == Some(view)) {
+        if let Some((_, index)) = table.find(hash, |known| known.0 == hash && is(known.1)) {
+            *last = *index;
             return *index;
         }
         let index = u32::try_from(facts.len()).unwrap_or(u32::MAX);
-        table.insert_unique(hash, index, |index| known(*index).map_or(0, |view| hasher.hash_one(view)));
+        table.insert_unique(hash, (hash, index), |known| known.0);
         facts.push(view.to_facts(texts));
+        *last = index;
         index
     }
 

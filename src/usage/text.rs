@@ -1,6 +1,6 @@
 //! Shared texts, and fingerprints that are equal in every process.
 
-use hashbrown::HashSet;
+use hashbrown::{Equivalent, HashSet};
 
 use super::Text;
 use crate::ident::Time;
@@ -36,6 +36,16 @@ impl Texts {
     /// [`Texts::intern`] for what may be absent.
     pub(super) fn option(&mut self, text: Option<&str>) -> Option<Text> {
         text.map(|text| self.intern(text))
+    }
+}
+
+/// Two texts, to look up a pair of kept ones without owning either.
+#[derive(Hash)]
+pub(super) struct Pair<'a>(pub(super) &'a str, pub(super) &'a str);
+
+impl Equivalent<(Text, Text)> for Pair<'_> {
+    fn equivalent(&self, (a, b): &(Text, Text)) -> bool {
+        *self.0 == **a && *self.1 == **b
     }
 }
 

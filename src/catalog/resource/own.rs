@@ -58,7 +58,7 @@ impl Facts<'_> {
     /// `arn:PARTITION:SERVICE:REGION:ACCOUNT:` of the event's account and Region.
     fn local(&self, service: &str) -> Option<String> {
         let region = super::non_empty(self.event.region)?;
-        Some(format!("arn:{}:{service}:{region}:{}:", self.partition, self.account?))
+        Some(["arn:", self.partition, ":", service, ":", region, ":", self.account?, ":"].concat())
     }
 }
 
@@ -72,8 +72,9 @@ fn s3(facts: &Facts<'_>, found: &mut Candidates) {
     } else if bucket.ends_with("--x-s3") {
         found.exact.extend(facts.local("s3express").map(|arn| format!("{arn}bucket/{bucket}")));
     } else {
-        found.exact.extend(keys().map(|key| format!("arn:{}:s3:::{bucket}/{key}", facts.partition)));
-        found.exact.push(format!("arn:{}:s3:::{bucket}", facts.partition));
+        let arn = ["arn:", facts.partition, ":s3:::", bucket].concat();
+        found.exact.extend(keys().map(|key| [&arn, "/", key].concat()));
+        found.exact.push(arn);
     }
 }
 

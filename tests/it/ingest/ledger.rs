@@ -121,7 +121,7 @@ proptest! {
     ) {
         let window = TimeRange { from: "2026-01-01T10:00:00Z".parse().unwrap(), to: "2026-01-01T12:00:00Z".parse().unwrap() };
         let scope = if windowed { Scope { window, ..Scope::default() } } else { Scope::default() };
-        let caps = if tight { Caps { resources: 4, values: 2, messages: 3, rows: 5 } } else { Caps::default() };
+        let caps = if tight { Caps { resources: 4, objects: 4, values: 2, messages: 3, rows: 5 } } else { Caps::default() };
         let all: Vec<&Value> = records.iter().map(|(record, _)| record).collect();
         let plain = ledger_of(all.iter().copied(), &scope, caps);
         let expected = plain.clone().finish();
@@ -334,7 +334,7 @@ fn resources(usage: &Usage) -> Vec<String> {
 
 #[test]
 fn too_many_resources_become_the_narrowest_prefixes_that_fit() {
-    let caps = Caps { resources: 4, ..Caps::default() };
+    let caps = Caps { objects: 4, ..Caps::default() };
     let fold = |keys: &[String]| {
         let records: Vec<Value> =
             keys.iter().zip(0..).map(|(key, n)| event(n, on(&format!("arn:aws:s3:::b/{key}")))).collect();
