@@ -80,6 +80,8 @@ pub(super) struct Curated {
     never_logged: HashMap<String, &'static str>,
     /// Action in lower case to the `resources[].type` of its data events, sorted.
     data_types: HashMap<String, Vec<&'static str>>,
+    /// Prefix to the kinds of its data events of which it is not known which actions they show, sorted.
+    unnamed_data_types: HashMap<&'static str, Vec<&'static str>>,
 }
 
 /// The key of the tables by event.
@@ -111,9 +113,15 @@ impl Curated {
             for [action, why, _ground] in rows(NEVER_LOGGED) {
                 tables.never_logged.insert(action.to_ascii_lowercase(), why);
             }
-            for [kind, actions, _ground] in rows(DATA_EVENTS) {
-                for action in actions.split(' ') {
-                    tables.data_types.entry(action.to_ascii_lowercase()).or_default().push(kind);
+            for [kind, prefix, actions, _ground] in rows(DATA_EVENTS) {
+                match actions {
+                    "?" => tables.unnamed_data_types.entry(prefix).or_default().push(kind),
+                    "-" => {}
+                    _ => {
+                        for action in actions.split(' ') {
+                            tables.data_types.entry(action.to_ascii_lowercase()).or_default().push(kind);
+                        }
+                    }
                 }
             }
             for [prefix, events, parameter, what, to, _ground] in rows(PASS_ROLE) {
@@ -137,6 +145,7 @@ impl Curated {
                 tables.paths.insert(event.to_ascii_lowercase(), (action, paths));
             }
             tables.data_types.values_mut().for_each(|types| types.sort_unstable());
+            tables.unnamed_data_types.values_mut().for_each(|types| types.sort_unstable());
             tables
         })
     }
@@ -210,6 +219,11 @@ impl Curated {
         self.data_types.get(action).map_or(&[], Vec::as_slice)
     }
 
+    /// The kinds of data events of the service with this prefix of which no table tells the actions.
+    pub(super) fn unnamed_data_types(&self, prefix: &str) -> &[&'static str] {
+        self.unnamed_data_types.get(prefix).map_or(&[], Vec::as_slice)
+    }
+
     /// The likeliest action, by name, of an event whose action no source tells.
     pub(super) fn guess(&self, source: &str, event: &str) -> Option<&'static str> {
         self.guesses.get(&key(source, event)).copied()
@@ -248,7 +262,7 @@ mod tests {
         ("guessed-actions", GUESSED, 4, &[2]),
         ("no-permission", NO_PERMISSION, 4, &[]),
         ("never-logged", NEVER_LOGGED, 3, &[0]),
-        ("data-events", DATA_EVENTS, 3, &[1]),
+        ("data-events", DATA_EVENTS, 4, &[2]),
         ("resource-parameters", PARAMETERS, 4, &[]),
         ("pass-role", PASS_ROLE, 6, &[]),
         ("passed-to", PASSED_TO, 4, &[]),
@@ -280,7 +294,7 @@ mod tests {
             for (row, column) in
                 lines(text).flat_map(|row| columns.iter().map(move |column| (row.clone(), *column)))
             {
-                for action in row[column].split(' ') {
+                for action in row[column].split(' ').filter(|action| !["?", "-"].contains(action)) {
                     let found = catalog
                         .find(action)
                         .and_then(|id| catalog.info(id))
@@ -360,6 +374,11 @@ mod tests {
             for event in row[1].split(' ').filter(|event| *event != "*") {
                 assert!(catalog.find_in(row[0], event).is_some(), "{row:?}: no action {event}");
             }
+        }
+        let mut kinds = BTreeSet::new();
+        for row in lines(DATA_EVENTS) {
+            assert!(kinds.insert(row[0]), "{row:?} stands twice");
+            assert!(row[1] == "-" && row[2] == "-" || catalog.has_service(row[1]), "{row:?}");
         }
         for row in lines(NARROWING) {
             assert!(["instead", "also"].contains(&row[3]), "{row:?}");

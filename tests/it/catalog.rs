@@ -81,6 +81,98 @@ fn where_an_action_would_show() {
     assert_eq!(visibility("s3:GetObject"), Visibility::Data { types: vec!["AWS::S3::Object"] });
     assert!(matches!(visibility("iam:PassRole"), Visibility::NeverLogged { .. }));
     assert_eq!(visibility("s3:ReplicateObject"), Visibility::NoPublicOperation);
+    for action in [
+        "bedrock:InvokeModel",
+        "bedrock:InvokeModelWithResponseStream",
+        "ecs:RunTask",
+        "glue:GetTable",
+        "iam:CreateRole",
+        "kms:Decrypt",
+        "lambda:PublishVersion",
+        "lambda:UpdateFunctionCode",
+        "rds-data:ExecuteSql",
+        "s3:GetBucketPolicy",
+        "secretsmanager:GetSecretValue",
+        "sqs:PurgeQueue",
+        "ssm:GetParameter",
+        "ssm:SendCommand",
+        "states:StartExecution",
+        "sts:AssumeRole",
+    ] {
+        assert_eq!(visibility(action), Visibility::Management, "{action}");
+    }
+    for (action, types) in [
+        ("bedrock:InvokeAgent", &["AWS::Bedrock::AgentAlias"][..]),
+        ("cloudwatch:PutMetricData", &["AWS::CloudWatch::Metric"]),
+        ("dynamodb:PutItem", &["AWS::DynamoDB::Table"]),
+        ("ebs:GetSnapshotBlock", &["AWS::EC2::Snapshot"]),
+        ("kinesis:PutRecord", &["AWS::Kinesis::Stream"]),
+        ("lambda:InvokeFunction", &["AWS::Lambda::Function"]),
+        ("rds-data:ExecuteStatement", &["AWS::RDS::DBCluster"]),
+        ("redshift-data:GetStatementResult", &["AWS::Redshift::Cluster"]),
+        ("s3vectors:QueryVectors", &["AWS::S3Vectors::Index"]),
+        ("sns:Publish", &["AWS::SNS::PlatformEndpoint", "AWS::SNS::Topic"]),
+        ("sqs:SendMessage", &["AWS::SQS::Queue"]),
+        ("states:SendTaskSuccess", &["AWS::StepFunctions::Activity", "AWS::StepFunctions::StateMachine"]),
+    ] {
+        assert_eq!(visibility(action), Visibility::Data { types: types.to_vec() }, "{action}");
+    }
+}
+
+#[test]
+fn kinds_of_data_events_without_named_actions_take_the_data_plane_and_leave_management() {
+    let catalog = Catalog::embedded();
+    let visibility = |text: &str| catalog.visibility(catalog.find(text).unwrap());
+    for (action, types) in [
+        // Works on the resource type the kind is named for.
+        ("iotsitewise:CancelPipelineExecution", &["AWS::IoTSiteWise::Pipeline"][..]),
+        ("sagemaker:StopJob", &["AWS::SageMaker::Job"]),
+        // A call of the data plane by its name.
+        ("sagemaker:QueryLineage", &["AWS::SageMaker::Job"]),
+    ] {
+        assert_eq!(visibility(action), Visibility::Data { types: types.to_vec() }, "{action}");
+    }
+    for action in [
+        "iotsitewise:CreatePipeline",
+        "iotsitewise:DescribePipeline",
+        "iotsitewise:PutStorageConfiguration",
+        "quicksight:UpdateFlowPermissions",
+        "sagemaker:CreateJob",
+        "sagemaker:ListJobs",
+        "sagemaker:StopTrainingJob",
+        "sagemaker:PutModelPackageGroupPolicy",
+    ] {
+        assert_eq!(visibility(action), Visibility::Management, "{action}");
+    }
+}
+
+#[test]
+fn no_management_event_of_real_logs_is_one_of_an_action_only_data_events_would_show() {
+    let Some(corpus) = support::corpus() else { return };
+    let catalog = Catalog::embedded();
+    // Made-up records, and one older than the kind of data event it would be today.
+    let excused = ["ec2-instance-connect:OpenTunnel", "s3:GetObject"];
+    let (mut checked, mut wrong) = (BTreeSet::new(), BTreeSet::new());
+    each_record(&corpus, &mut |record| {
+        let Ok(value) = serde_json::from_str::<Value>(record) else { return };
+        if value["eventCategory"] != "Management" && value["managementEvent"] != true {
+            return;
+        }
+        let (Some(source), Some(name)) = (value["eventSource"].as_str(), value["eventName"].as_str()) else {
+            return;
+        };
+        // The action an event bears the name of: the others it needs may well show in data events.
+        let prefix = source.strip_suffix(".amazonaws.com").unwrap_or(source);
+        let prefix = if prefix == "monitoring" { "cloudwatch" } else { prefix };
+        let Some(id) = catalog.find_in(prefix, name) else { return };
+        let action = catalog.info(id).unwrap().action().to_string();
+        if matches!(catalog.visibility(id), Visibility::Data { .. }) && !excused.contains(&action.as_str()) {
+            wrong.insert(action.clone());
+        }
+        checked.insert(action);
+    });
+    assert!(checked.len() > 300, "only {} actions of management events were found", checked.len());
+    assert_eq!(wrong, BTreeSet::new());
 }
 
 /// `action evidence: resources {context}` of each need, resources as a person would read them.
