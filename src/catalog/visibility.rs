@@ -4,7 +4,8 @@
 //! that no action is called unused which the logs could not have shown, an action of a service with such kinds counts as shown by
 //! them alone when it
 //!
-//! - works on a resource type of the kind's name (`quicksight` `flow` for `AWS::QuickSight::Flow`): by that kind; or
+//! - works on a resource type of the kind's name, which it must be allowed on (`quicksight` `flow` for `AWS::QuickSight::Flow`): by
+//!   that kind; or
 //! - is a call of the data plane by its name (it invokes, sends, queries, …, or gets or puts records, messages and the like): by any
 //!   of those kinds.
 //!
@@ -112,9 +113,10 @@ fn assumed_data_types(info: &ActionInfo<'_>, unnamed: &[&'static str]) -> Vec<&'
     if is_data_plane(name) {
         return unnamed.to_vec();
     }
+    let is_only = info.resource_types().count() == 1;
     let works_on = |kind: &str| {
         let resource = kind.rsplit("::").next().unwrap_or(kind);
-        info.resource_types().any(|part| is_same_name(part.kind.name, resource))
+        info.resource_types().any(|part| (part.required || is_only) && is_same_name(part.kind.name, resource))
     };
     unnamed.iter().copied().filter(|kind| works_on(kind)).collect()
 }

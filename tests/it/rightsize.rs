@@ -165,24 +165,25 @@ fn each_granted_action_gets_one_verdict() {
 
 #[test]
 fn missing_logs_make_absence_prove_nothing() {
-    let role =
-        role(&[r#"[{"Effect":"Allow","Action":["sqs:ListQueues","sqs:CreateQueue"],"Resource":"*"}]"#]);
+    let role = role(&[
+        r#"[{"Effect":"Allow","Action":["sqs:ListMessageMoveTasks","sqs:CreateQueue"],"Resource":"*"}]"#,
+    ]);
     let uses = ["sqs:CreateQueue arn:aws:sqs:eu-west-1:111122223333:q"];
     let long = Settings { since: "2025-12-01".parse().ok(), ..Settings::default() };
     let result = right_size_in(&role, &uses, &observation(S3), long);
-    assert_eq!(verdict_of(&result, "sqs:ListQueues"), Some(ActionVerdict::Undetermined));
+    assert_eq!(verdict_of(&result, "sqs:ListMessageMoveTasks"), Some(ActionVerdict::Undetermined));
     assert_eq!(result.proposal.verdict, ProposalVerdict::CannotTell);
 
     let mut write_only = observation(S3);
     write_only.management_reads.clear();
     let result = right_size_in(&role, &uses, &write_only, Settings::default());
-    assert_eq!(verdict_of(&result, "sqs:ListQueues"), Some(ActionVerdict::Undetermined));
+    assert_eq!(verdict_of(&result, "sqs:ListMessageMoveTasks"), Some(ActionVerdict::Undetermined));
     // What cannot be judged stays as it was granted, what was used is narrowed.
     assert_eq!(result.proposal.verdict, ProposalVerdict::Replace);
     assert_eq!(
         proposed(&result),
         json(
-            r#"[{"Effect":"Allow","Action":"sqs:ListQueues","Resource":"*"},
+            r#"[{"Effect":"Allow","Action":"sqs:ListMessageMoveTasks","Resource":"*"},
                 {"Effect":"Allow","Action":"sqs:CreateQueue","Resource":"arn:aws:sqs:eu-west-1:111122223333:q"}]"#
         )
     );
