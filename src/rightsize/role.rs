@@ -84,7 +84,11 @@ impl<'c> RightSizer<'c> {
         let grant = subject.role.map(|role| Grant::new(role, &self.expander));
         let limits = self.limits(subject);
         let created = subject.role.and_then(|role| role.created);
-        let comparison = compare(grant.as_ref(), &limits, subject.access, &account, created, &self.expander);
+        let mut comparison =
+            compare(grant.as_ref(), &limits, subject.access, &account, created, &self.expander);
+        if subject.role.is_some_and(Role::is_service_linked) {
+            leave_to_aws(&mut comparison);
+        }
         let start = Start {
             subject,
             comparison: &comparison,
@@ -141,6 +145,17 @@ impl<'c> RightSizer<'c> {
                 .map(|path| path.name)
                 .collect(),
         }
+    }
+}
+
+/// What a service does with its service-linked role is counted as AWS's own calls, so the role's calls are no measure of its use:
+/// nothing it is granted is called unused.
+fn leave_to_aws(comparison: &mut Comparison) {
+    if let Some(unused) = comparison.granted.remove(&ActionVerdict::Unused) {
+        comparison.granted.entry(ActionVerdict::Undetermined).or_default().extend(&unused);
+        comparison.unused_services.clear();
+        let why = "AWS uses and owns a service-linked role; its calls are counted as AWS's own.";
+        comparison.partly_blind.push(why.to_owned());
     }
 }
 

@@ -604,3 +604,17 @@ fn a_shared_role_is_split_by_what_each_workload_did() {
     access.uses[0].workloads.clear();
     assert_eq!(split(&access), []);
 }
+
+#[test]
+fn nothing_a_service_linked_role_is_granted_is_called_unused() {
+    let mut role = role(&[r#"[{"Effect":"Allow","Action":"ec2:CreateNetworkInterface","Resource":"*"}]"#]);
+    assert_eq!(
+        verdict_of(&right_size(&role, &[]), "ec2:CreateNetworkInterface"),
+        Some(ActionVerdict::Unused),
+        "another role's would be"
+    );
+    role.path = "/aws-service-role/rds.amazonaws.com/".to_owned();
+    let result = right_size(&role, &[]);
+    assert_eq!(verdict_of(&result, "ec2:CreateNetworkInterface"), Some(ActionVerdict::Undetermined));
+    assert_eq!(result.proposal.verdict, ProposalVerdict::Keep);
+}
