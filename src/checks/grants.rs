@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Case, RoleCase, counted, document, event, own_roles, some_of};
 use crate::catalog::{Catalog, Levels, Resource};
+use crate::eval::action_matches;
 use crate::finding::{Code, Confidence, Evidence, Finding, Severity};
 use crate::ident::glob::Glob;
 use crate::inventory::{Attached, Role};
@@ -251,7 +252,9 @@ pub(super) fn wildcard_resource(case: &Case<'_>, findings: &mut Vec<Finding>) {
                     .find(used.action.as_str())
                     .and_then(|id| case.catalog.info(id))
                     .filter(|info| info.resource_types().next().is_some());
-                let Some(info) = limitable.filter(|_| covers(&statement.action, used.action.as_str())) else {
+                let Some(info) =
+                    limitable.filter(|_| action_matches(&statement.action, used.action.as_str()).is_true())
+                else {
                     continue;
                 };
                 let severity = if info.levels().is_read_only() { Severity::Low } else { Severity::Medium };
@@ -281,7 +284,9 @@ pub(super) fn pass_role_wildcard(case: &Case<'_>, findings: &mut Vec<Finding>) {
     for (one, role) in own_roles(case) {
         let mut worst: Option<(Severity, Evidence)> = None;
         for (attached, index, statement) in allows(role) {
-            if !covers(&statement.action, "iam:PassRole") || !passes_any_role(statement.resource.as_ref()) {
+            if !action_matches(&statement.action, "iam:PassRole").is_true()
+                || !passes_any_role(statement.resource.as_ref())
+            {
                 continue;
             }
             let limited = statement
@@ -330,15 +335,6 @@ fn allows(role: &Role) -> impl Iterator<Item = (&Attached, usize, &Statement)> {
 
 fn has_wide_resource(role: &Role) -> bool {
     allows(role).any(|(_, _, statement)| is_everything(statement.resource.as_ref()))
-}
-
-fn covers(element: &ActionElement, action: &str) -> bool {
-    let matches =
-        |patterns: &[String]| patterns.iter().any(|pattern| Glob::ignoring_case(pattern).matches(action));
-    match element {
-        ActionElement::Only(patterns) => matches(patterns),
-        ActionElement::Except(patterns) => !matches(patterns),
-    }
 }
 
 fn is_everything(element: Option<&ResourceElement>) -> bool {

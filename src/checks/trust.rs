@@ -1,15 +1,17 @@
 //! Whom roles trust.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::{Case, document, own_roles, some_of};
+use crate::eval::action_matches;
 use crate::eval::trust::{Caller, admits, exact_subjects, issuer};
 use crate::finding::{Code, Confidence, Finding, Severity};
 use crate::ident::Arn;
 use crate::ident::glob::Glob;
 use crate::inventory::Role;
-use crate::policy::{ActionElement, Condition, Effect, PrincipalElement, PrincipalPattern, Statement};
-use crate::usage::{IssuanceFacts, IssuanceKind, Usage};
+use crate::policy::{Condition, Effect, PrincipalElement, PrincipalPattern, Statement};
+use crate::rightsize::issuances_by_role;
+use crate::usage::{IssuanceFacts, IssuanceKind};
 
 /// Issuers that many customers share: a token of one of them says nothing without its subject.
 ///
@@ -38,16 +40,14 @@ struct Assumed<'a> {
     providers: BTreeSet<&'a str>,
 }
 
-fn assumptions(usage: &Usage) -> BTreeMap<&str, Assumed<'_>> {
-    let mut by_role: BTreeMap<&str, Assumed<'_>> = BTreeMap::new();
-    for issuance in usage.issuances.iter().filter(|issuance| !issuance.denied) {
-        let Some(role) = issuance.role_arn.as_deref() else { continue };
-        by_role.entry(role).or_default().add(issuance);
-    }
-    by_role
-}
-
 impl<'a> Assumed<'a> {
+    /// Over all issuances of one role.
+    fn by(issuances: &[&'a IssuanceFacts]) -> Self {
+        let mut assumed = Self::default();
+        issuances.iter().for_each(|issuance| assumed.add(issuance));
+        assumed
+    }
+
     fn add(&mut self, issuance: &'a IssuanceFacts) {
         if let Some(provider) = issuance.provider.as_deref() {
             self.providers.insert(provider);
@@ -111,21 +111,15 @@ fn statement_faults(statement: &Statement, role: &Role) -> Vec<(Severity, String
         match pattern {
             PrincipalPattern::Everyone { .. } => faults.push(everyone(&statement.conditions)),
             PrincipalPattern::Aws(text) => faults.extend(foreign_account(text, statement, role)),
-            PrincipalPattern::Federated(provider) if admits_action(&statement.action, WEB_IDENTITY) => {
+            PrincipalPattern::Federated(provider)
+                if action_matches(&statement.action, WEB_IDENTITY).is_true() =>
+            {
                 faults.extend(web_identity_faults(provider, &statement.conditions));
             }
             _ => {}
         }
     }
     faults
-}
-
-fn admits_action(element: &ActionElement, action: &str) -> bool {
-    let matches = |patterns: &[String]| patterns.iter().any(|text| Glob::ignoring_case(text).matches(action));
-    match element {
-        ActionElement::Only(patterns) => matches(patterns),
-        ActionElement::Except(patterns) => !matches(patterns),
-    }
 }
 
 fn everyone(conditions: &[Condition]) -> (Severity, String) {
@@ -248,12 +242,13 @@ fn subject_fault(value: &str, is_like: bool, is_shared: bool, host: &str) -> Opt
 
 /// `unused-trust`: principals of the trust policy that never assumed a role others did assume.
 pub(super) fn unused_trust(case: &Case<'_>, findings: &mut Vec<Finding>) {
-    let assumed = assumptions(case.usage);
+    let issuances = issuances_by_role(case.usage);
     for (one, role) in own_roles(case) {
-        let (Some(trust), Some(seen)) = (&role.trust, assumed.get(one.arn)) else { continue };
+        let (Some(trust), Some(issued)) = (&role.trust, issuances.get(one.arn)) else { continue };
         if !case.coverage.account(&role.account).shows_assumptions() {
             continue;
         }
+        let seen = Assumed::by(issued);
         let mut unused: Vec<(Severity, String, usize)> = Vec::new();
         for (index, statement) in trust.statements.iter().enumerate() {
             let Some(PrincipalElement::Only(patterns)) = &statement.principal else { continue };
@@ -262,7 +257,7 @@ pub(super) fn unused_trust(case: &Case<'_>, findings: &mut Vec<Finding>) {
             }
             for pattern in patterns {
                 unused.extend(
-                    never_came(pattern, statement, role, seen)
+                    never_came(pattern, statement, role, &seen)
                         .into_iter()
                         .map(|(severity, text)| (severity, text, index)),
                 );
