@@ -41,6 +41,9 @@ struct Input {
 /// Actions that are gone may be AWS's doing; more than this share is a broken input.
 const MOST_LOST: f64 = 0.02;
 
+/// The operations no action is known for, for people to look at.
+const UNMAPPED: &str = "unmapped-operations.tsv";
+
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
@@ -86,7 +89,7 @@ fn main() -> Result<()> {
                 borne.extend(mapping.actions.iter().map(|action| action.to_ascii_lowercase()));
                 borne.extend(mapping.narrowing.iter().map(|row| row.action.to_ascii_lowercase()));
             }
-            None => unmapped.push(format!("{prefix}:{name}")),
+            None => unmapped.push((prefix, name)),
         }
     }
     let made = text(&date, &services, &borne);
@@ -105,9 +108,24 @@ fn main() -> Result<()> {
     ]);
     fs::write(data.join("actions.tsv"), made)?;
     fs::write(data.join("catalog.lock.toml"), lock_text(&lock)?)?;
+    fs::write(data.join(UNMAPPED), unmapped_text(&unmapped)?)?;
     println!("{:#?}", lock.counts);
-    println!("operations without an action: {}", unmapped.join(" "));
+    println!("operations without an action: {}, listed in {UNMAPPED}", unmapped.len());
     Ok(())
+}
+
+/// One line for each service; an operation of two clients of a service stands twice.
+fn unmapped_text(unmapped: &[(&String, &String)]) -> Result<String> {
+    let mut text = "# Public API operations of which it is not known which actions they need: used, action unknown. Written by `cargo catalog`.\n# prefix\toperations\n".to_owned();
+    let mut by_prefix: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (prefix, name) in unmapped {
+        by_prefix.entry(prefix).or_default().push(name);
+    }
+    for (prefix, mut names) in by_prefix {
+        names.sort_unstable();
+        writeln!(text, "{prefix}\t{}", names.join(" "))?;
+    }
+    Ok(text)
 }
 
 fn lock_text(lock: &Lock) -> Result<String> {

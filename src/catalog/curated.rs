@@ -48,8 +48,27 @@ pub(super) struct NarrowingRow {
     prefix: &'static str,
     events: &'static str,
     pub(super) when: &'static str,
-    pub(super) instead: bool,
+    pub(super) mode: Mode,
     pub(super) action: &'static str,
+}
+
+/// What a narrowing row's action does to those every such event needs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Mode {
+    /// It is needed beside them.
+    Also,
+    /// It takes the place of this one; of the first when none is named.
+    Instead(Option<&'static str>),
+}
+
+impl Mode {
+    fn of(text: &'static str) -> Self {
+        match text.split_once(' ') {
+            Some(("instead-of", action)) => Self::Instead(Some(action)),
+            _ if text == "instead" => Self::Instead(None),
+            _ => Self::Also,
+        }
+    }
 }
 
 /// Whether a cell of blank-separated names holds one, compared without case; `*` holds all.
@@ -138,8 +157,8 @@ impl Curated {
                 tables.passed_to.push([prefix, parameter, to]);
             }
             for [prefix, events, when, mode, action, _ground] in rows(NARROWING) {
-                let instead = mode == "instead";
-                tables.narrowings.push(NarrowingRow { prefix, events, when, instead, action });
+                let mode = Mode::of(mode);
+                tables.narrowings.push(NarrowingRow { prefix, events, when, mode, action });
             }
             for [event, action, paths, _ground] in rows(API_GATEWAY) {
                 tables.paths.insert(event.to_ascii_lowercase(), (action, paths));
@@ -173,7 +192,7 @@ impl Curated {
             .map(|(_, parameter)| *parameter)
     }
 
-    /// The actions, separated by blanks, of an event that does not bear their names.
+    /// The actions, separated by blanks (all of them) or `|` (one of them or several), of an event that does not bear their names.
     pub(super) fn rename(&self, source: &str, event: &str) -> Option<&'static str> {
         self.renames.get(&key(source, event)).copied()
     }
@@ -294,7 +313,7 @@ mod tests {
             for (row, column) in
                 lines(text).flat_map(|row| columns.iter().map(move |column| (row.clone(), *column)))
             {
-                for action in row[column].split(' ').filter(|action| !["?", "-"].contains(action)) {
+                for action in row[column].split([' ', '|']).filter(|action| !["?", "-"].contains(action)) {
                     let found = catalog
                         .find(action)
                         .and_then(|id| catalog.info(id))
@@ -343,9 +362,9 @@ mod tests {
         }
         for row in lines(RENAMES) {
             let same = tables.prefixes(row[0]).find_map(|prefix| catalog.find_in(prefix, row[1]));
-            let first = row[2].split(' ').next().and_then(|action| catalog.find(action));
+            let first = row[2].split([' ', '|']).next().and_then(|action| catalog.find(action));
             assert!(
-                same.is_none() || same != first || row[2].contains(' '),
+                same.is_none() || same != first || row[2].contains([' ', '|']),
                 "{row:?} says what the rule says"
             );
         }
@@ -381,9 +400,15 @@ mod tests {
             assert!(row[1] == "-" && row[2] == "-" || catalog.has_service(row[1]), "{row:?}");
         }
         for row in lines(NARROWING) {
-            assert!(["instead", "also"].contains(&row[3]), "{row:?}");
+            let replaced = row[3].strip_prefix("instead-of ");
+            assert!(["instead", "also"].contains(&row[3]) || replaced.is_some(), "{row:?}");
             for event in row[1].split(' ') {
-                assert_ne!(catalog.map(row[0], event).verdict, "unknown", "{row:?}: no event {event}");
+                let mapping = catalog.map(row[0], event);
+                assert_ne!(mapping.verdict, "unknown", "{row:?}: no event {event}");
+                assert!(
+                    replaced.is_none_or(|replaced| mapping.actions.iter().any(|action| action == replaced)),
+                    "{row:?}: {event} does not need what is to be replaced"
+                );
             }
         }
     }

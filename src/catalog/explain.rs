@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::curated::Curated;
+use super::curated::{Curated, Mode};
 use super::{Catalog, Evidence, Needs, Resource, Verdict, Visibility};
 use crate::record::{Event, JsonError, RecordError, with_json};
 
@@ -20,6 +20,8 @@ pub struct Mapping {
     pub actions: Vec<String>,
     /// With an event: the ARNs and patterns its needs name, in the order of the needs; `*` where an action takes none.
     pub resources: Vec<String>,
+    /// Not all of `actions` are needed, but one or several of them: the request tells which (a transaction, a statement).
+    pub one_of: bool,
     /// Which rule decided: `same-name`, `exception`, `version-suffix`, `http-verb`, `no-permission`, …
     pub rule: &'static str,
     /// `mapped`, `no-permission` or `unknown`.
@@ -56,6 +58,8 @@ pub struct MappedNarrowing {
     pub when: Vec<&'static str>,
     /// Whether it takes the place of the first action.
     pub instead: bool,
+    /// The other action whose place it takes, if it takes one.
+    pub instead_of: Option<&'static str>,
 }
 
 /// See [`Visibility`].
@@ -86,7 +90,9 @@ impl Catalog {
     pub fn map(&self, event_source: &str, event_name: &str) -> Mapping {
         let plan = self.plan(event_source, event_name);
         let actions: Vec<_> = plan.targets.iter().map(|target| target.action.to_string()).collect();
-        self.mapping(event_source, event_name, actions, plan.verdict, plan.rule)
+        let mut mapping = self.mapping(event_source, event_name, actions, plan.verdict, plan.rule);
+        mapping.one_of = plan.one_of;
+        mapping
     }
 
     /// What one event, given as the JSON of its record, needed. Of a file with `Records` the first of this name is taken.
@@ -173,7 +179,11 @@ impl Catalog {
         let narrowing = plan.narrowings().map(|row| MappedNarrowing {
             action: row.target.action.to_string(),
             when: row.when.clone(),
-            instead: row.instead,
+            instead: matches!(row.mode, Mode::Instead(None)),
+            instead_of: match row.mode {
+                Mode::Instead(Some(action)) => Some(action),
+                _ => None,
+            },
         });
         Mapping {
             event_source: source.to_owned(),
@@ -182,6 +192,7 @@ impl Catalog {
             narrowing: narrowing.collect(),
             actions,
             resources: Vec::new(),
+            one_of: false,
             rule,
             verdict: match verdict {
                 Verdict::Mapped => "mapped",

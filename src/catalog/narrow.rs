@@ -2,6 +2,7 @@
 //!
 //! Most of it is data (`data/narrowing.tsv`); here are the rules that need more than the presence of a parameter.
 
+use super::curated::Mode;
 use super::facts::{Facts, request_members};
 use super::resource::Target;
 use super::{Catalog, Evidence, Need, Resource};
@@ -13,8 +14,8 @@ use crate::record::{Event, Json};
 pub(super) struct Narrowing {
     /// Parameters, any of which shows it; `tags` means tags given on creation.
     pub(super) when: Vec<&'static str>,
-    /// In place of the first action, rather than beside it.
-    pub(super) instead: bool,
+    /// In place of another action, or beside them.
+    pub(super) mode: Mode,
     pub(super) target: Target,
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hashbrown::{Equivalent, HashMap};
 
-use super::curated::Curated;
+use super::curated::{Curated, Mode};
 use super::facts::Facts;
 use super::index::{ActionId, Catalog};
 use super::narrow::{self, Narrowing, Special, need};
@@ -22,10 +22,15 @@ pub(super) struct Plan {
     pub(super) rule: &'static str,
     /// All that every such event needs, the first one first; empty unless mapped.
     pub(super) targets: Vec<Target>,
+    /// It is one of the targets, or several, and the request tells which.
+    pub(super) one_of: bool,
     special: Option<Special>,
     narrowings: Vec<Narrowing>,
     pass_role: pass_role::Rules,
 }
+
+/// The rule of an event that needed one of several actions and hides which.
+pub(super) const HIDDEN: &str = "hidden-request";
 
 /// Distinct (source, name) pairs remembered by a thread. AWS has some 20,000; more than this are invented.
 const MOST_PLANS: usize = 32_768;
@@ -52,7 +57,7 @@ impl Catalog {
         let Some(first) = plan.targets.first() else { return none(plan.verdict, plan.rule) };
         let facts = Facts::of(event);
         let Some(mut needs) = self.called(&plan, &facts) else {
-            return none(Verdict::Unknown, "hidden-statement");
+            return none(Verdict::Unknown, HIDDEN);
         };
         needs.extend(plan.pass_role.needs(self, &facts, first));
         needs.extend(narrow::tags_on_create(self, &facts, &first.action));
@@ -69,9 +74,7 @@ impl Catalog {
             |target: &Target| need(target.action.clone(), target.resources(facts), Evidence::Observed);
         let mut needs = match plan.special {
             Some(Special::Copy) => narrow::copy(self, facts, &plan.targets),
-            Some(Special::Transaction) => {
-                narrow::transaction(self, facts).unwrap_or_else(|| plan.targets.iter().map(plain).collect())
-            }
+            Some(Special::Transaction) => narrow::transaction(self, facts)?,
             Some(Special::Statement) => narrow::statement(self, facts)?,
             Some(Special::ReEncrypt) => narrow::re_encrypt(facts, &plan.targets),
             Some(Special::Path(paths)) => vec![narrow::path(facts, first, paths)],
@@ -79,12 +82,16 @@ impl Catalog {
         };
         for narrowing in plan.narrowings.iter().filter(|row| narrow::shows(facts, &row.when)) {
             let target = &narrowing.target;
-            if narrowing.instead {
-                if let Some(primary) = needs.first_mut() {
-                    *primary = plain(target);
+            let replaced = match narrowing.mode {
+                Mode::Also => {
+                    needs.push(need(target.action.clone(), target.resources(facts), Evidence::Inferred));
+                    continue;
                 }
-            } else {
-                needs.push(need(target.action.clone(), target.resources(facts), Evidence::Inferred));
+                Mode::Instead(None) => needs.first_mut(),
+                Mode::Instead(Some(other)) => needs.iter_mut().find(|need| need.action.as_str() == other),
+            };
+            if let Some(replaced) = replaced {
+                *replaced = plain(target);
             }
         }
         Some(needs)
@@ -132,9 +139,11 @@ impl Catalog {
         let target = |id: &ActionId| self.info(*id).map(|info| Target::of(&info));
         let targets: Vec<Target> = found.iter().filter_map(target).collect();
         let prefix = targets.first().map_or("", |target| target.action.service());
+        let one_of =
+            rule != "same-name" && curated.rename(&source, bare).is_some_and(|row| row.contains('|'));
         let narrowings = curated.narrowings(prefix, bare).filter_map(|row| {
             let target = target(&self.find(row.action)?)?;
-            Some(Narrowing { when: row.when.split(' ').collect(), instead: row.instead, target })
+            Some(Narrowing { when: row.when.split(' ').collect(), mode: row.mode, target })
         });
         let special = Special::of(&source, bare).or_else(|| {
             (source == "apigateway")
@@ -145,6 +154,7 @@ impl Catalog {
         Plan {
             verdict: Verdict::Mapped,
             rule,
+            one_of,
             special,
             narrowings: narrowings.collect(),
             pass_role: targets.first().map(pass_role::Rules::of).unwrap_or_default(),
@@ -155,8 +165,9 @@ impl Catalog {
     /// The actions every event of this source and name needs, and the rule that tells; both names in lower case.
     fn actions_of(&self, source: &str, name: &str) -> Option<(Vec<ActionId>, &'static str)> {
         let curated = Curated::embedded();
-        let all =
-            |actions: &str| actions.split(' ').map(|action| self.find(action)).collect::<Option<Vec<_>>>();
+        let all = |actions: &str| {
+            actions.split([' ', '|']).map(|action| self.find(action)).collect::<Option<Vec<_>>>()
+        };
         if let Some(ids) = curated.rename(source, name).and_then(all) {
             return Some((ids, "exception"));
         }
@@ -189,7 +200,15 @@ impl Plan {
 
     fn empty(verdict: Verdict, rule: &'static str) -> Self {
         let pass_role = pass_role::Rules::default();
-        Self { verdict, rule, targets: Vec::new(), special: None, narrowings: Vec::new(), pass_role }
+        Self {
+            verdict,
+            rule,
+            targets: Vec::new(),
+            one_of: false,
+            special: None,
+            narrowings: Vec::new(),
+            pass_role,
+        }
     }
 }
 

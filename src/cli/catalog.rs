@@ -98,6 +98,10 @@ fn mapping(catalog: &Catalog, args: &MapArgs) -> Result<Mapping, Failure> {
 /// The mapping as lines of text. Texts from a record are printed without control characters.
 fn text(mapping: &Mapping) -> String {
     let mut lines = vec![match mapping.verdict {
+        "mapped" if mapping.one_of => format!(
+            "{} {} needs one or several of these, as the request tells ({})",
+            mapping.event_source, mapping.event_name, mapping.rule
+        ),
         "mapped" => format!("{} {} needs ({})", mapping.event_source, mapping.event_name, mapping.rule),
         "no-permission" => format!(
             "{} {} needs no IAM permission ({})",
@@ -118,12 +122,12 @@ fn text(mapping: &Mapping) -> String {
         lines.extend(need.context.iter().map(|(key, value)| format!("    with {key} = {value}")));
     }
     for row in &mapping.narrowing {
-        let how = if row.instead {
-            "instead of the first, when the request holds"
-        } else {
-            "too, when the request holds"
+        let how = match (row.instead, row.instead_of) {
+            (true, _) => "instead of the first".to_owned(),
+            (false, Some(other)) => format!("instead of {other}"),
+            (false, None) => "too".to_owned(),
         };
-        lines.push(format!("  {} {how} {}", row.action, row.when.join(" or ")));
+        lines.push(format!("  {} {how}, when the request holds {}", row.action, row.when.join(" or ")));
     }
     let clean = |line: String| line.chars().filter(|c| !c.is_control()).collect::<String>();
     lines.into_iter().map(|line| clean(line) + "\n").collect()

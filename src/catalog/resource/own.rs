@@ -74,6 +74,10 @@ fn s3(facts: &Facts<'_>, found: &mut Candidates) {
     } else {
         let arn = ["arn:", facts.partition, ":s3:::", bucket].concat();
         found.exact.extend(keys().map(|key| [&arn, "/", key].concat()));
+        // Of a batch of deletions the record tells the bucket alone.
+        if keys().next().is_none() {
+            found.pattern(&[bucket], [&arn, "/*"].concat());
+        }
         found.exact.push(arn);
     }
 }

@@ -1,0 +1,302 @@
+//! Which resources an event was about, and which roles it passed.
+
+use leastwise::catalog::{Catalog, Resource};
+use leastwise::record::{Event, with_json};
+
+use super::{call, needs};
+
+#[test]
+fn only_the_object_counts_where_a_record_names_object_and_bucket() {
+    let found = needs(
+        r#"{"eventSource":"s3.amazonaws.com","eventName":"GetObject","resources":[
+            {"type":"AWS::S3::Object","ARN":"arn:aws:s3:::b/a/b.txt"},
+            {"type":"AWS::S3::Bucket","ARN":"arn:aws:s3:::b","accountId":"123456789012"}]}"#,
+    );
+    assert_eq!(found.needs[0].resources, [Resource::Arn("arn:aws:s3:::b/a/b.txt".to_owned())]);
+}
+
+#[test]
+fn one_parameter_does_not_fill_two_places_of_an_arn() {
+    let found = needs(
+        r#"{"eventSource":"cloudformation.amazonaws.com","eventName":"UpdateStack","requestParameters":{"stackName":"shop"}}"#,
+    );
+    let stack = "arn:aws:cloudformation:eu-west-1:123456789012:stack/shop/*";
+    assert_eq!(found.needs[0].resources, [Resource::Arn(stack.to_owned())]);
+}
+
+#[test]
+fn resources_are_put_together_in_each_services_way() {
+    let arn = |service: &str, rest: &str| format!("arn:aws:{service}:eu-west-1:123456789012:{rest}");
+    for (source, name, request, expected) in [
+        (
+            "lambda",
+            "Invoke",
+            r#"{"functionName":"f"}"#,
+            format!("lambda:InvokeFunction {}", arn("lambda", "function:f")),
+        ),
+        (
+            "lambda",
+            "GetFunction20150331v2",
+            r#"{"functionName":"123456789012:function:f:live"}"#,
+            format!("lambda:GetFunction {}", arn("lambda", "function:f")),
+        ),
+        (
+            "sqs",
+            "SendMessage",
+            r#"{"queueUrl":"https://sqs.eu-west-1.amazonaws.com/123456789012/q"}"#,
+            format!("sqs:SendMessage {}", arn("sqs", "q")),
+        ),
+        (
+            "ssm",
+            "GetParameter",
+            r#"{"name":"/a/b"}"#,
+            format!("ssm:GetParameter {}", arn("ssm", "parameter/a/b")),
+        ),
+        (
+            "secretsmanager",
+            "GetSecretValue",
+            r#"{"secretId":"db"}"#,
+            format!("secretsmanager:GetSecretValue {}", arn("secretsmanager", "secret:db-??????")),
+        ),
+        (
+            "ec2",
+            "StopInstances",
+            r#"{"instancesSet":{"items":[{"instanceId":"i-0123456789abcdef0"}]}}"#,
+            format!("ec2:StopInstances {}", arn("ec2", "instance/i-0123456789abcdef0")),
+        ),
+        (
+            "ec2",
+            "DeleteNatGateway",
+            r#"{"DeleteNatGatewayRequest":{"NatGatewayId":"nat-0123456789abcdef0"}}"#,
+            format!("ec2:DeleteNatGateway {}", arn("ec2", "natgateway/nat-0123456789abcdef0")),
+        ),
+        (
+            "rds",
+            "DeleteDBInstance",
+            r#"{"dBInstanceIdentifier":"d"}"#,
+            format!("rds:DeleteDBInstance {}", arn("rds", "db:d")),
+        ),
+        (
+            "ecs",
+            "UpdateService",
+            r#"{"cluster":"c","service":"s"}"#,
+            format!("ecs:UpdateService {}", arn("ecs", "service/c/s")),
+        ),
+        (
+            "eks",
+            "DescribeCluster",
+            r#"{"name":"c"}"#,
+            format!("eks:DescribeCluster {}", arn("eks", "cluster/c")),
+        ),
+        (
+            "cloudtrail",
+            "StopLogging",
+            r#"{"name":"arn:aws:cloudtrail:eu-west-1:123456789012:trail/t"}"#,
+            format!("cloudtrail:StopLogging {}", arn("cloudtrail", "trail/t")),
+        ),
+        ("iam", "GetRole", r#"{"roleName":"R"}"#, "iam:GetRole arn:aws:iam::123456789012:role/*R".to_owned()),
+        ("ec2", "DescribeInstances", "{}", "ec2:DescribeInstances *".to_owned()),
+        (
+            "ec2",
+            "DisassociateRouteTable",
+            r#"{"associationId":"rtbassoc-06c42ea03f0967f18"}"#,
+            "ec2:DisassociateRouteTable ?".to_owned(),
+        ),
+        ("dynamodb", "PutItem", r#"{"omitted":true}"#, "dynamodb:PutItem ?".to_owned()),
+        (
+            "iam",
+            "CreateRole",
+            r#"{"roleName":"R","path":"/p/"}"#,
+            "iam:CreateRole arn:aws:iam::123456789012:role/p/R".to_owned(),
+        ),
+    ] {
+        assert_eq!(call(source, name, request, ""), [expected], "{source} {name} {request}");
+    }
+}
+
+#[test]
+fn what_a_launch_needs() {
+    let found = call(
+        "ec2",
+        "RunInstances",
+        r#"{"instancesSet":{"items":[{"imageId":"ami-0123456789abcdef0"}]},"subnetId":"subnet-0123456789abcdef0","iamInstanceProfile":{"name":"app"},
+            "tagSpecificationSet":{"items":[{"resourceType":"instance","tags":[{"key":"a","value":"b"}]}]}}"#,
+        r#","responseElements":{"instancesSet":{"items":[{"instanceId":"i-0123456789abcdef0"}]}}"#,
+    );
+    let arn = |rest: &str| format!("arn:aws:ec2:eu-west-1:123456789012:{rest}");
+    let resources = [
+        arn("instance/*"),
+        arn("network-interface/*"),
+        arn("security-group/*"),
+        arn("subnet/subnet-0123456789abcdef0"),
+        arn("volume/*"),
+        "arn:aws:ec2:eu-west-1::image/ami-0123456789abcdef0".to_owned(),
+    ];
+    assert_eq!(
+        found,
+        [
+            format!("ec2:RunInstances {}", resources.join(",")),
+            "~iam:PassRole profile:app iam:PassedToService=ec2.amazonaws.com".to_owned(),
+            format!("~ec2:CreateTags {} ec2:CreateAction=RunInstances", arn("instance/*")),
+        ]
+    );
+}
+
+#[test]
+fn roles_are_passed_by_successful_writes_alone() {
+    let role = "arn:aws:iam::123456789012:role/service-role/R";
+    let passed = |source: &str, name: &str, request: &str, more: &str| -> Vec<String> {
+        let found = call(source, name, request, more);
+        found.into_iter().filter_map(|line| line.strip_prefix("~iam:PassRole ").map(str::to_owned)).collect()
+    };
+    for (source, name, request, expected) in [
+        (
+            "lambda",
+            "CreateFunction20150331",
+            format!(r#"{{"functionName":"f","role":"{role}"}}"#),
+            format!("{role} iam:PassedToService=lambda.amazonaws.com"),
+        ),
+        (
+            "ecs",
+            "RegisterTaskDefinition",
+            format!(r#"{{"family":"f","taskRoleArn":"{role}"}}"#),
+            format!("{role} iam:PassedToService=ecs-tasks.amazonaws.com"),
+        ),
+        (
+            "glue",
+            "CreateJob",
+            r#"{"name":"j","role":"R"}"#.to_owned(),
+            "arn:aws:iam::123456789012:role/*R iam:PassedToService=glue.amazonaws.com".to_owned(),
+        ),
+        (
+            "iam",
+            "AddRoleToInstanceProfile",
+            r#"{"roleName":"R","instanceProfileName":"p"}"#.to_owned(),
+            "arn:aws:iam::123456789012:role/*R iam:PassedToService=ec2.amazonaws.com".to_owned(),
+        ),
+        (
+            "ec2",
+            "RunInstances",
+            r#"{"launchTemplate":{"launchTemplateId":"lt-0123456789abcdef0"}}"#.to_owned(),
+            "template:lt-0123456789abcdef0 iam:PassedToService=ec2.amazonaws.com".to_owned(),
+        ),
+    ] {
+        assert_eq!(passed(source, name, &request, ""), [expected], "{source} {name}");
+    }
+    let none: &[(&str, &str, String, &str)] = &[
+        ("sts", "AssumeRole", format!(r#"{{"roleArn":"{role}"}}"#), ""),
+        ("iam", "GetRole", format!(r#"{{"roleName":"{role}"}}"#), ""),
+        ("iam", "AttachRolePolicy", r#"{"roleName":"R"}"#.to_owned(), ""),
+        ("eks", "CreateAccessEntry", format!(r#"{{"name":"c","principalArn":"{role}"}}"#), ""),
+        ("kms", "CreateGrant", format!(r#"{{"granteePrincipal":"{role}"}}"#), ""),
+        ("rds", "RemoveRoleFromDBInstance", format!(r#"{{"roleArn":"{role}"}}"#), ""),
+        (
+            "lambda",
+            "CreateFunction20150331",
+            format!(r#"{{"role":"{role}"}}"#),
+            r#","errorCode":"AccessDenied""#,
+        ),
+        (
+            "s3",
+            "PutBucketPolicy",
+            format!(
+                r#"{{"bucketName":"b","bucketPolicy":{{"Statement":[{{"Principal":{{"AWS":"{role}"}}}}]}}}}"#
+            ),
+            "",
+        ),
+        // A template whose instances came up without a profile passed none.
+        (
+            "ec2",
+            "RunInstances",
+            r#"{"launchTemplate":{"launchTemplateId":"lt-0123456789abcdef0"}}"#.to_owned(),
+            r#","responseElements":{"instancesSet":{"items":[{"instanceId":"i-0123456789abcdef0"}]}}"#,
+        ),
+    ];
+    for (source, name, request, more) in none {
+        assert_eq!(passed(source, name, request, more), Vec::<String>::new(), "{source} {name}");
+    }
+}
+
+#[test]
+fn arns_lie_in_the_partition_account_and_region_of_the_call() {
+    let arns = |region: &str,
+                account: &str,
+                identity: &str,
+                source: &str,
+                name: &str,
+                request: &str|
+     -> Vec<String> {
+        let record = format!(
+            r#"{{"eventID":"1","eventTime":"2026-01-01T00:00:00Z","eventType":"AwsApiCall","awsRegion":"{region}","recipientAccountId":"{account}",
+                "eventSource":"{source}.amazonaws.com","eventName":"{name}","requestParameters":{request}{identity}}}"#
+        );
+        let needs =
+            with_json(&record, |json| Catalog::embedded().needs(&Event::parse(json).unwrap())).unwrap();
+        let resources = needs.needs.into_iter().flat_map(|need| need.resources);
+        resources
+            .map(|resource| match resource {
+                Resource::Arn(arn) => arn,
+                other => format!("{other:?}"),
+            })
+            .collect()
+    };
+    let function = r#"{"functionName":"f"}"#;
+    let object = r#"{"bucketName":"b","key":"k"}"#;
+    for (region, partition) in [
+        ("eu-west-1", "aws"),
+        ("cn-north-1", "aws-cn"),
+        ("cn-northwest-1", "aws-cn"),
+        ("us-gov-west-1", "aws-us-gov"),
+        ("us-gov-east-1", "aws-us-gov"),
+        ("us-iso-east-1", "aws-iso"),
+        ("us-isob-east-1", "aws-iso-b"),
+        ("eusc-de-east-1", "aws-eusc"),
+    ] {
+        let account = "444455556666";
+        assert_eq!(
+            arns(region, account, "", "lambda", "GetFunction20150331v2", function),
+            [format!("arn:{partition}:lambda:{region}:{account}:function:f")]
+        );
+        assert_eq!(
+            arns(region, account, "", "s3", "GetObject", object),
+            [format!("arn:{partition}:s3:::b/k")]
+        );
+        assert_eq!(
+            arns(
+                region,
+                account,
+                "",
+                "s3",
+                "CopyObject",
+                r#"{"bucketName":"b","key":"k","x-amz-copy-source":"c/d"}"#
+            ),
+            [format!("arn:{partition}:s3:::c/d"), format!("arn:{partition}:s3:::b/k")]
+        );
+        // Global services have no Region in their ARNs.
+        assert_eq!(
+            arns(region, account, "", "iam", "CreateRole", r#"{"roleName":"R","path":"/p/"}"#),
+            [format!("arn:{partition}:iam::{account}:role/p/R")]
+        );
+        assert_eq!(
+            arns(
+                region,
+                account,
+                "",
+                "dynamodb",
+                "TransactWriteItems",
+                r#"{"requestItems":[{"operation":"Put","tableName":"t"}]}"#
+            ),
+            [format!("arn:{partition}:dynamodb:{region}:{account}:table/t")]
+        );
+        // The caller's own ARN is the better witness: records of global services carry a Region that says little.
+        let identity = format!(
+            r#","userIdentity":{{"type":"AssumedRole","arn":"arn:{partition}:sts::{account}:assumed-role/R/s"}}"#
+        );
+        assert_eq!(
+            arns("", account, &identity, "s3", "GetObject", object),
+            [format!("arn:{partition}:s3:::b/k")]
+        );
+        let passed = arns(region, account, &identity, "glue", "CreateJob", r#"{"name":"j","role":"R"}"#);
+        assert!(passed.contains(&format!("arn:{partition}:iam::{account}:role/*R")), "{passed:?}");
+    }
+}
