@@ -30,10 +30,15 @@ pub(crate) struct Suite {
 impl Suite {
     /// Opens a suite and its cases; `None` when the cases are not at hand.
     pub(crate) fn open(name: &'static str) -> Option<(Self, Vec<Value>)> {
+        Self::open_with_disputes_of(name, &[name])
+    }
+
+    /// The same, for a suite that repeats the cases of others: what is disputed there is disputed here.
+    pub(crate) fn open_with_disputes_of(name: &'static str, disputed: &[&str]) -> Option<(Self, Vec<Value>)> {
         let root = policy_cases()?;
         let disputes = json_lines(&root.join("DISPUTED.jsonl"))
             .iter()
-            .filter(|line| line["suite"] == name)
+            .filter(|line| disputed.iter().any(|suite| line["suite"] == *suite))
             .map(|line| {
                 let case = line["case"].as_str().map_or_else(|| line["case"].to_string(), str::to_owned);
                 let act = line["do"].as_str().unwrap();

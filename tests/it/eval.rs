@@ -2,5 +2,6 @@
 
 mod decide;
 mod oracle;
+mod simulate;
 mod suites;
 mod trust;

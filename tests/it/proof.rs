@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::support;
 
 mod hostile;
+mod lens;
 mod random;
 mod replay;
 

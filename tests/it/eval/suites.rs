@@ -14,18 +14,18 @@ use serde_json::{Value, json};
 
 use crate::conformance::Suite;
 
-fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("text expected: {value}"))
 }
 
-fn context_of(value: &Value, mut context: Context) -> Context {
+pub(crate) fn context_of(value: &Value, mut context: Context) -> Context {
     for (key, value) in value.as_object().into_iter().flatten() {
         context.set(key, context_value(value));
     }
     context
 }
 
-fn context_value(value: &Value) -> ContextValue {
+pub(crate) fn context_value(value: &Value) -> ContextValue {
     match value {
         Value::Array(items) => ContextValue::Many(items.iter().map(|item| text(item).to_owned()).collect()),
         Value::String(text) => ContextValue::One(text.clone()),
@@ -34,24 +34,24 @@ fn context_value(value: &Value) -> ContextValue {
 }
 
 /// The conditions of a `Condition` element, read as the library reads them.
-fn conditions(element: &Value) -> Vec<Condition> {
+pub(crate) fn conditions(element: &Value) -> Vec<Condition> {
     let document = json!({"Version": "2012-10-17", "Statement":
         {"Effect": "Allow", "Action": "a:B", "Resource": "*", "Condition": element}});
     parse_value(&document, PolicyKind::Identity).unwrap().statements.remove(0).conditions
 }
 
-fn truth(value: &Value) -> Truth {
+pub(crate) fn truth(value: &Value) -> Truth {
     match value {
         Value::Bool(value) => (*value).into(),
         other => panic!("no truth: {other}"),
     }
 }
 
-fn hold(element: &Value, context: &Value) -> Truth {
+pub(crate) fn hold(element: &Value, context: &Value) -> Truth {
     conditions_hold(&conditions(element), Version::V2012, &context_of(context, Context::closed()))
 }
 
-fn resource_of(text: &str) -> RequestResource {
+pub(crate) fn resource_of(text: &str) -> RequestResource {
     match text {
         "*" => RequestResource::None,
         text if text.contains(['*', '?']) => RequestResource::Pattern(text.to_owned()),
@@ -59,7 +59,7 @@ fn resource_of(text: &str) -> RequestResource {
     }
 }
 
-fn texts(value: &Value) -> Vec<String> {
+pub(crate) fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::Array(items) => items.iter().map(|item| text(item).to_owned()).collect(),
         value => vec![text(value).to_owned()],
@@ -68,7 +68,7 @@ fn texts(value: &Value) -> Vec<String> {
 
 /// A document of a suite. Some of its documents are ones AWS would not take: identity policies lose a principal, resource control
 /// policies get the one they must have, a bare principal gets its type.
-fn policy_of(document: &Value, kind: PolicyKind) -> Policy {
+pub(crate) fn policy_of(document: &Value, kind: PolicyKind) -> Policy {
     let mut document = document.clone();
     let statements = match &mut document["Statement"] {
         Value::Array(items) => items.iter_mut().collect::<Vec<_>>(),
@@ -241,7 +241,7 @@ fn resource_elements() {
     suite.close(&[]);
 }
 
-fn principal_of(value: &Value, statement: &Value) -> Principal {
+pub(crate) fn principal_of(value: &Value, statement: &Value) -> Principal {
     let Some(text) = value.as_str() else { return Principal::Anonymous };
     if let Some(principal) = Principal::from_arn(text) {
         return principal;
@@ -259,6 +259,32 @@ fn principal_of(value: &Value, statement: &Value) -> Principal {
     }
 }
 
+/// How a statement's principals reach one; `None` when it depends on what is not known. Discovery mode asks what could be.
+pub(crate) fn reach_of(statement: &Value, principal: &Value, is_discovery: bool) -> Option<Reach> {
+    let mut whole = statement.clone();
+    whole["Effect"] = "Allow".into();
+    whole["Action"] = "a:B".into();
+    let policy = parse_value(&json!({"Statement": whole}), PolicyKind::Resource).unwrap();
+    let element: &PrincipalElement = policy.statements[0].principal.as_ref().unwrap();
+    let found = reach(element, &principal_of(principal, statement));
+    match (is_discovery, found.sure == found.possible) {
+        (true, _) => Some(found.possible),
+        (false, true) => Some(found.sure),
+        (false, false) => None,
+    }
+}
+
+/// That simulator's names of it.
+pub(crate) fn reach_named(name: &str) -> Reach {
+    match name {
+        "Match" => Reach::Direct,
+        "AccountLevelMatch" => Reach::Account,
+        "SessionRoleMatch" | "SessionUserMatch" => Reach::Role,
+        "NoMatch" => Reach::None,
+        other => panic!("expected {other}"),
+    }
+}
+
 #[test]
 fn principal_elements() {
     let Some((mut suite, cases)) = Suite::open("iam-simulate/principal_match") else { return };
@@ -268,26 +294,8 @@ fn principal_elements() {
             suite.skip("a statement without principal is refused when it is read");
             continue;
         }
-        let mut whole = statement.clone();
-        whole["Effect"] = "Allow".into();
-        whole["Action"] = "a:B".into();
-        let policy = parse_value(&json!({"Statement": whole}), PolicyKind::Resource).unwrap();
-        let element: &PrincipalElement = policy.statements[0].principal.as_ref().unwrap();
-        let found = reach(element, &principal_of(&case["principal"], statement));
-        // The answer is the reach, `None` when it depends on what is not known. Discovery mode asks what could be.
-        let is_discovery = case["mode"] == "Discovery";
-        let found = match (is_discovery, found.sure == found.possible) {
-            (true, _) => Some(found.possible),
-            (false, true) => Some(found.sure),
-            (false, false) => None,
-        };
-        let expected = match text(&case["expected"]) {
-            "Match" => Reach::Direct,
-            "AccountLevelMatch" => Reach::Account,
-            "SessionRoleMatch" | "SessionUserMatch" => Reach::Role,
-            "NoMatch" => Reach::None,
-            other => panic!("expected {other}"),
-        };
+        let found = reach_of(statement, &case["principal"], case["mode"] == "Discovery");
+        let expected = reach_named(text(&case["expected"]));
         suite.score(text(&case["name"]), Some(expected), found, None, |_| None);
     }
     suite.close(&[(
@@ -296,7 +304,7 @@ fn principal_elements() {
     )]);
 }
 
-fn verdict(value: &Value) -> Verdict {
+pub(crate) fn verdict(value: &Value) -> Verdict {
     match text(value) {
         "Allowed" => Verdict::Allowed,
         "ExplicitlyDenied" => Verdict::ExplicitDeny,
