@@ -11,6 +11,7 @@ use crate::support;
 
 mod hostile;
 mod lens;
+mod prowler;
 mod random;
 mod replay;
 
