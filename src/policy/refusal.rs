@@ -155,9 +155,12 @@ fn is_aws_principal(text: &str) -> bool {
     match Arn::parse(text) {
         Some(arn) => {
             let is_named = arn.resource.split_once('/').is_none_or(|(_, name)| !name.is_empty());
+            // CloudFront's origin access identities are written with the account `cloudfront` and blanks in their name.
+            let of_cloudfront = arn.account == "cloudfront";
             is_named
-                && (is_account(arn.account) || arn.account == "cloudfront")
-                && !text.contains(['*', '?', ' '])
+                && (is_account(arn.account) || of_cloudfront)
+                && !text.contains(['*', '?'])
+                && (of_cloudfront || !text.contains(' '))
         }
         None => is_account(text) || (text.len() >= 16 && text.bytes().all(|b| b.is_ascii_alphanumeric())),
     }

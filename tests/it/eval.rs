@@ -2,6 +2,7 @@
 
 mod decide;
 mod oracle;
+mod peers;
 mod simulate;
 mod suites;
 mod trust;
