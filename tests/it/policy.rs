@@ -1,5 +1,6 @@
 //! The policy language: reading, writing and refusing documents.
 
+mod peers;
 mod suites;
 
 use leastwise::policy::{

@@ -11,7 +11,7 @@ use crate::conformance::Suite;
 use crate::support::{json_lines, policy_cases};
 
 /// Whether a document is read and AWS would save it; lints about spelling and repetition count against it.
-fn is_valid(document: &Value, source: Option<&str>, kind: PolicyKind) -> bool {
+pub(crate) fn is_valid(document: &Value, source: Option<&str>, kind: PolicyKind) -> bool {
     let read = source.map_or_else(|| parse_value(document, kind), |text| parse(text, kind));
     read.is_ok_and(|policy| {
         let spelling = |lint: &String| lint.contains("is spelled") || lint.contains("more than once");
