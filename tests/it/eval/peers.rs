@@ -324,8 +324,8 @@ fn unit_tests_of_policyuniverse() {
         for (at, assert) in case["asserts"].as_array().into_iter().flatten().enumerate() {
             let name = format!("{test} {at}");
             let (asked, wanted) = (&assert["args"][0]["$expr"], &assert["args"][1]);
-            let before = case["calls"].as_array().into_iter().flatten();
-            let call = before.filter(|call| call["seq"].as_u64() < assert["seq"].as_u64()).last();
+            let mut before = case["calls"].as_array().into_iter().flatten();
+            let call = before.rfind(|call| call["seq"].as_u64() < assert["seq"].as_u64());
             let asked = asked.as_str().unwrap_or_default();
             if let Some(pattern) = call
                 .filter(|call| call["fn"] == "_expand_wildcard_action" && wanted.is_array())
