@@ -6,6 +6,7 @@
 //!                  └▶ per role: rightsize::compare ─▶ propose ─▶ privilege ─▶ checks::run ─▶ report::Report
 //! ```
 
+mod refusals;
 mod role_view;
 mod view;
 
@@ -27,6 +28,7 @@ use crate::report::{self, Report};
 use crate::rightsize::{self, Losses, RightSized, RightSizer, Subject};
 pub use crate::rightsize::{ResourceLevel, Unobservable};
 use crate::usage::{Scope, Usage};
+pub use refusals::{Refused, refusals};
 
 /// What to audit and how.
 #[derive(Clone, Debug, Default)]
@@ -131,18 +133,7 @@ fn read_logs(
     cancel: &AtomicBool,
 ) -> Result<Ingested<Recorder<impl Fn(&crate::record::Event<'_>) -> crate::catalog::Needs + Clone>>, AuditError>
 {
-    let mut stdin = stdin;
-    let inputs = settings
-        .sources
-        .iter()
-        .map(|source| match (source.as_str(), stdin.take()) {
-            ("-", Some(reader)) => Input::Stream("-".to_owned(), reader),
-            (path, unused) => {
-                stdin = unused;
-                Input::Path(PathBuf::from(path))
-            }
-        })
-        .collect();
+    let inputs = inputs(&settings.sources, stdin);
     let window = TimeRange {
         from: settings.since.unwrap_or(TimeRange::ALWAYS.from),
         to: settings.until.unwrap_or(TimeRange::ALWAYS.to),
@@ -153,6 +144,21 @@ fn read_logs(
     Ok(ingest::run(inputs, &run, || {
         Recorder::new(scope.clone(), |event: &crate::record::Event<'_>| catalog.needs(event))
     })?)
+}
+
+/// Sources as ingest takes them: `-` is the reader, everything else a path.
+fn inputs(sources: &[String], stdin: Option<Box<dyn Read + Send>>) -> Vec<Input> {
+    let mut stdin = stdin;
+    sources
+        .iter()
+        .map(|source| match (source.as_str(), stdin.take()) {
+            ("-", Some(reader)) => Input::Stream("-".to_owned(), reader),
+            (path, unused) => {
+                stdin = unused;
+                Input::Path(PathBuf::from(path))
+            }
+        })
+        .collect()
 }
 
 /// From what was read to the report: pure.

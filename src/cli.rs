@@ -7,6 +7,7 @@ mod audit;
 mod catalog;
 mod config;
 mod exit;
+mod explain;
 mod failure;
 mod manual;
 mod progress;
@@ -56,6 +57,8 @@ Exit status:
 enum Command {
     /// Logs and grants in; report, findings and smaller policies out
     Audit(Box<audit::Args>),
+    /// Explain a refused call, or a role assumption that fails
+    Explain(Box<explain::Args>),
     /// Prove that new policies allow nothing that old ones did not
     Prove(prove::Args),
     /// Show the embedded IAM catalog, and how it maps an event
@@ -77,6 +80,7 @@ pub(crate) fn run() -> Exit {
     let mut terminal = Terminal::new(&cli.talk);
     let done = match cli.command {
         Command::Audit(args) => audit::run(*args, &mut terminal),
+        Command::Explain(args) => explain::run(&args, &mut terminal),
         Command::Prove(args) => prove::run(&args, &mut terminal),
         Command::Catalog(args) => catalog::run(&args, &mut terminal),
         Command::Schema(args) => schema::run(&args, &mut terminal),

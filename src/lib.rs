@@ -35,6 +35,7 @@ pub mod proof;
 pub mod usage;
 
 pub mod checks;
+pub mod explain;
 pub mod rightsize;
 
 pub mod ingest;

@@ -6,6 +6,7 @@
 
 mod csv;
 mod escape;
+mod explanation;
 mod folder;
 mod format;
 mod html;
@@ -19,6 +20,7 @@ mod text;
 use std::io::{self, Write};
 
 pub use escape::printable;
+pub use explanation::{explanation_schema, write_explanations_json, write_explanations_text};
 pub use folder::{FolderError, write_folder};
 pub use format::{Format, UnknownFormat};
 pub use json::schema;

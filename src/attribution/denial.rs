@@ -60,6 +60,17 @@ impl Denial {
         }
         denial
     }
+
+    /// Whom the sentence names: `User: ARN is not authorized …`.
+    pub fn principal(message: Option<&str>) -> Option<&str> {
+        let rest = message?.split_once("User:")?.1.trim_start();
+        rest.split_whitespace().next().filter(|text| text.starts_with("arn:"))
+    }
+
+    /// A message as it may be shown: one line, shortened, without blobs and control characters.
+    pub fn shown(message: &str) -> String {
+        sample(message)
+    }
 }
 
 /// A message as a report may show it: one line, shortened, without blobs and control characters.

@@ -261,7 +261,7 @@ fn deliver(report: &Report, plan: &Plan, terminal: &Terminal) -> Result<(), Fail
 }
 
 /// What the process reports when there is no report.
-fn failure(error: &AuditError) -> Failure {
+pub(super) fn failure(error: &AuditError) -> Failure {
     match error {
         AuditError::NoInput { skipped, .. } => {
             let found: Vec<String> = skipped.iter().map(|(kind, n)| format!("{n} {kind}")).collect();

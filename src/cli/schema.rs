@@ -17,11 +17,14 @@ pub(super) struct Args {
 enum Name {
     /// `report.json`
     Report,
+    /// What `leastwise explain --format json` prints of one call
+    Explanation,
 }
 
 pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Failure> {
     let schema = match args.name {
         Name::Report => report::schema(),
+        Name::Explanation => report::explanation_schema(),
     };
     terminal.data(|out| writeln!(out, "{schema:#}"))?;
     Ok(Exit::Done)

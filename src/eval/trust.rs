@@ -48,7 +48,18 @@ pub fn admits(trust: &Policy, caller: &Caller) -> Truth {
 }
 
 /// [`admits`], with more known of the request's context.
-pub fn admits_with(trust: &Policy, caller: &Caller, mut context: Context) -> Truth {
+pub fn admits_with(trust: &Policy, caller: &Caller, context: Context) -> Truth {
+    let request = request(trust, caller, context);
+    let applies = |effect: Effect| {
+        Truth::any(trust.statements.iter().filter(|statement| statement.effect == effect).map(|statement| {
+            match_statement(statement, PolicyKind::Trust, trust.version, &request).applies()
+        }))
+    };
+    applies(Effect::Allow).and(!applies(Effect::Deny))
+}
+
+/// The request by which `caller` asks for a role whose trust policy is `trust`: what the caller's kind tells is added to `context`.
+pub fn request(trust: &Policy, caller: &Caller, mut context: Context) -> Request {
     let (principal, action) = match caller {
         Caller::WebIdentity { provider, subject, audience } => {
             let host = issuer(provider);
@@ -73,19 +84,13 @@ pub fn admits_with(trust: &Policy, caller: &Caller, mut context: Context) -> Tru
         Caller::Service(name) => (Principal::Service(name.clone()), "sts:AssumeRole"),
         Caller::Aws(principal) => (principal.clone(), "sts:AssumeRole"),
     };
-    let request = Request {
+    Request {
         principal,
         action: action.to_owned(),
         resource: RequestResource::Unknown,
         resource_account: None,
         context,
-    };
-    let applies = |effect: Effect| {
-        Truth::any(trust.statements.iter().filter(|statement| statement.effect == effect).map(|statement| {
-            match_statement(statement, PolicyKind::Trust, trust.version, &request).applies()
-        }))
-    };
-    applies(Effect::Allow).and(!applies(Effect::Deny))
+    }
 }
 
 /// The subjects a trust policy admits from one provider, when they can be listed.

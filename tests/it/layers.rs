@@ -11,7 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["ident"],
     &["record", "policy", "catalog", "inventory", "finding"],
     &["usage", "attribution", "eval", "proof"],
-    &["rightsize", "checks"],
+    &["rightsize", "checks", "explain"],
     &["report", "ingest"],
     &["analyze"],
 ];

@@ -21,6 +21,7 @@ mod attribution;
 mod catalog;
 mod cli;
 mod eval;
+mod explain;
 mod ingest;
 mod inventory;
 mod policy;

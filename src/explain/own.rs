@@ -1,0 +1,361 @@
+//! The policies of whoever made a call: identity policies and permissions boundary.
+
+use super::assume::known_role;
+use super::gap::{closest, gaps};
+use super::refusal::{Asker, Refusal, resource_name};
+use super::trust::place;
+use super::{Explanation, Suggestion, Verdict, Witness, suggest};
+use crate::eval::{
+    Context, Decision, Layer, Layers, Principal, Request, RequestResource, Verdict as Decided,
+    complete_context, decide,
+};
+use crate::ident::Arn;
+use crate::inventory::{Attached, Inventory, Role};
+use crate::policy::{Effect, Policy, PolicyKind};
+
+/// The policies attached to a user or role, with their documents.
+struct Own<'i> {
+    arn: String,
+    policies: &'i [Attached],
+    boundary: Option<&'i Attached>,
+}
+
+impl<'i> Own<'i> {
+    fn find(arn: &str, inventory: &'i Inventory) -> Option<Self> {
+        let account = Arn::parse(arn)?.account;
+        if let Some(user) = inventory.accounts.get(account).and_then(|account| account.users.get(arn)) {
+            return Some(Self {
+                arn: user.arn.clone(),
+                policies: &user.policies,
+                boundary: user.boundary.as_ref(),
+            });
+        }
+        // An ARN made from a session's lacks the path.
+        let by_name = || inventory.role_by_name(account, Arn::parse(arn)?.role_name()?);
+        let role = known_role(arn, inventory).or_else(by_name)?;
+        Some(Self { arn: role.arn.clone(), policies: &role.policies, boundary: role.boundary.as_ref() })
+    }
+
+    fn documents(&self) -> Vec<(&'i Attached, &'i Policy)> {
+        self.policies.iter().filter_map(|attached| Some((attached, attached.document.as_ref()?))).collect()
+    }
+
+    fn is_whole(&self) -> bool {
+        self.policies.iter().all(|attached| attached.document.is_some())
+    }
+}
+
+/// What one layer of the principal's own policies says.
+struct Said<'i> {
+    decision: Decision,
+    documents: Vec<(&'i Attached, &'i Policy)>,
+}
+
+fn ask<'i>(documents: Vec<(&'i Attached, &'i Policy)>, is_whole: bool, request: &Request) -> Said<'i> {
+    let decision = decision(documents.iter().map(|(_, policy)| *policy).collect(), is_whole, request);
+    Said { decision, documents }
+}
+
+/// What these policies alone decide, as identity policies.
+fn decision(policies: Vec<&Policy>, is_whole: bool, request: &Request) -> Decision {
+    let identity = Layer { policies, incomplete: !is_whole };
+    // The layer alone is asked, so the resource counts as the principal's own account's.
+    let request =
+        Request { resource_account: request.principal.account().map(str::to_owned), ..request.clone() };
+    match is_strict(&request) {
+        // A role's or key's own policy must agree in AWS; here it is left out of the question.
+        true => decide_alone(&request, identity),
+        false => decide(&request, &Layers { identity, ..Layers::default() }),
+    }
+}
+
+fn is_strict(request: &Request) -> bool {
+    request.action.to_ascii_lowercase().starts_with("sts:assumerole")
+        || request.action.to_ascii_lowercase().starts_with("kms:")
+}
+
+/// A decision of identity policies for an action that needs another policy too: that one is taken to agree.
+fn decide_alone(request: &Request, identity: Layer<'_>) -> Decision {
+    let Some(all) = agreeing(request.principal.account().unwrap_or_default()) else {
+        return Decision { verdict: Decided::Unknown, layer: None, statements: Vec::new() };
+    };
+    let layers = Layers { identity, resource: Some(Layer::of([&all])), ..Layers::default() };
+    let mut decision = decide(request, &layers);
+    decision.statements.retain(|place| place.layer == PolicyKind::Identity);
+    decision
+}
+
+/// A resource policy that delegates everything to an account.
+fn agreeing(account: &str) -> Option<Policy> {
+    let text = serde_json::json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
+        "Principal": {"AWS": account}, "Action": "*", "Resource": "*"}]});
+    crate::policy::parse_value(&text, PolicyKind::Resource).ok()
+}
+
+fn request(principal: &Principal, action: &str, resource: &RequestResource, context: &Context) -> Request {
+    let mut context = context.clone();
+    complete_context(&mut context, principal);
+    Request {
+        principal: principal.clone(),
+        action: action.to_owned(),
+        resource: resource.clone(),
+        resource_account: None,
+        context,
+    }
+}
+
+/// The principal's identity policies and boundary beside the call.
+pub(super) fn own_policies(explanation: &mut Explanation, refusal: &Refusal, inventory: &Inventory) {
+    let Asker::Aws { principal, policies } = &refusal.asker else {
+        explanation.reason = "The record names no user or role whose policies could be looked up.".to_owned();
+        return;
+    };
+    let Some(own) = Own::find(policies, inventory) else {
+        explanation.reason = format!("The snapshot does not hold `{policies}`.");
+        return;
+    };
+    explanation.principal = Some(own.arn.clone());
+    let Some(action) = &refusal.action else {
+        explanation.reason = "Neither the message nor the event tells which action was refused.".to_owned();
+        return;
+    };
+    // The message names one action; without it, each that the call needed is looked at.
+    let asked =
+        std::iter::once((action, &refusal.resource)).chain(refusal.others.iter().map(|(a, r)| (a, r)));
+    for (action, resource) in asked {
+        let request = request(principal, action, resource, &refusal.context);
+        let told = tell_own(explanation, &own, &request, refusal.denial.layer);
+        if told == Verdict::Denied {
+            explanation.action = Some(action.clone());
+            explanation.resource = resource_name(resource);
+            return;
+        }
+    }
+}
+
+/// Asks identity policies, then the boundary; writes down what refuses. `layer` is the one the log names, or `unknown`.
+fn tell_own(explanation: &mut Explanation, own: &Own<'_>, request: &Request, layer: &str) -> Verdict {
+    let identity = ask(own.documents(), own.is_whole(), request);
+    let boundary = own.boundary.map(|boundary| {
+        let documents = boundary.document.as_ref().map(|policy| (boundary, policy));
+        ask(documents.into_iter().collect(), boundary.document.is_some(), request)
+    });
+    let refuses =
+        |said: &Said<'_>| matches!(said.decision.verdict, Decided::ExplicitDeny | Decided::ImplicitDeny);
+    let witness = |layer: &str, said: &Said<'_>| Witness {
+        layer: layer.to_owned(),
+        verdict: match said.decision.verdict {
+            Decided::Allowed => Verdict::Allowed,
+            Decided::ExplicitDeny | Decided::ImplicitDeny => Verdict::Denied,
+            Decided::Unknown => Verdict::Unknown,
+        },
+        explicit: said.decision.verdict == Decided::ExplicitDeny,
+    };
+    // The layer the log names is looked at first: several may refuse, and the message names one.
+    let mut order: Vec<(&str, &Said<'_>)> = vec![("identity", &identity)];
+    order.extend(boundary.as_ref().map(|said| ("boundary", said)));
+    order.sort_by_key(|(name, said)| {
+        let denies = said.decision.verdict == Decided::ExplicitDeny;
+        (*name != layer, !denies)
+    });
+    let others: Vec<&str> =
+        order.iter().filter(|(name, said)| *name != layer && refuses(said)).map(|(name, _)| *name).collect();
+    let refusing = order.iter().find(|(_, said)| refuses(said)).copied();
+    let is_named = ["identity", "boundary"].contains(&layer);
+    let Some((name, said)) = refusing.filter(|(name, _)| !is_named || *name == layer) else {
+        let first = order.first().copied();
+        explanation.snapshot = first.map(|(name, said)| witness(name, said));
+        allowed(explanation, own, &order, layer);
+        return explanation.snapshot.as_ref().map_or(Verdict::Unknown, |witness| witness.verdict);
+    };
+    explanation.snapshot = Some(witness(name, said));
+    if layer == "unknown" || layer == name {
+        refused(explanation, own, name, said, request);
+    }
+    for other in others.iter().filter(|other| **other != name) {
+        explanation
+            .notes
+            .push(format!("The {other} layer refuses it as well: mending one reveals the other."));
+    }
+    Verdict::Denied
+}
+
+/// The snapshot's policies refuse: name the statement, or the missing one.
+fn refused(explanation: &mut Explanation, own: &Own<'_>, name: &str, said: &Said<'_>, request: &Request) {
+    let what = if name == "boundary" { "permissions boundary" } else { "identity policies" };
+    explanation.layer = name.to_owned();
+    explanation.explicit = said.decision.verdict == Decided::ExplicitDeny;
+    if explanation.explicit {
+        let denying = said.decision.statements.first();
+        let place = denying.and_then(|found| {
+            let (attached, policy) = said.documents.get(found.policy)?;
+            Some((place(attached, policy, found.statement, "denies"), *attached))
+        });
+        explanation.cause = "explicit-deny".to_owned();
+        explanation.reason = match &place {
+            Some((_, attached)) => format!("A statement of `{}` denies `{}`.", attached.name, request.action),
+            None => format!("A statement of the {what} denies `{}`.", request.action),
+        };
+        explanation.suggestion = place.as_ref().map(|(place, attached)| Suggestion {
+            is_proposal: true,
+            change: format!(
+                "Take `{}` on {} out of statement {} of `{}`: while it denies, no other statement can allow the call.",
+                request.action,
+                resource_name(&request.resource).map_or_else(|| "the resource".to_owned(), |name| format!("`{name}`")),
+                place.index,
+                attached.name
+            ),
+            target: if name == "boundary" { "boundary" } else { "identity-policy" }.to_owned(),
+            arn: attached.arn.clone().or_else(|| Some(own.arn.clone())),
+            file: Some(place.file.clone()),
+            at: Some(place.at.clone()),
+            document: None,
+            checked: false,
+        });
+        explanation.statement = place.map(|(place, _)| place);
+        return;
+    }
+    explanation.cause = "no-allow".to_owned();
+    explanation.reason = format!(
+        "No statement of the {what} of `{}` allows `{}` on this resource.",
+        short(&own.arn),
+        request.action
+    );
+    let statement = suggest::allowing(&request.action, &request.resource);
+    explanation.missing = Some(suggest::as_json(&statement));
+    nearest_allow(explanation, said, request);
+    let added = Policy {
+        version: crate::policy::Version::V2012,
+        version_written: true,
+        id: None,
+        statements: vec![statement],
+        unknown: Vec::new(),
+        lints: Vec::new(),
+    };
+    let with_it = said.documents.iter().map(|(_, policy)| *policy).chain([&added]).collect();
+    let checked = decision(with_it, true, request).verdict == Decided::Allowed;
+    let place = own.boundary.filter(|_| name == "boundary");
+    explanation.suggestion = Some(Suggestion {
+        is_proposal: true,
+        change: match place {
+            Some(boundary) => format!("Add this statement to the permissions boundary `{}`.", boundary.name),
+            None => format!("Add this statement to a policy of `{}`.", short(&own.arn)),
+        },
+        target: if name == "boundary" { "boundary" } else { "identity-policy" }.to_owned(),
+        arn: place.and_then(|boundary| boundary.arn.clone()).or_else(|| Some(own.arn.clone())),
+        file: place.map(|boundary| boundary.origin.file.clone()),
+        at: place.map(|boundary| boundary.origin.at.clone()),
+        document: explanation.missing.clone(),
+        checked,
+    });
+}
+
+/// The Allow statement that comes nearest, over all documents of the layer, when it has anything to do with the call.
+fn nearest_allow(explanation: &mut Explanation, said: &Said<'_>, request: &Request) {
+    let mut found: Vec<(usize, super::gap::Gap)> = Vec::new();
+    for (number, (_, policy)) in said.documents.iter().enumerate() {
+        let allows =
+            gaps(policy, PolicyKind::Identity, request, |statement| statement.effect == Effect::Allow);
+        found.extend(closest(allows).map(|gap| (number, gap)));
+    }
+    let nearest = found
+        .into_iter()
+        .filter(|(_, gap)| gap.is_related())
+        .min_by_key(|(number, gap)| (gap.rank(), *number));
+    let Some((number, gap)) = nearest else { return };
+    let Some((attached, policy)) = said.documents.get(number) else { return };
+    explanation.statement = Some(place(attached, policy, gap.index, "nearest"));
+    explanation.mismatches = gap.mismatches;
+    explanation.failed_conditions = gap.failed;
+    if explanation.mismatches.is_empty()
+        && let [failed, ..] = explanation.failed_conditions.as_slice()
+    {
+        explanation.cause = "condition".to_owned();
+        explanation.reason = format!(
+            "Statement {} of `{}` allows it under a condition that does not hold: `{}` must be {}, and the request has {}.",
+            gap.index,
+            attached.name,
+            failed.key,
+            super::trust::listed(&failed.expected),
+            super::trust::listed(&failed.actual)
+        );
+    }
+}
+
+/// The snapshot's own policies do not refuse, or it cannot be told.
+fn allowed(explanation: &mut Explanation, own: &Own<'_>, order: &[(&str, &Said<'_>)], layer: &str) {
+    let all_allow = order.iter().all(|(_, said)| said.decision.verdict == Decided::Allowed);
+    if !all_allow {
+        explanation.notes.push(format!(
+            "Whether the snapshot's policies of `{}` allow the call depends on what the log does not tell.",
+            short(&own.arn)
+        ));
+        return;
+    }
+    let statement = order.first().and_then(|(_, said)| {
+        let found = said.decision.statements.first()?;
+        let (attached, policy) = said.documents.get(found.policy)?;
+        Some(place(attached, policy, found.statement, "allows"))
+    });
+    explanation.statement = statement;
+    let limits = if order.len() > 1 {
+        "its identity policies and its boundary allow"
+    } else {
+        "its identity policies allow"
+    };
+    if ["identity", "boundary"].contains(&layer) {
+        explanation.notes.push(format!("By the snapshot {limits} the call: they have changed since."));
+    } else {
+        explanation
+            .notes
+            .push(format!("By the snapshot {limits} the call; the refusal comes from elsewhere."));
+    }
+}
+
+/// The part of an `AssumeRole` that the caller's own policies decide, after the trust policy has admitted it.
+pub(super) fn own_policies_on_assume(
+    explanation: &mut Explanation,
+    role: &Role,
+    principal: &Principal,
+    policies: &str,
+    context: &Context,
+    inventory: &Inventory,
+) {
+    let Some(own) = Own::find(policies, inventory) else {
+        explanation.verdict = Verdict::Unknown;
+        explanation
+            .notes
+            .push(format!("The snapshot does not hold `{policies}`, whose own policies must allow it too."));
+        return;
+    };
+    explanation.principal = Some(own.arn.clone());
+    let resource = RequestResource::Arn(role.arn.clone());
+    let request = request(principal, "sts:AssumeRole", &resource, context);
+    // Within an account a trust policy that names the role or user itself suffices.
+    if let Some(trust) = &role.trust {
+        let layers = Layers { resource: Some(Layer::of([trust])), ..Layers::default() };
+        let asked = Request { resource_account: Some(role.account.clone()), ..request.clone() };
+        if decide(&asked, &layers).verdict == Decided::Allowed {
+            let denied =
+                ask(own.documents(), own.is_whole(), &request).decision.verdict == Decided::ExplicitDeny;
+            if !denied && own.boundary.is_none() {
+                return;
+            }
+        }
+    }
+    let statement = explanation.statement.take();
+    match tell_own(explanation, &own, &request, "unknown") {
+        Verdict::Denied => explanation.verdict = Verdict::Denied,
+        Verdict::Unknown => explanation.verdict = Verdict::Unknown,
+        Verdict::Allowed => {
+            explanation.verdict = Verdict::Allowed;
+            explanation.notes.retain(|note| !note.contains("the refusal comes from elsewhere"));
+            explanation.statement = statement;
+        }
+    }
+}
+
+/// The name at the end of an ARN.
+fn short(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
