@@ -55,6 +55,14 @@ pub struct Settings {
     pub unobservable: Unobservable,
     /// Number of workers; 0 is one per core.
     pub threads: usize,
+    /// A refreshed catalog; none is the embedded one.
+    pub catalog: Option<&'static Catalog>,
+}
+
+impl Settings {
+    fn catalog(&self) -> &'static Catalog {
+        self.catalog.unwrap_or_else(Catalog::embedded)
+    }
 }
 
 /// What an audit gives.
@@ -140,7 +148,7 @@ fn read_logs(
     };
     let run = Run { limits: ingest::Limits::default(), window, threads: settings.threads, progress, cancel };
     let scope = Scope { window, regions: settings.regions.iter().cloned().collect() };
-    let catalog = Catalog::embedded();
+    let catalog = settings.catalog();
     Ok(ingest::run(inputs, &run, || {
         Recorder::new(scope.clone(), |event: &crate::record::Event<'_>| catalog.needs(event))
     })?)
@@ -163,7 +171,7 @@ fn inputs(sources: &[String], stdin: Option<Box<dyn Read + Send>>) -> Vec<Input>
 
 /// From what was read to the report: pure.
 fn assemble(settings: &Settings, inventory: &Inventory, usage: &Usage, coverage: report::Coverage) -> Report {
-    let catalog = Catalog::embedded();
+    let catalog = settings.catalog();
     let attributions = attribution::resolve(usage, inventory);
     let access = attribution::access(usage, &attributions, inventory);
     let losses = losses(&coverage.issues);
@@ -223,6 +231,7 @@ fn assemble(settings: &Settings, inventory: &Inventory, usage: &Usage, coverage:
         tool: report::Tool {
             catalog: report::CatalogInfo {
                 date: catalog.date().to_owned(),
+                source: catalog.source().to_owned(),
                 services: catalog.n_services() as u64,
                 actions: catalog.n_actions() as u64,
             },

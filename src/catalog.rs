@@ -12,10 +12,14 @@ mod narrow;
 mod need;
 mod needs;
 mod pass_role;
+mod reference;
+mod refresh;
 mod resource;
 mod visibility;
 
 pub use explain::{MapError, MappedNarrowing, MappedNeed, MappedVisibility, Mapping};
 pub use index::{ActionId, ActionInfo, ActionResource, Catalog, CatalogError, Levels, ResourceType};
 pub use need::{Evidence, Need, Needs, Resource, Verdict};
+pub use reference::{Document, DocumentError};
+pub use refresh::{Fetch, FetchError, Fetched, LARGEST_DOCUMENT, Refresh, RefreshError, Refreshed, load};
 pub use visibility::Visibility;

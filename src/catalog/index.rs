@@ -5,12 +5,16 @@
 
 use std::cmp::Ordering;
 use std::sync::OnceLock;
+use std::sync::atomic::{self, AtomicU64};
 
 use super::format::ArnFormat;
 use crate::ident::Action;
 
 /// The generated file; `cargo catalog` writes it. Its form is told in [`Catalog::read`].
 const EMBEDDED: &str = include_str!("data/actions.tsv");
+
+/// [`Catalog::source`] of what the program was built with.
+const EMBEDDED_SOURCE: &str = "embedded";
 
 /// An action of one [`Catalog`], by its place in the order of prefixes, then lower-case names.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -75,6 +79,15 @@ impl Levels {
     }
 
     /// The levels whose letters stand in `text`; other letters mean something else.
+    /// The letters of these levels, as [`Catalog::read`] reads them; an action without a level reads.
+    pub(super) fn letters(self) -> String {
+        Self::NAMES
+            .iter()
+            .filter(|(level, ..)| self.contains(*level))
+            .map(|(.., letter)| char::from(*letter))
+            .collect()
+    }
+
     fn from_letters(text: &str) -> Self {
         let of =
             |letter| Self::NAMES.iter().find(|(.., known)| *known == letter).map_or(0, |(level, ..)| level.0);
@@ -125,6 +138,12 @@ impl<'a> ActionInfo<'a> {
         self.row.levels
     }
 
+    /// Whether AWS says of it that its policy generation from CloudTrail's management events covers it. True proves that management
+    /// events show the action; false says nothing. Known of a refreshed catalog only.
+    pub fn is_shown_by_management_events(&self) -> bool {
+        self.row.is_shown
+    }
+
     /// Whether a public API operation bears it. The others are permission-only, or calls of agents and consoles.
     pub fn has_operation(&self) -> bool {
         self.row.has_operation
@@ -156,7 +175,18 @@ impl<'a> ActionInfo<'a> {
 struct Section {
     types: Vec<ResourceType>,
     keys: Vec<&'static str>,
-    rows: Vec<Row>, // INVARIANT: sorted by the lower-case name.
+    rows: Vec<Row>,             // INVARIANT: sorted by the lower-case name.
+    operations: Vec<Operation>, // INVARIANT: sorted by the lower-case name.
+}
+
+/// What AWS's service reference says one API operation may authorise. The embedded catalog has none.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Operation {
+    name: &'static str,
+    /// Separated by commas: whole actions, of this service and of others; a superset of what a call needs.
+    pub(super) actions: &'static str,
+    /// Separated by commas: what `iam:PassedToService` may be.
+    pub(super) passed_to: &'static str,
 }
 
 #[derive(Debug)]
@@ -164,6 +194,7 @@ struct Row {
     action: Action,
     levels: Levels,
     has_operation: bool,
+    is_shown: bool,
     /// Places in `Section::types`, and whether AWS calls the type required.
     resources: Vec<(usize, bool)>,
     keys: &'static str,
@@ -183,7 +214,10 @@ struct Service {
 /// The actions of all services, the snapshot of one day.
 #[derive(Debug)]
 pub struct Catalog {
+    /// Tells catalogs of one process apart.
+    pub(super) number: u64,
     date: &'static str,
+    source: &'static str,
     services: Vec<Service>, // INVARIANT: sorted by prefix; prefixes are lower case.
     n_actions: u32,
 }
@@ -203,18 +237,26 @@ impl Catalog {
         // A broken embedded file is caught by the tests; a running program then knows no actions and reports every call
         // as used with an unknown action.
         CATALOG.get_or_init(|| {
-            Self::read(EMBEDDED).unwrap_or(Self { date: "", services: Vec::new(), n_actions: 0 })
+            Self::read(EMBEDDED).unwrap_or(Self {
+                number: 0,
+                date: "",
+                source: EMBEDDED_SOURCE,
+                services: Vec::new(),
+                n_actions: 0,
+            })
         })
     }
 
     /// Reads the headings of a catalog text.
     ///
     /// ```text
-    /// leastwise-catalog 1 ⇥ date ⇥ services ⇥ actions
+    /// leastwise-catalog 1 ⇥ date ⇥ services ⇥ actions [⇥ source]
     /// @prefix ⇥ actions ⇥ bytes of the lines that follow
     /// ⇥ resource type ⇥ ARN format [⇥ ARN format …]
     /// ⇥ ⇥ condition key [⇥ condition key …]
-    /// Name ⇥ levels (P T W L R; o: an operation bears it) ⇥ types (*: required) ⇥ places of keys ⇥ dependent actions
+    /// +Operation ⇥ actions it may authorise [⇥ what iam:PassedToService may be]
+    /// Name ⇥ levels (P T W L R; o: an operation bears it; v: management events show it) ⇥ types (*: required) ⇥ places of keys ⇥
+    /// dependent actions
     /// ```
     pub fn read(text: &'static str) -> Result<Self, CatalogError> {
         let wrong = |what, near: &str| CatalogError { what, near: near.chars().take(40).collect() };
@@ -224,6 +266,8 @@ impl Catalog {
             return Err(wrong("version", head));
         }
         let date = fields.next().ok_or_else(|| wrong("date", head))?;
+        let counts: Vec<&str> = fields.by_ref().take(2).collect();
+        let source = fields.next().unwrap_or(EMBEDDED_SOURCE);
         let (mut services, mut first) = (Vec::with_capacity(512), 0);
         while !rest.is_empty() {
             let heading = |near: &str| wrong("heading", near);
@@ -237,7 +281,52 @@ impl Catalog {
             first += count;
             rest = tail;
         }
-        Ok(Self { date, services, n_actions: first })
+        if counts != [services.len().to_string(), first.to_string()] {
+            return Err(wrong("count of services or actions", head));
+        }
+        if !services.is_sorted_by(|a, b| compare(a.prefix, b.prefix).is_lt()) {
+            return Err(wrong("order of services", head));
+        }
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        let number = NUMBER.fetch_add(1, atomic::Ordering::Relaxed);
+        Ok(Self { number, date, source, services, n_actions: first })
+    }
+
+    /// Reads every line of every service; an error names the first service of which a line does not read.
+    pub fn verify(&self) -> Result<(), CatalogError> {
+        let wrong = |service: &&Service| {
+            let section = service.section();
+            section.rows.len() != service.count as usize
+                || !section.rows.is_sorted_by(|a, b| compare(a.action.name(), b.action.name()).is_lt())
+                || !section.operations.is_sorted_by(|a, b| compare(a.name, b.name).is_lt())
+        };
+        match self.services.iter().find(wrong) {
+            Some(service) => Err(CatalogError { what: "service", near: service.prefix.to_owned() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Where it is from: `embedded`, or what it was refreshed from.
+    pub fn source(&self) -> &'static str {
+        self.source
+    }
+
+    /// What AWS's service reference says of an operation of a service, compared without case.
+    pub(super) fn operation(&self, prefix: &str, name: &str) -> Option<&Operation> {
+        let operations = &self.service(prefix)?.section().operations;
+        operations.get(operations.binary_search_by(|known| compare(known.name, name)).ok()?)
+    }
+
+    /// The actions of one service, in order.
+    pub(super) fn actions_of_service(&self, prefix: &str) -> impl Iterator<Item = ActionId> + use<> {
+        self.service(prefix)
+            .map_or(0..0, |service| service.first..service.first + service.count)
+            .map(ActionId)
+    }
+
+    /// The lines of one service as they stand in the file.
+    pub(super) fn text_of_service(&self, prefix: &str) -> Option<&'static str> {
+        self.service(prefix).map(|service| service.text)
     }
 
     /// The day AWS published what is in here, `YYYY-MM-DD`.
@@ -335,6 +424,11 @@ impl Section {
         for line in text.lines() {
             let mut fields = line.split('\t');
             let first = fields.next().unwrap_or_default();
+            if let Some(name) = first.strip_prefix('+') {
+                let mut next = || fields.next().unwrap_or_default();
+                section.operations.push(Operation { name, actions: next(), passed_to: next() });
+                continue;
+            }
             if !first.is_empty() {
                 section.rows.extend(section.row(prefix, first, fields));
                 continue;
@@ -359,6 +453,7 @@ impl Section {
             action: format!("{prefix}:{name}").parse().ok()?,
             levels: Levels::from_letters(levels),
             has_operation: levels.contains('o'),
+            is_shown: levels.contains('v'),
             resources: resources.collect(),
             keys,
             dependents,
@@ -396,7 +491,7 @@ fn matches_ignore_case(pattern: &str, text: &str) -> bool {
 }
 
 /// Orders texts by their lower-case bytes.
-fn compare(a: &str, b: &str) -> Ordering {
+pub(super) fn compare(a: &str, b: &str) -> Ordering {
     a.bytes().map(|byte| byte.to_ascii_lowercase()).cmp(b.bytes().map(|byte| byte.to_ascii_lowercase()))
 }
 

@@ -36,8 +36,8 @@ pub(super) const HIDDEN: &str = "hidden-request";
 const MOST_PLANS: usize = 32_768;
 
 thread_local! {
-    // Per thread, so that workers never wait for each other. Plans of the embedded catalog only.
-    static PLANS: RefCell<HashMap<Pair, Arc<Plan>>> = RefCell::new(HashMap::new());
+    // Per thread, so that workers never wait for each other. Plans of one catalog, by its number: a process works with one.
+    static PLANS: RefCell<(u64, HashMap<Pair, Arc<Plan>>)> = RefCell::new((0, HashMap::new()));
 }
 
 impl Catalog {
@@ -99,10 +99,11 @@ impl Catalog {
 
     /// The plan for a source and name, from this thread's memory or made now.
     pub(super) fn plan(&self, source: &str, name: &str) -> Arc<Plan> {
-        if !std::ptr::eq(self, Self::embedded()) {
-            return Arc::new(self.make_plan(source, name));
-        }
-        PLANS.with_borrow_mut(|plans| {
+        PLANS.with_borrow_mut(|(number, plans)| {
+            if *number != self.number {
+                *number = self.number;
+                plans.clear();
+            }
             if let Some(plan) = plans.get(&PairRef { source, name }) {
                 return Arc::clone(plan);
             }
@@ -157,9 +158,26 @@ impl Catalog {
             one_of,
             special,
             narrowings: narrowings.collect(),
-            pass_role: targets.first().map(pass_role::Rules::of).unwrap_or_default(),
+            pass_role: targets
+                .first()
+                .map(|target| {
+                    let told = self.operation(target.action.service(), bare).map(|row| row.passed_to);
+                    pass_role::Rules::of(target, told)
+                })
+                .unwrap_or_default(),
             targets,
         }
+    }
+
+    /// The action of an operation for which AWS's table lists exactly one of the service's own; actions of other services and further
+    /// ones of its own are needed by some calls only, and the table does not tell which.
+    fn only_authorised(&self, prefix: &str, name: &str) -> Option<ActionId> {
+        let own = |action: &&str| {
+            action.split_once(':').is_some_and(|(service, _)| service.eq_ignore_ascii_case(prefix))
+        };
+        let mut actions = self.operation(prefix, name)?.actions.split(',').filter(own);
+        let only = actions.next()?;
+        if actions.next().is_some() { None } else { self.find(only) }
     }
 
     /// The actions every event of this source and name needs, and the rule that tells; both names in lower case.
@@ -176,6 +194,9 @@ impl Catalog {
         }
         if let Some(id) = curated.prefixes(source).find_map(|prefix| self.find_in(prefix, name)) {
             return Some((vec![id], "same-name"));
+        }
+        if let Some(id) = curated.prefixes(source).find_map(|prefix| self.only_authorised(prefix, name)) {
+            return Some((vec![id], "operation-table"));
         }
         if let Some(id) = curated.prefixes(source).find_map(|prefix| self.find(curated.guess(prefix, name)?))
         {

@@ -20,6 +20,8 @@ pub(super) struct Rules {
     rows: Vec<&'static PassRole>,
     /// The call cannot pass a role.
     never: bool,
+    /// The only service AWS's table lets the operation pass roles to.
+    to: Option<&'static str>,
 }
 
 /// First words of the names of calls that take away: a role they name is not passed.
@@ -40,13 +42,18 @@ const TAKING_AWAY: [&str; 13] = [
 ];
 
 impl Rules {
-    pub(super) fn of(target: &Target) -> Self {
+    /// The rules for an action; `told` is what the service reference says of its operation, several values separated by commas.
+    pub(super) fn of(target: &Target, told: Option<&'static str>) -> Self {
         let (prefix, name) = (target.action.service(), target.action.name());
         let rows: Vec<_> = Curated::embedded().pass_role(prefix, name).collect();
         let is_listed = rows.iter().any(|row| !matches!(row.what, Passed::Data));
         let is_data = rows.iter().any(|row| row.parameter == "*" && matches!(row.what, Passed::Data));
         let takes_away = TAKING_AWAY.iter().any(|verb| name.starts_with(verb));
-        Self { never: target.levels.is_read_only() || ((is_data || takes_away) && !is_listed), rows }
+        Self {
+            never: target.levels.is_read_only() || ((is_data || takes_away) && !is_listed),
+            rows,
+            to: told.filter(|to| !to.is_empty() && !to.contains(',')),
+        }
     }
 
     /// The roles a successful event passed, one need per service they were passed to.
@@ -71,7 +78,9 @@ impl Rules {
             if matches!(what, Some(Passed::Data)) {
                 continue;
             }
-            let to = || row.and_then(|row| row.to).map_or_else(|| passed_to(prefix, field), str::to_owned);
+            let to = || {
+                row.and_then(|row| row.to).map_or_else(|| passed_to(prefix, field, self.to), str::to_owned)
+            };
             match role_arn(field.value) {
                 Some(IamArn::Role) => pass(to(), Resource::Arn(field.value.to_owned())),
                 Some(IamArn::InstanceProfile) => {
@@ -170,9 +179,10 @@ fn names(parameter: &str, field: &Field<'_>) -> bool {
     inside || field.key.eq_ignore_ascii_case(parameter)
 }
 
-/// The service the role in this parameter goes to: by the table, else the called service's own name.
-fn passed_to(prefix: &str, field: &Field<'_>) -> String {
+/// The service the role in this parameter goes to: by the project's table, else by AWS's, else the called service's own name.
+fn passed_to(prefix: &str, field: &Field<'_>, told: Option<&'static str>) -> String {
     Curated::embedded()
         .passed_to(prefix, field.key)
+        .or(told)
         .map_or_else(|| format!("{prefix}.amazonaws.com"), str::to_owned)
 }

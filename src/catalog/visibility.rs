@@ -89,6 +89,9 @@ impl Catalog {
         if !types.is_empty() {
             return Visibility::Data { types: types.to_vec() };
         }
+        if info.is_shown_by_management_events() {
+            return Visibility::Management;
+        }
         if !info.has_operation() {
             return Visibility::NoPublicOperation;
         }

@@ -58,6 +58,9 @@ pub(super) struct Args {
     /// How far proposals generalise the resources seen [default: prefix]
     #[arg(long, value_name = "LEVEL", help_heading = "Proposals")]
     resources: Option<Resources>,
+    /// The folder of a catalog that `leastwise catalog refresh` made [default: the embedded one]
+    #[arg(long, value_name = "DIR", help_heading = "Running")]
+    catalog: Option<PathBuf>,
     /// Number of threads [default: one per core]
     #[arg(long, value_name = "N", help_heading = "Running")]
     threads: Option<usize>,
@@ -233,6 +236,11 @@ fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failure> {
             Some(Unobservable::Drop) => analyze::Unobservable::Drop,
         },
         threads: args.threads.or(config.threads).unwrap_or(0),
+        catalog: args
+            .catalog
+            .or(config.catalog)
+            .map(|folder| super::catalog::chosen(Some(&folder)))
+            .transpose()?,
     };
     Ok(Plan { settings, out, formats, fail_on: args.fail_on.or(config.fail_on).unwrap_or(FailOn::None) })
 }

@@ -1,12 +1,15 @@
-//! `leastwise catalog`: what the embedded IAM catalog holds, and how it maps one event.
+//! `leastwise catalog`: what the IAM catalog holds, how it maps one event, and a newer one.
 
-use std::path::PathBuf;
+mod http;
+mod refresh;
 
-use leastwise::catalog::{Catalog, Mapping};
+use std::path::{Path, PathBuf};
+
+use leastwise::catalog::{self, Catalog, Mapping};
 
 use super::{Exit, Failure, Terminal};
 
-/// Show the embedded IAM catalog, and how it maps an event
+/// Show or refresh the IAM catalog, and show how it maps an event
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -14,12 +17,17 @@ pub(super) struct Args {
     /// How to print
     #[arg(long, value_enum, default_value = "text", global = true)]
     format: Format,
+    /// The folder of a refreshed catalog [default: the embedded one]
+    #[arg(long, value_name = "DIR")]
+    catalog: Option<PathBuf>,
 }
 
 #[derive(clap::Subcommand, Debug)]
 enum Command {
     /// Show which IAM actions and resources an event needs
     Map(MapArgs),
+    /// Make a newer catalog from AWS's service reference; nothing uses it unless told to with --catalog
+    Refresh(refresh::Args),
 }
 
 #[derive(clap::Args, Debug)]
@@ -33,6 +41,9 @@ struct MapArgs {
     /// A file with one record: what this very event needed, and on what
     #[arg(long = "event", value_name = "FILE", id = "event-file")]
     file: Option<PathBuf>,
+    /// The folder of a refreshed catalog [default: the embedded one]
+    #[arg(long, value_name = "DIR")]
+    catalog: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -47,9 +58,10 @@ enum Format {
 const LARGEST_RECORD: u64 = 16 << 20;
 
 pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Failure> {
-    let catalog = Catalog::embedded();
     match &args.command {
+        Some(Command::Refresh(refresh)) => return refresh::run(refresh, args.format, terminal),
         Some(Command::Map(map)) => {
+            let catalog = chosen(map.catalog.as_deref().or(args.catalog.as_deref()))?;
             let mapping = mapping(catalog, map)?;
             match args.format {
                 Format::Json => terminal.data(|out| {
@@ -60,21 +72,42 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Failure>
             }
         }
         None => {
+            let catalog = chosen(args.catalog.as_deref())?;
             let (date, services, actions) = (catalog.date(), catalog.n_services(), catalog.n_actions());
+            let source = catalog.source();
             match args.format {
                 Format::Json => {
-                    let value = serde_json::json!({"date": date, "services": services, "actions": actions});
+                    let value = serde_json::json!({"date": date, "source": source, "services": services, "actions": actions});
                     terminal.data(|out| writeln!(out, "{value:#}"))?;
                 }
                 Format::Text => {
                     terminal.data(|out| {
-                        writeln!(out, "IAM catalog of {date}: {services} services, {actions} actions")
+                        writeln!(
+                            out,
+                            "IAM catalog of {date} ({source}): {services} services, {actions} actions"
+                        )
                     })?;
                 }
             }
         }
     }
     Ok(Exit::Done)
+}
+
+/// The embedded catalog, or a refreshed one when its folder is given.
+pub(super) fn chosen(folder: Option<&Path>) -> Result<&'static Catalog, Failure> {
+    let Some(folder) = folder else { return Ok(Catalog::embedded()) };
+    let catalog = catalog::load(folder).map_err(|error| {
+        Failure::usage(format!("`{}` holds no refreshed catalog", folder.display()))
+            .because(&error)
+            .hint("make one with `leastwise catalog refresh --to DIR`")
+    })?;
+    Ok(Box::leak(Box::new(catalog)))
+}
+
+/// `1 document`, `2 documents`.
+fn count(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
 fn mapping(catalog: &Catalog, args: &MapArgs) -> Result<Mapping, Failure> {

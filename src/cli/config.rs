@@ -35,6 +35,7 @@ pub(super) struct Config {
     pub(super) unobservable: Option<Unobservable>,
     pub(super) resources: Option<Resources>,
     pub(super) threads: Option<usize>,
+    pub(super) catalog: Option<PathBuf>,
 }
 
 impl Config {
@@ -68,6 +69,7 @@ impl Config {
             }
         }
         config.out = config.out.map(|out| dir.join(out));
+        config.catalog = config.catalog.map(|catalog| dir.join(catalog));
         Ok(config)
     }
 }

@@ -85,6 +85,9 @@ impl Default for Tool {
 pub struct CatalogInfo {
     /// The day the catalog was taken from AWS's Service Authorization Reference.
     pub date: String,
+    /// `embedded`, or what it was refreshed from.
+    #[serde(default)]
+    pub source: String,
     /// Number of services.
     pub services: u64,
     /// Number of actions.

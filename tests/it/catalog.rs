@@ -4,6 +4,7 @@ mod corpus;
 mod hostile;
 mod narrowing;
 mod operations;
+mod refresh;
 mod resources;
 mod visibility;
 

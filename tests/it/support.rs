@@ -45,3 +45,8 @@ pub(crate) fn json_lines(path: &Path) -> Vec<serde_json::Value> {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
 }
+
+/// Documents of AWS's service reference, as AWS served them.
+pub(crate) fn service_reference() -> Option<PathBuf> {
+    real_input("LEASTWISE_SERVICE_REFERENCE", "facts/catalog-data/service-reference")
+}
