@@ -12,11 +12,14 @@ mod draft;
 mod escalation;
 mod generalise;
 mod grant;
+mod held_out;
+mod measure;
 mod model;
 mod pack;
 mod pattern;
 mod propose;
 mod role;
+mod sensitive;
 mod settings;
 mod split;
 mod trust;
@@ -26,8 +29,9 @@ pub use coverage::{AccountCoverage, Blind, Coverage, Losses};
 pub use escalation::{ESCALATION_PATHS, EscalationPath, escalation_path};
 pub use grant::Limit;
 pub use model::{
-    ActionVerdict, Attach, Comparison, Generalised, GrantedBy, Privilege, Proposal, ProposalVerdict,
-    ProposedPolicy, Replay, SplitRole, TrustProposal, UsedAction,
+    ActionVerdict, Attach, Comparison, Generalised, GrantedBy, HeldOut, HeldOutLevel, Power, Privilege,
+    Proposal, ProposalVerdict, ProposedPolicy, Replay, SplitRole, TrustProposal, UsedAction,
 };
 pub use role::{RightSized, RightSizer, Subject, issuances_by_role};
+pub use sensitive::Sensitive;
 pub use settings::{Quotas, ResourceLevel, Settings, Unobservable};

@@ -9,7 +9,8 @@ use crate::policy;
 use crate::proof::{Proof, Verdict};
 use crate::report;
 use crate::rightsize::{
-    self, ActionVerdict, Attach, Comparison, GrantedBy, Privilege, Proposal, ProposalVerdict, ProposedPolicy,
+    self, ActionSet, ActionVerdict, Attach, Comparison, GrantedBy, HeldOut, HeldOutLevel, Power, Privilege,
+    Proposal, ProposalVerdict, ProposedPolicy, ResourceLevel,
 };
 
 use super::view;
@@ -35,7 +36,7 @@ pub(super) fn role(parts: &RoleCase<'_>, catalog: &Catalog) -> report::Role {
         unused_actions: names(ActionVerdict::Unused),
         unused_services: parts.comparison.unused_services.clone(),
         proposal: proposal(parts.proposal, parts.role),
-        privilege: privilege(parts.privilege),
+        privilege: privilege(parts.privilege, catalog),
         unmapped: access
             .unknown_actions
             .iter()
@@ -121,6 +122,7 @@ fn proposal(proposal: &Proposal, role: Option<&inventory::Role>) -> report::Prop
             requests: proposal.replay.requests,
             allowed: proposal.replay.allowed,
             lost: proposal.replay.lost.clone(),
+            granted_otherwise: proposal.replay.granted_otherwise,
         },
         split: proposal
             .split
@@ -132,6 +134,8 @@ fn proposal(proposal: &Proposal, role: Option<&inventory::Role>) -> report::Prop
                 trust: split.trust.as_ref().map(policy::render),
             })
             .collect(),
+        resources: (proposal.verdict == ProposalVerdict::Replace).then(|| resources_at(proposal.resources)),
+        held_out: proposal.held_out.as_ref().map(held_out),
         current: role.map(current).unwrap_or_default(),
         reasons: proposal.reasons.clone(),
         generalised: proposal
@@ -196,10 +200,39 @@ fn proof(proof: &Proof) -> report::Proof {
             })
         }),
         reasons: proof.reasons.clone(),
+        every_reading: proof.every_reading,
     }
 }
 
-fn privilege(privilege: &Privilege) -> report::Privilege {
+const fn resources_at(level: Option<ResourceLevel>) -> report::ResourcesAt {
+    match level {
+        Some(ResourceLevel::Exact) => report::ResourcesAt::Exact,
+        Some(ResourceLevel::Prefix) => report::ResourcesAt::Prefix,
+        Some(ResourceLevel::Type) => report::ResourcesAt::Type,
+        None => report::ResourcesAt::Granted,
+    }
+}
+
+fn held_out(check: &HeldOut) -> report::HeldOut {
+    let level = |level: &HeldOutLevel| {
+        #[expect(clippy::cast_precision_loss, reason = "numbers of distinct requests of one role")]
+        let share = level.retained as f64 / check.requests.max(1) as f64;
+        report::HeldOutLevel {
+            resources: resources_at(level.resources),
+            retained: level.retained as u64,
+            first_seen_retained: level.first_seen_retained as u64,
+            share: (check.requests > 0).then_some(share),
+        }
+    };
+    report::HeldOut {
+        learned_until: check.learned_until,
+        requests: check.requests as u64,
+        first_seen: check.first_seen as u64,
+        levels: check.levels.iter().map(level).collect(),
+    }
+}
+
+fn privilege(privilege: &Privilege, catalog: &Catalog) -> report::Privilege {
     let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
     report::Privilege {
         granted_actions: privilege.granted_actions as u64,
@@ -208,5 +241,31 @@ fn privilege(privilege: &Privilege) -> report::Privilege {
         unused_weight: privilege.unused_weight,
         escalation_paths: texts(&privilege.escalation_paths),
         escalation_paths_removed: texts(&privilege.escalation_paths_removed),
+        before: power(&privilege.before, None),
+        after: privilege.after.as_ref().map(|after| power(after, Some(catalog))),
+    }
+}
+
+/// The names of the sensitive actions are told where a catalog is given.
+fn power(power: &Power, catalog: Option<&Catalog>) -> report::Power {
+    let names = |set: &ActionSet| {
+        let ids = set.iter().filter_map(|id| catalog?.info(id));
+        ids.map(|info| info.action().to_string()).collect()
+    };
+    report::Power {
+        actions: power.actions as u64,
+        gap: power.gap,
+        resource_actions: power.resource_actions as u64,
+        broad_actions: power.broad_actions as u64,
+        sensitive: power
+            .sensitive
+            .iter()
+            .map(|(kind, set)| report::SensitiveActions {
+                kind: kind.as_str().to_owned(),
+                actions: set.len() as u64,
+                names: names(set),
+            })
+            .collect(),
+        escalation_paths: power.escalation_paths.len() as u64,
     }
 }

@@ -59,6 +59,12 @@ fn totals(report: &Report, summary: &Summary, out: &mut dyn Write) -> io::Result
             format!("{} of {}", number(summary.replayed.1), number(summary.replayed.0)),
         )?;
     }
+    if summary.held_out.0 > 0 {
+        row(
+            "Requests of the last fifth that policies learned before it allow",
+            format!("{} of {}", number(summary.held_out.1), number(summary.held_out.0)),
+        )?;
+    }
     row("Log integrity", report.coverage.integrity.status.as_str().to_owned())?;
     writeln!(out)
 }
@@ -168,6 +174,22 @@ fn one_role(role: &Role, out: &mut dyn Write) -> io::Result<()> {
     proposal(&role.proposal, out)
 }
 
+/// The held-out check in one line.
+fn held_out(proposal: &Proposal) -> Option<String> {
+    let check = proposal.held_out.as_ref().filter(|check| check.requests > 0)?;
+    let levels = check
+        .levels
+        .iter()
+        .map(|level| format!("{} {}", level.resources.as_str(), percent(level.retained, check.requests)));
+    Some(format!(
+        "learned until {}, of {} after it ({} not seen before) would pass, by resources: {}",
+        check.learned_until,
+        count(check.requests, "request", "requests"),
+        number(check.first_seen),
+        levels.collect::<Vec<_>>().join(", ")
+    ))
+}
+
 fn proposal(proposal: &Proposal, out: &mut dyn Write) -> io::Result<()> {
     for reason in &proposal.reasons {
         writeln!(out, "- {}", markdown(reason))?;
@@ -183,6 +205,9 @@ fn proposal(proposal: &Proposal, out: &mut dyn Write) -> io::Result<()> {
         )?;
         for reason in &proposal.proof.reasons {
             writeln!(out, "- {}", markdown(reason))?;
+        }
+        if let Some(line) = held_out(proposal) {
+            writeln!(out, "- {line}")?;
         }
         for lost in &replay.lost {
             writeln!(out, "- **would refuse** {}", code(lost))?;

@@ -2,7 +2,10 @@
 
 use std::cmp::Reverse;
 
-use super::{Attribution, NoNewAccess, Proposal, ProposalVerdict, Report, Role, Severity, Verdicts};
+use super::{
+    Attribution, HeldOut, HeldOutLevel, NoNewAccess, Proposal, ProposalVerdict, Report, Role, Severity,
+    Verdicts,
+};
 
 impl Report {
     /// Why the report is not complete, each a sentence; empty when everything was read.
@@ -64,6 +67,9 @@ pub(super) struct Summary {
     pub(super) proven: u64,
     /// Requests replayed, and those of them still allowed.
     pub(super) replayed: (u64, u64),
+    /// The held-out check at each proposal's own level: requests of the last fifth of the window, and those of them that a policy
+    /// learned before it would have allowed.
+    pub(super) held_out: (u64, u64),
     /// Findings by severity, worst first.
     pub(super) severities: [(Severity, u64); 5],
 }
@@ -114,11 +120,21 @@ impl Summary {
             self.proven += u64::from(proposal.is_proven());
             self.replayed.0 += proposal.replay.requests;
             self.replayed.1 += proposal.replay.allowed;
+            if let Some((check, level)) = proposal.held_out_at_its_level() {
+                self.held_out.0 += check.requests;
+                self.held_out.1 += level.retained;
+            }
         }
     }
 }
 
 impl Proposal {
+    /// The held-out check for the way resources are generalised in this proposal.
+    pub(super) fn held_out_at_its_level(&self) -> Option<(&HeldOut, &HeldOutLevel)> {
+        let check = self.held_out.as_ref()?;
+        Some((check, check.at(self.resources?)?))
+    }
+
     /// Both sides hold: nothing new is allowed, and nothing seen is lost.
     pub fn is_proven(&self) -> bool {
         self.proof.no_new_access == NoNewAccess::Proven

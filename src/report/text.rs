@@ -87,6 +87,16 @@ impl Page<'_> {
                 .map(|(grade, n)| format!("{} of calls {}", percent(*n, attributed), grade.as_str())),
         );
         self.line("Attribution", &parts)?;
+        if summary.held_out.0 > 0 {
+            let (requests, retained) = summary.held_out;
+            let share = format!(
+                "{} of {} of the window's last fifth would pass policies learned before it ({})",
+                number(retained),
+                count(requests, "request", "requests"),
+                percent(retained, requests)
+            );
+            self.line("Held out", &[share])?;
+        }
         self.line("Calls", &[number(summary.calls), format!("{} denied", number(summary.denied))])?;
         let coverage = &report.coverage;
         let objects = coverage.objects;

@@ -166,7 +166,7 @@ fn names_required_types(id: ActionId, uses: &[Seen<'_>], catalog: &Catalog) -> b
 }
 
 /// An ARN format with `*` for its variables.
-fn widened(format: &str) -> String {
+pub(super) fn widened(format: &str) -> String {
     let mut text = String::with_capacity(format.len());
     let mut rest = format;
     while let Some((before, after)) = rest.split_once("${") {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ActionSet;
+use super::{ActionSet, EscalationPath, ResourceLevel, Sensitive};
 use crate::catalog::{Catalog, Evidence};
 use crate::ident::{Action, Time};
 use crate::policy::Policy;
@@ -228,6 +228,32 @@ pub struct Replay {
     pub allowed: u64,
     /// The others, each as `ACTION on RESOURCE`; sorted.
     pub lost: Vec<String>,
+    /// Distinct requests that the role's own policies did not grant (a resource's policy did), so that they cannot be lost here.
+    pub granted_otherwise: u64,
+}
+
+/// How a policy learned from the first four fifths of the window would have served the last fifth.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct HeldOut {
+    /// Where the last fifth begins.
+    pub learned_until: Time,
+    /// Distinct requests of the last fifth that the role's own policies granted.
+    pub requests: usize,
+    /// Of these, the ones first seen in the last fifth.
+    pub first_seen: usize,
+    /// For each way of generalising resources, narrowest first.
+    pub levels: Vec<HeldOutLevel>,
+}
+
+/// One way of generalising resources, learned early and replayed late.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct HeldOutLevel {
+    /// `None`: resources as they were granted, so that only actions were taken away.
+    pub resources: Option<ResourceLevel>,
+    /// Requests of the last fifth it would have allowed.
+    pub retained: usize,
+    /// Of the requests first seen in the last fifth, those it would have allowed.
+    pub first_seen_retained: usize,
 }
 
 /// A pattern that stands for several observed resources.
@@ -278,8 +304,12 @@ pub struct Proposal {
     pub trust: Option<TrustProposal>,
     /// Whether the new documents allow anything the old ones did not.
     pub proof: Proof,
+    /// How far resources were generalised; `None` when they stay as they were granted.
+    pub resources: Option<ResourceLevel>,
     /// See [`Replay`].
     pub replay: Replay,
+    /// `None` unless the verdict is to replace.
+    pub held_out: Option<HeldOut>,
     /// Sorted by workload; empty unless several workloads share the role.
     pub split: Vec<SplitRole>,
     /// Sorted.
@@ -288,6 +318,24 @@ pub struct Proposal {
     pub suggestions: Vec<String>,
     /// Why the verdict is what it is, each a sentence.
     pub reasons: Vec<String>,
+}
+
+/// What a set of policies gives, in parts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Power {
+    /// Actions granted and not taken away by a deny or a limit.
+    pub actions: usize,
+    /// Weight of those that were not used, by access level: list 0, read 1, tagging 2, write 3, permissions management 10; twice that
+    /// where the action is granted on every resource of a type.
+    pub gap: u64,
+    /// Of the actions, those that can be limited to some resource.
+    pub resource_actions: usize,
+    /// Of these, the ones granted on every resource of one of their types.
+    pub broad_actions: usize,
+    /// Of the actions, the sensitive ones, by kind.
+    pub sensitive: Vec<(Sensitive, ActionSet)>,
+    /// Ways to more access that are open; sorted.
+    pub escalation_paths: Vec<&'static EscalationPath>,
 }
 
 /// How much power a role has, and how much of it is needed.
@@ -305,4 +353,8 @@ pub struct Privilege {
     pub escalation_paths: Vec<&'static str>,
     /// Of these, the ones the proposal closes; sorted.
     pub escalation_paths_removed: Vec<&'static str>,
+    /// The policies as they are.
+    pub before: Power,
+    /// The policies as proposed; `None` when there is no other proposal.
+    pub after: Option<Power>,
 }

@@ -69,7 +69,8 @@ fn document(attach: Attach, policy: Policy) -> Document {
     Document { attach, characters: size(&policy), policy }
 }
 
-fn by_version(pieces: &[Piece]) -> Vec<Policy> {
+/// The statements as documents of any size, one for each version they need.
+pub(super) fn by_version(pieces: &[Piece]) -> Vec<Policy> {
     let mut policies: BTreeMap<std::cmp::Reverse<Version>, Vec<Statement>> = BTreeMap::new();
     for piece in pieces {
         policies.entry(std::cmp::Reverse(piece.version)).or_default().push(piece.statement.clone());

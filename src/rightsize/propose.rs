@@ -6,6 +6,7 @@ use super::assemble::{Piece, assemble};
 use super::compress::{PRICES, compress};
 use super::draft::{Draft, Plan, clip};
 use super::grant::{Expander, Grant};
+use super::held_out::held_out;
 use super::pack::{Document, TooLarge, pack};
 use super::split::split;
 use super::{
@@ -15,7 +16,7 @@ use super::{
 use crate::attribution::Use;
 use crate::catalog::{Catalog, Evidence, Visibility};
 use crate::inventory::{AttachedKind, Role};
-use crate::policy::{Effect, Policy};
+use crate::policy::Policy;
 use crate::proof::{self, Budget, Observed, ObservedResource, Proof, Retained, Verdict};
 
 /// What a proposal starts from.
@@ -144,7 +145,7 @@ impl Start<'_> {
                 last.proof = proof;
                 continue;
             }
-            let (replay, not_own) = replay(&grant.policies, &new, uses);
+            let replay = replay(&grant.policies, &new, uses);
             if !replay.lost.is_empty() {
                 last.reasons.push(format!("{}: observed requests would be refused.", level_name(level)));
                 last = Proposal { proof, replay, ..last };
@@ -153,9 +154,10 @@ impl Start<'_> {
             reasons.extend(last.reasons);
             reasons.extend(written.notes);
             reasons.extend(draft.notes);
-            if not_own > 0 {
+            if replay.granted_otherwise > 0 {
                 reasons.push(format!(
-                    "{not_own} observed requests were not granted by the role's own policies and do not depend on them."
+                    "{} observed requests were not granted by the role's own policies and do not depend on them.",
+                    replay.granted_otherwise
                 ));
             }
             let nothing_dropped = self.nothing_dropped();
@@ -184,7 +186,12 @@ impl Start<'_> {
                 policies: named(written.documents, &role.name, kept),
                 split: split(self.subject, grant, &plan, self.settings, self.expander),
                 proof,
+                resources: level,
                 replay,
+                held_out: self
+                    .coverage
+                    .window
+                    .and_then(|window| held_out(grant, &plan, uses, window, self.expander)),
                 generalised: draft.generalised.into_iter().collect(),
                 suggestions: suggestions(uses, grant, self.expander.catalog),
                 reasons,
@@ -287,18 +294,17 @@ pub(super) fn write(
     explicit.map(|documents| Written { documents, notes: Vec::new() })
 }
 
-/// Replays every distinct request; the second number counts those the old policies did not grant.
-pub(super) fn replay(old: &[&Policy], new: &[&Policy], uses: &[Use]) -> (Replay, u64) {
+/// Replays every distinct request.
+pub(super) fn replay(old: &[&Policy], new: &[&Policy], uses: &[Use]) -> Replay {
     let mut prover = proof::Replay::new(old, new, Budget::default());
     let mut result = Replay::default();
-    let mut not_own = 0;
     let mut lost = BTreeSet::new();
     let distinct: BTreeSet<Observed> = uses.iter().map(observed).collect();
     for request in &distinct {
         match prover.retained(request) {
             Retained::Kept => result.allowed += 1,
             Retained::NotGrantedByIdentity => {
-                not_own += 1;
+                result.granted_otherwise += 1;
                 continue;
             }
             Retained::Lost { .. } | Retained::Unknown { .. } => {
@@ -308,7 +314,7 @@ pub(super) fn replay(old: &[&Policy], new: &[&Policy], uses: &[Use]) -> (Replay,
         result.requests += 1;
     }
     result.lost = lost.into_iter().collect();
-    (result, not_own)
+    result
 }
 
 /// The request behind a use: what the events do not tell stays open.
@@ -381,17 +387,6 @@ fn suggestions(uses: &[Use], grant: &Grant<'_>, catalog: &Catalog) -> Vec<String
         "Limit `iam:PassRole` by `iam:PassedToService` to {}: no other service was seen to receive a role.",
         services.join(", ")
     )]
-}
-
-/// The actions the Allow statements of these policies name; used to see which paths a proposal closes.
-pub(super) fn allowed_actions(policies: &[ProposedPolicy], expander: &Expander<'_>) -> super::ActionSet {
-    let mut set = super::ActionSet::default();
-    for statement in policies.iter().flat_map(|policy| &policy.document.statements) {
-        if statement.effect == Effect::Allow {
-            set.extend(&expander.expand(&statement.action));
-        }
-    }
-    set
 }
 
 fn undecided(reason: impl Into<String>) -> Proposal {

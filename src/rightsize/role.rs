@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::compare::compare;
-use super::escalation::open_paths;
 use super::grant::{Expander, Grant, Limit};
-use super::propose::{Start, allowed_actions};
+use super::measure::{Yardstick, weight};
+use super::propose::Start;
 use super::trust::narrower_trust;
-use super::{ActionVerdict, Comparison, Coverage, Privilege, Proposal, ProposalVerdict, Settings};
+use super::{
+    ActionSet, ActionVerdict, Comparison, Coverage, EscalationPath, Privilege, Proposal, ProposalVerdict,
+    Settings,
+};
 use crate::attribution::PrincipalAccess;
-use crate::catalog::{Catalog, Levels};
+use crate::catalog::Catalog;
 use crate::ident::Arn;
 use crate::inventory::Role;
 use crate::usage::{IssuanceFacts, Usage};
@@ -68,18 +71,18 @@ pub struct RightSized {
 #[derive(Debug)]
 pub struct RightSizer<'c> {
     expander: Expander<'c>,
+    yardstick: Yardstick,
     settings: Settings,
 }
 
 impl<'c> RightSizer<'c> {
     /// Over this catalog.
     pub fn new(catalog: &'c Catalog, settings: Settings) -> Self {
-        Self { expander: Expander::new(catalog), settings }
+        Self { expander: Expander::new(catalog), yardstick: Yardstick::new(catalog), settings }
     }
 
     /// Compares and proposes.
     pub fn right_size(&self, subject: &Subject<'_>, coverage: &Coverage<'_>) -> RightSized {
-        let catalog = self.expander.catalog;
         let account = coverage.account(subject.account());
         let grant = subject.role.map(|role| Grant::new(role, &self.expander));
         let limits = self.limits(subject);
@@ -100,7 +103,7 @@ impl<'c> RightSizer<'c> {
         if comparison.not_covered.is_empty() && proposal.verdict != ProposalVerdict::DeleteRole {
             proposal.trust = narrower_trust(subject, &account, &self.settings.quotas);
         }
-        let privilege = self.privilege(&comparison, &proposal, catalog);
+        let privilege = self.privilege(&comparison, &proposal, grant.as_ref(), &limits);
         RightSized { comparison, proposal, privilege }
     }
 
@@ -113,24 +116,42 @@ impl<'c> RightSizer<'c> {
         boundary.into_iter().chain(levels).collect()
     }
 
-    fn privilege(&self, comparison: &Comparison, proposal: &Proposal, catalog: &Catalog) -> Privilege {
+    fn privilege(
+        &self,
+        comparison: &Comparison,
+        proposal: &Proposal,
+        grant: Option<&Grant<'_>>,
+        limits: &[Grant<'_>],
+    ) -> Privilege {
+        let catalog = self.expander.catalog;
         let granted_actions = comparison.n_granted();
         let n_unused = comparison.n_with(ActionVerdict::Unused);
+        let used = comparison.with_verdict(ActionVerdict::Used);
+        let measure =
+            |grant: &Grant<'_>, live: &ActionSet| self.yardstick.measure(grant, live, used, &self.expander);
         // What is blocked is not power.
         let mut live = comparison.all_granted();
         live.remove_all(comparison.with_verdict(ActionVerdict::Blocked));
-        let open = open_paths(&live, catalog);
+        let before = grant.map(|grant| measure(grant, &live)).unwrap_or_default();
         let after = match proposal.verdict {
-            ProposalVerdict::Replace => Some(allowed_actions(&proposal.policies, &self.expander)),
-            ProposalVerdict::DeleteRole => Some(super::ActionSet::empty()),
+            ProposalVerdict::Replace => {
+                let documents = proposal.policies.iter().map(|policy| &policy.document);
+                let grant = Grant::of(documents, &self.expander);
+                let mut live = grant.actions();
+                live.remove_all(&grant.blocked(limits));
+                Some(measure(&grant, &live))
+            }
+            ProposalVerdict::DeleteRole => Some(measure(&Grant::default(), &ActionSet::empty())),
             ProposalVerdict::Keep | ProposalVerdict::CannotTell => None,
         };
-        let still_open = after.as_ref().map_or_else(|| open.clone(), |after| open_paths(after, catalog));
         #[expect(clippy::cast_precision_loss, reason = "numbers of actions")]
         let unused_ratio = if granted_actions == 0 { 0.0 } else { n_unused as f64 / granted_actions as f64 };
+        let is_closed = |path: &&&EscalationPath| {
+            after.as_ref().is_some_and(|after| !after.escalation_paths.contains(*path))
+        };
         Privilege {
             granted_actions,
-            used_actions: comparison.n_with(ActionVerdict::Used),
+            used_actions: used.len(),
             unused_ratio,
             unused_weight: comparison
                 .with_verdict(ActionVerdict::Unused)
@@ -138,12 +159,15 @@ impl<'c> RightSizer<'c> {
                 .filter_map(|id| catalog.info(id))
                 .map(|info| weight(info.levels()))
                 .sum(),
-            escalation_paths: open.iter().map(|path| path.name).collect(),
-            escalation_paths_removed: open
+            escalation_paths: before.escalation_paths.iter().map(|path| path.name).collect(),
+            escalation_paths_removed: before
+                .escalation_paths
                 .iter()
-                .filter(|path| !still_open.contains(path))
+                .filter(is_closed)
                 .map(|path| path.name)
                 .collect(),
+            before,
+            after,
         }
     }
 }
@@ -157,11 +181,4 @@ fn leave_to_aws(comparison: &mut Comparison) {
         let why = "AWS uses and owns a service-linked role; its calls are counted as AWS's own.";
         comparison.partly_blind.push(why.to_owned());
     }
-}
-
-/// The weight of an action nobody uses, by its heaviest access level.
-fn weight(levels: Levels) -> u64 {
-    let weights =
-        [(Levels::PERMISSIONS_MANAGEMENT, 10), (Levels::WRITE, 3), (Levels::TAGGING, 2), (Levels::READ, 1)];
-    weights.into_iter().find(|(level, _)| levels.contains(*level)).map_or(0, |(_, weight)| weight)
 }

@@ -45,7 +45,7 @@ pub(super) fn split(
         let Ok(written) = write(&draft, grant, expander, settings) else { return Vec::new() };
         let new: Vec<&Policy> = written.documents.iter().map(|document| &document.policy).collect();
         let proof = proof::no_new_access(&grant.policies, &new, &proof::Settings::default());
-        let (replayed, _) = replay(&grant.policies, &new, &own);
+        let replayed = replay(&grant.policies, &new, &own);
         if proof.verdict != Verdict::Proven || !replayed.lost.is_empty() {
             return Vec::new();
         }

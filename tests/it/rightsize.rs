@@ -16,6 +16,7 @@ use leastwise::rightsize::{
 use leastwise::usage::{IssuanceFacts, IssuanceKind, Observation, RegionObservation, SessionFacts};
 use proptest::prelude::*;
 
+mod held_out;
 mod paths;
 
 const ACCOUNT: &str = "111122223333";

@@ -2,9 +2,10 @@
 
 use super::markup::Markup;
 use super::{Context, chart, findings, roles};
-use crate::report::summary::{count, number};
+use crate::report::summary::{count, number, percent};
 use crate::report::{
-    Attribution, Finding, GrantedBy, NoNewAccess, Proof, Proposal, ProposalVerdict, ProposedPolicy, Role,
+    Attribution, Finding, GrantedBy, NoNewAccess, Power, Proof, Proposal, ProposalVerdict, ProposedPolicy,
+    Role,
 };
 
 /// Resources shown at once per action.
@@ -168,6 +169,7 @@ fn granted(page: &mut Markup, role: &Role) {
             .raw("</p></details>");
     }
     let privilege = &role.privilege;
+    power(page, role);
     if !privilege.escalation_paths.is_empty() {
         page.raw("<h4>Ways to more power</h4><ul class=\"plain\">");
         for path in &privilege.escalation_paths {
@@ -181,6 +183,39 @@ fn granted(page: &mut Markup, role: &Role) {
         }
         page.raw("</ul>");
     }
+}
+
+/// What the policies give, now and as proposed, in parts.
+fn power(page: &mut Markup, role: &Role) {
+    let (before, after) = (&role.privilege.before, role.privilege.after.as_ref());
+    if before.actions == 0 {
+        return;
+    }
+    page.raw("<h4>Power, in parts</h4>");
+    let caption = format!("What the policies of {} give", role.name);
+    page.table(false, &caption, &["Part", "#Now", "#Proposed"]).raw("<tbody>");
+    let sensitive = |power: &Power, kind: &str| {
+        power.sensitive.iter().find(|one| one.kind == kind).map_or(0, |one| one.actions)
+    };
+    type Part<'a> = (&'static str, &'a dyn Fn(&Power) -> u64);
+    let parts: [Part<'_>; 7] = [
+        ("Actions", &|power| power.actions),
+        ("Weight of the unused ones", &|power| power.gap),
+        ("Granted on every resource of a type", &|power| power.broad_actions),
+        ("Return or make credentials", &|power| sensitive(power, "credentials")),
+        ("Return stored data", &|power| sensitive(power, "data")),
+        ("Change who may reach a resource", &|power| sensitive(power, "exposure")),
+        ("Ways to more power", &|power| power.escalation_paths),
+    ];
+    for (name, part) in parts {
+        page.raw("<tr><th scope=\"row\">").raw(name).raw("</th>").number_cell(part(before));
+        match after {
+            Some(after) => page.number_cell(part(after)),
+            None => page.raw("<td class=\"muted\">–</td>"),
+        };
+        page.raw("</tr>\n");
+    }
+    page.end_table();
 }
 
 fn used(page: &mut Markup, context: &Context<'_>, role: &Role) {
@@ -310,6 +345,21 @@ fn evidence(page: &mut Markup, proposal: &Proposal) {
     page.badge(if replay.allowed == replay.requests { "good" } else { "bad" }, &words).raw("</p>");
     if !replay.lost.is_empty() {
         page.raw("<p>It would refuse:</p><p class=\"chips\">").codes(&replay.lost, 20).raw("</p>");
+    }
+    if let Some(check) = proposal.held_out.as_ref().filter(|check| check.requests > 0) {
+        page.raw("<p>Learned until ").time(Some(check.learned_until)).raw(", of ");
+        page.text(&count(check.requests, "request", "requests")).raw(" after it (");
+        page.number(check.first_seen)
+            .raw(" not seen before) would pass, by resources:</p><ul class=\"plain\">");
+        for level in &check.levels {
+            page.raw("<li>").text(level.resources.as_str()).raw(" ");
+            page.text(&percent(level.retained, check.requests));
+            if Some(level.resources) == proposal.resources {
+                page.raw(" <span class=\"muted\">as proposed</span>");
+            }
+            page.raw("</li>");
+        }
+        page.raw("</ul>");
     }
     page.raw("</div></div>");
 }

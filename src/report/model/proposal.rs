@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::ident::Time;
+
 /// What to do about a role.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct Proposal {
@@ -19,6 +21,13 @@ pub struct Proposal {
     pub replay: Replay,
     /// One role per workload, where several share this one.
     pub split: Vec<Split>,
+    /// How far the proposal's resources are generalised; `null` where nothing is proposed.
+    #[serde(default)]
+    pub resources: Option<ResourcesAt>,
+    /// How a policy learned from the first four fifths of the window would have served the last fifth; `null` where no policy is
+    /// proposed.
+    #[serde(default)]
+    pub held_out: Option<HeldOut>,
     /// The policies as they are, for comparison.
     #[serde(default)]
     pub current: Vec<ProposedPolicy>,
@@ -31,6 +40,69 @@ pub struct Proposal {
     /// Why the verdict is what it is, each a sentence.
     #[serde(default)]
     pub reasons: Vec<String>,
+}
+
+/// How far resources are generalised.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResourcesAt {
+    /// The resources seen.
+    Exact,
+    /// Stable prefixes of those seen.
+    Prefix,
+    /// Every resource of the types seen.
+    Type,
+    /// As they were granted.
+    Granted,
+}
+
+impl ResourcesAt {
+    /// The word in the report.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Prefix => "prefix",
+            Self::Type => "type",
+            Self::Granted => "granted",
+        }
+    }
+}
+
+/// How a policy learned from the first four fifths of the window would have served the last fifth.
+///
+/// It rests on the first and last time of each distinct request and counts requests, not calls. It tells how often the role does
+/// what it had not done before; it promises nothing for the time after the window.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct HeldOut {
+    /// Where the last fifth begins.
+    #[schemars(with = "String")]
+    pub learned_until: Time,
+    /// Distinct requests seen in the last fifth that the role's own policies granted.
+    pub requests: u64,
+    /// Of these, the ones never seen before it.
+    pub first_seen: u64,
+    /// What each way of generalising resources would have allowed, narrowest first.
+    pub levels: Vec<HeldOutLevel>,
+}
+
+impl HeldOut {
+    /// The outcome of one way of generalising resources.
+    pub fn at(&self, resources: ResourcesAt) -> Option<&HeldOutLevel> {
+        self.levels.iter().find(|level| level.resources == resources)
+    }
+}
+
+/// One way of generalising resources, learned early and replayed late.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct HeldOutLevel {
+    /// How far resources are generalised.
+    pub resources: ResourcesAt,
+    /// Requests of the last fifth it would have allowed.
+    pub retained: u64,
+    /// Of the requests never seen before, those it would have allowed.
+    pub first_seen_retained: u64,
+    /// `retained` of all requests of the last fifth, 0 to 1; `null` when there were none. One minus it is the under-privilege rate.
+    pub share: Option<f64>,
 }
 
 /// A pattern that stands for several observed resources.
@@ -128,6 +200,9 @@ pub struct Proof {
     pub witness: Option<Value>,
     /// What the answer rests on, or why there is none; each a sentence.
     pub reasons: Vec<String>,
+    /// When proven: whether it holds under every reading of the places where AWS's pages disagree.
+    #[serde(default)]
+    pub every_reading: bool,
 }
 
 /// The answer of a proof.
@@ -163,6 +238,9 @@ pub struct Replay {
     pub allowed: u64,
     /// The others, each as `ACTION on RESOURCE`; sorted.
     pub lost: Vec<String>,
+    /// Distinct requests that a resource's policy granted, not the role's own: they do not depend on the proposal.
+    #[serde(default)]
+    pub granted_otherwise: u64,
 }
 
 /// One workload's own role, where several workloads share one.

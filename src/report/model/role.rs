@@ -259,4 +259,40 @@ pub struct Privilege {
     pub escalation_paths: Vec<String>,
     /// Of these, the ones the proposal closes.
     pub escalation_paths_removed: Vec<String>,
+    /// What the policies as they are give, in parts.
+    #[serde(default)]
+    pub before: Power,
+    /// What the proposed ones give; `null` where nothing is proposed.
+    #[serde(default)]
+    pub after: Option<Power>,
+}
+
+/// What a set of policies gives, in parts; there is no single score.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Power {
+    /// Actions granted and not taken away by a deny, a boundary or an organization policy.
+    pub actions: u64,
+    /// Weight of those not used, by access level: list 0, read 1, tagging 2, write 3, permissions management 10; twice that where the
+    /// action is granted on every resource of a type.
+    pub gap: u64,
+    /// Of the actions, those that can be limited to some resource.
+    pub resource_actions: u64,
+    /// Of these, the ones granted on every resource of a type.
+    pub broad_actions: u64,
+    /// Sensitive actions by kind.
+    pub sensitive: Vec<SensitiveActions>,
+    /// Number of ways to more power that are open.
+    pub escalation_paths: u64,
+}
+
+/// Sensitive actions of one kind.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct SensitiveActions {
+    /// `credentials`: returns or makes credentials; `data`: returns stored data; `exposure`: changes who may reach a resource.
+    pub kind: String,
+    /// How many are granted.
+    pub actions: u64,
+    /// Their names, sorted; only of the proposed policies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
 }
