@@ -177,6 +177,13 @@ fn one_role(role: &Role, out: &mut dyn Write) -> io::Result<()> {
 /// The held-out check in one line.
 fn held_out(proposal: &Proposal) -> Option<String> {
     let check = proposal.held_out.as_ref().filter(|check| check.requests > 0)?;
+    if check.first_seen == 0 {
+        return Some(format!(
+            "learned until {}: what was done after it ({}) had all been done before",
+            check.learned_until,
+            count(check.requests, "request", "requests")
+        ));
+    }
     let levels = check
         .levels
         .iter()
