@@ -39,6 +39,8 @@ pub struct Settings {
     pub iam: Vec<PathBuf>,
     /// Kubernetes manifests: files or folders.
     pub kubernetes: Vec<PathBuf>,
+    /// A list of Airflow's DAGs.
+    pub airflow_dags: Option<PathBuf>,
     /// Start of the window, inclusive; none is the first event.
     pub since: Option<Time>,
     /// End of the window, exclusive; none is just after the last event.
@@ -105,7 +107,10 @@ pub fn audit(
     progress: &dyn Progress,
     cancel: &AtomicBool,
 ) -> Result<Audited, AuditError> {
-    let inventory = inventory::read(&settings.iam, &settings.kubernetes)?;
+    let mut inventory = inventory::read(&settings.iam, &settings.kubernetes)?;
+    if let Some(path) = &settings.airflow_dags {
+        inventory.airflow_dags = inventory::read_airflow_dags(path)?;
+    }
     let ingested = read_logs(settings, stdin, progress, cancel)?;
     let Ingested { collector, objects, skipped, skipped_records, malformed, issues, is_cancelled } = ingested;
     if objects.listed == objects.skipped && !is_cancelled {
@@ -240,7 +245,7 @@ fn assemble(settings: &Settings, inventory: &Inventory, usage: &Usage, coverage:
         window: view::window(settings.since, settings.until, &usage.observation),
         coverage: report::Coverage {
             accounts: view::accounts(&usage.observation),
-            grant_problems: inventory.problems.clone(),
+            grant_problems: problems(inventory, usage),
             aws_itself: access.aws_itself,
             no_principal: access.no_principal.clone(),
             ..coverage
@@ -252,6 +257,17 @@ fn assemble(settings: &Settings, inventory: &Inventory, usage: &Usage, coverage:
         unattributed: view::unattributed(&access, |arn| is_role(arn) && is_wanted(arn, settings)),
         findings: findings.into_iter().map(report::Finding::from).collect(),
     }
+}
+
+/// What could not be understood, or not be kept.
+fn problems(inventory: &Inventory, usage: &Usage) -> Vec<String> {
+    let mut problems = inventory.problems.clone();
+    if usage.agents.is_cut {
+        problems.push(
+            "user agents of more Airflow sessions were met than are kept; some labels are missing".to_owned(),
+        );
+    }
+    problems
 }
 
 /// Where log objects are missing, by the account their names tell.

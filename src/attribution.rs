@@ -4,8 +4,10 @@
 //! file. [`access`] then sums up what each IAM principal did, and for whom.
 
 mod access;
+mod dag;
 mod denial;
 mod ids;
+mod labels;
 mod model;
 mod resolve;
 mod sessions;
@@ -14,6 +16,7 @@ mod trust;
 
 pub use access::{Access, Denied, PrincipalAccess, Use, WorkloadShare};
 pub use denial::Denial;
+pub use labels::{Basis, Label, Labels, MOST_LABELS};
 pub use model::{Attribution, Grade, Workload, WorkloadKind};
 pub use resolve::resolve;
 pub use tally::access;

@@ -23,6 +23,7 @@
 //! Kubernetes ServiceAccounts are read from YAML and JSON; a folder per cluster says which cluster they belong to. Where the snapshot
 //! lacks the cluster's issuer, the roles its ServiceAccounts are annotated with may tell it (see [`Inventory::cluster_id`]).
 
+mod airflow;
 mod binding;
 mod document;
 mod error;
@@ -33,6 +34,7 @@ mod page;
 mod read;
 mod snapshot;
 
+pub use airflow::read_airflow_dags;
 pub use error::InventoryError;
 pub use model::{
     Account, Attached, AttachedKind, Cluster, Group, Inventory, OidcProvider, Origin, PodIdentityAssociation,

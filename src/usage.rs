@@ -1,5 +1,6 @@
 //! What was used: the ledger that workers fill and merge, and what follows from it.
 
+mod agents;
 mod denial;
 mod event_id;
 mod facts;
@@ -13,6 +14,7 @@ mod session;
 mod summary;
 mod text;
 
+pub use agents::{AgentSession, Agents, AirflowTask};
 pub use facts::{CallOutcome, DenialFacts, IssuanceFacts, IssuanceKind, Row, SessionFacts, SessionId, Text};
 pub use fold::Caps;
 pub use ledger::{Ledger, Scope};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::attribution::{Access, Grade, PrincipalAccess, Workload};
+use crate::attribution::{Access, Grade, Labels, PrincipalAccess, Workload};
 use crate::ident::{Arn, Time};
 use crate::ingest::Issue;
 use crate::report;
@@ -100,23 +100,26 @@ pub(super) fn window(since: Option<Time>, until: Option<Time>, observation: &Obs
 
 /// Every workload with its totals over all principals, sorted by id.
 pub(super) fn workloads(access: &Access, filter: impl Fn(&str) -> bool) -> Vec<report::Workload> {
-    let mut all: BTreeMap<&str, (&Workload, report::Workload, BTreeSet<&str>)> = BTreeMap::new();
+    let mut all: BTreeMap<&str, (&Workload, report::Workload, BTreeSet<&str>, Labels)> = BTreeMap::new();
     for (arn, principal) in access.principals.iter().filter(|(arn, _)| filter(arn)) {
         for share in &principal.workloads {
             let workload = &share.workload;
-            let (_, total, roles) = all
-                .entry(&workload.id)
-                .or_insert_with(|| (workload, report::Workload::default(), BTreeSet::new()));
+            let (_, total, roles, labels) = all.entry(&workload.id).or_insert_with(|| {
+                (workload, report::Workload::default(), BTreeSet::new(), Labels::default())
+            });
             total.sessions += share.sessions;
             total.calls += share.calls;
             total.denied += share.denied;
+            labels.extend(&share.labels);
             if Arn::parse(arn).is_some_and(|arn| arn.role_name().is_some()) {
                 roles.insert(arn);
             }
         }
     }
     all.into_values()
-        .map(|(workload, total, roles)| report::Workload {
+        .map(|(workload, total, roles, found)| report::Workload {
+            labels: labels(&found),
+            labels_cut: found.is_cut,
             id: workload.id.clone(),
             kind: workload.kind.as_str().to_owned(),
             cluster: workload.cluster.clone(),
@@ -124,6 +127,21 @@ pub(super) fn workloads(access: &Access, filter: impl Fn(&str) -> bool) -> Vec<r
             service_account: workload.service_account.clone(),
             roles: roles.into_iter().map(str::to_owned).collect(),
             ..total
+        })
+        .collect()
+}
+
+/// What ran below a workload.
+fn labels(labels: &Labels) -> Vec<report::Label> {
+    labels
+        .all
+        .iter()
+        .map(|(label, event)| report::Label {
+            kind: label.kind.to_owned(),
+            value: label.value.clone(),
+            basis: label.basis.as_str().to_owned(),
+            attribution: attribution(label.basis.grade()),
+            event: event.clone(),
         })
         .collect()
 }
@@ -165,6 +183,7 @@ pub(super) fn role_workloads(access: &PrincipalAccess) -> Vec<report::RoleWorklo
             calls: share.calls,
             attribution: attribution(share.grade),
             via: share.via.clone(),
+            labels: labels(&share.labels),
         })
         .collect()
 }

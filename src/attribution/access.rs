@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Grade, Workload};
+use super::{Grade, Labels, Workload};
 use crate::catalog::{Evidence, Resource};
 use crate::ident::{Action, Time};
 use crate::usage::Text;
@@ -76,6 +76,8 @@ pub struct WorkloadShare {
     pub grade: Grade,
     /// Roles on the way, the union over its sessions in order of first appearance of each distinct chain.
     pub via: Vec<String>,
+    /// What ran below the workload.
+    pub labels: Labels,
 }
 
 /// Everything one principal did.

@@ -4,6 +4,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::denial::{self, Denial};
+use super::labels::{Labeller, Labels};
 use super::sessions::Sessions;
 use super::{Access, Attribution, Denied, Grade, PrincipalAccess, Use, Workload, WorkloadShare, sessions};
 use crate::catalog::{Resource, Verdict};
@@ -20,6 +21,9 @@ use crate::usage::{CallOutcome, DenialFacts, Row, SessionFacts, Usage};
 /// reason than permission are; those that prove nothing are neither.
 pub fn access(usage: &Usage, attributions: &[Attribution], inventory: &Inventory) -> Access {
     let sessions = Sessions::new(usage);
+    let labeller = Labeller::new(usage, inventory);
+    // Rows are sorted by session, so each session is asked for its labels once.
+    let mut last = None;
     let mut access = Access::default();
     let mut tallies: BTreeMap<&str, Tally<'_>> = BTreeMap::new();
     for row in &usage.rows {
@@ -37,6 +41,9 @@ pub fn access(usage: &Usage, attributions: &[Attribution], inventory: &Inventory
                 let tally = tallies.entry(principal).or_default();
                 tally.row(row, facts, attribution, inventory);
                 tally.session(facts, attribution, row, &sessions);
+                if last.replace(index) != Some(index) {
+                    tally.labels(attribution, &labeller.of(facts, attribution));
+                }
             }
         }
     }
@@ -83,6 +90,7 @@ struct Share<'a> {
     calls: u64,
     denied: u64,
     chains: Vec<&'a [String]>,
+    labels: Labels,
 }
 
 /// Principal and creation date: what a forward access session shares with the session it acts for.
@@ -240,6 +248,12 @@ impl<'a> Tally<'a> {
         }
     }
 
+    fn labels(&mut self, attribution: &'a Attribution, labels: &Labels) {
+        if let Some(workload) = &attribution.workload {
+            self.shares.entry(workload).or_default().labels.extend(labels);
+        }
+    }
+
     fn finish(mut self, principal: &str, inventory: &Inventory) -> PrincipalAccess {
         let mut access = std::mem::take(&mut self.access);
         access.uses = self.uses.into_values().collect();
@@ -283,6 +297,7 @@ impl Share<'_> {
             denied: self.denied,
             grade: weakest,
             via,
+            labels: self.labels,
         }
     }
 }

@@ -28,6 +28,9 @@ pub(super) struct Args {
     /// Kubernetes ServiceAccounts, pods and workloads, as YAML or JSON; a folder per cluster
     #[arg(long, value_name = "FILE|DIR", help_heading = "Granted side")]
     kubernetes: Vec<String>,
+    /// Names for the DAG keys in Airflow's user agents: `airflow dags list --output json`, or one DAG id a line
+    #[arg(long, value_name = "FILE", help_heading = "Granted side")]
+    airflow_dags: Option<PathBuf>,
     /// Start of the window: RFC 3339, a date, or so long ago (90d, 12h, 2w) [default: the first event]
     #[arg(long, value_name = "TIME", help_heading = "Selection")]
     since: Option<When>,
@@ -221,6 +224,7 @@ fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failure> {
         sources,
         iam: iam.into_iter().map(PathBuf::from).collect(),
         kubernetes: kubernetes.into_iter().map(PathBuf::from).collect(),
+        airflow_dags: args.airflow_dags.or(config.airflow_dags),
         since,
         until,
         accounts: first(args.account, config.account),

@@ -21,6 +21,7 @@ pub(super) struct Config {
     pub(super) sources: Vec<String>,
     pub(super) iam: Vec<String>,
     pub(super) kubernetes: Vec<String>,
+    pub(super) airflow_dags: Option<PathBuf>,
     #[serde(deserialize_with = "parsed")]
     pub(super) since: Option<When>,
     #[serde(deserialize_with = "parsed")]
@@ -70,6 +71,7 @@ impl Config {
         }
         config.out = config.out.map(|out| dir.join(out));
         config.catalog = config.catalog.map(|catalog| dir.join(catalog));
+        config.airflow_dags = config.airflow_dags.map(|list| dir.join(list));
         Ok(config)
     }
 }

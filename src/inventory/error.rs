@@ -54,6 +54,14 @@ pub enum InventoryError {
         /// As the user named it.
         file: String,
     },
+    /// Not a list of Airflow DAGs.
+    #[error("`{file}` is no list of DAGs (`airflow dags list --output json`, or one id a line): {reason}")]
+    NotDags {
+        /// As the user named it.
+        file: String,
+        /// What was expected.
+        reason: String,
+    },
     /// A folder without a single snapshot file.
     #[error("`{folder}` holds no snapshot file (`*.json`)")]
     NoSnapshot {

@@ -201,6 +201,8 @@ pub struct Inventory {
     pub service_accounts: Vec<ServiceAccount>,
     /// Issuers of clusters that `clusters` does not know the issuer of, by account and cluster name: learnt from manifests.
     pub learnt_issuers: BTreeMap<(String, String), String>,
+    /// Ids of Airflow DAGs, to name the keys in user agents by; sorted.
+    pub airflow_dags: Vec<String>,
     /// Things that could not be understood, each a sentence with file and position; the report shows them.
     pub problems: Vec<String>,
 }

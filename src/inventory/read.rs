@@ -112,7 +112,7 @@ fn files(folder: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>, InventoryEr
 }
 
 /// A file's text, without a byte order mark.
-fn text(path: &Path, limit: u64) -> Result<String, InventoryError> {
+pub(super) fn text(path: &Path, limit: u64) -> Result<String, InventoryError> {
     let file = path.display().to_string();
     let failed = |source| InventoryError::Io { file: file.clone(), source };
     let bytes = fs::metadata(path).map_err(failed)?.len();

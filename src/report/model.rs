@@ -128,6 +128,29 @@ pub struct Workload {
     pub calls: u64,
     /// Of these, denied.
     pub denied: u64,
+    /// What ran below the workload, as far as the logs tell; sorted, at most 64.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<Label>,
+    /// More labels were met than are listed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub labels_cut: bool,
+}
+
+/// What ran below a workload: a pod, an Argo template, an Airflow DAG, a branch. A label proves nothing about who called; `attribution`
+/// says how much stands behind it.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct Label {
+    /// `airflow-connection | airflow-dag | airflow-dag-key | airflow-operator | argo-template | argo-workflow | astronomer-component |
+    /// astronomer-deployment | environment | pod | pod-prefix | ref | run-phase | trigger`.
+    pub kind: String,
+    /// The name.
+    pub value: String,
+    /// What it rests on: `token | tags | service-session | service-account | pod-name | session-name | user-agent`.
+    pub basis: String,
+    /// How much that proves.
+    pub attribution: Attribution,
+    /// `eventID` of an event that shows it.
+    pub event: String,
 }
 
 /// Calls for which no workload could be named.

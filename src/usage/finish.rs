@@ -60,7 +60,7 @@ impl Ledger {
             .collect();
         rows.sort_unstable_by(row_order);
         let issuances = self.final_issuances();
-        Usage { sessions, rows, issuances, counts, observation: self.observer.finish() }
+        Usage { sessions, rows, issuances, counts, observation: self.observer.finish(), agents: self.agents }
     }
 
     fn tally(&self, slot: &mut Option<Tally>, entry: &Entry) {

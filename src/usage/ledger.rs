@@ -13,7 +13,7 @@ use super::observe::Observer;
 use super::rows::{CallView, OutcomeView, Rows};
 use super::session::{SessionView, Sessions};
 use super::text::{Texts, limited};
-use super::{IssuanceFacts, denial, issuance};
+use super::{Agents, IssuanceFacts, denial, issuance};
 use crate::catalog::Needs;
 use crate::ident::TimeRange;
 use crate::record::{Category, Event, Outcome};
@@ -66,6 +66,7 @@ pub struct Ledger {
     /// Events of which deliveries with differing content were met.
     pub(super) conflicts: HashSet<EventKey>,
     pub(super) observer: Observer,
+    pub(super) agents: Agents,
     /// Records that are events, each delivery counted.
     pub(super) n_records: u64,
     pub(super) n_malformed: u64,
@@ -201,6 +202,7 @@ impl Ledger {
             issuances: HashMap::new(),
             conflicts: HashSet::new(),
             observer: Observer::default(),
+            agents: Agents::default(),
             n_records: 0,
             n_malformed: 0,
             compact_above: caps.rows,
@@ -233,6 +235,7 @@ impl Ledger {
         let mut entry = Entry { key, fingerprint: u64::MAX, row: OUTSIDE, time };
         if self.scope.contains(event) {
             (entry.row, entry.fingerprint) = self.row(event, needs);
+            self.agents.see(event, id, &mut self.texts);
         }
         if corrected.is_some() {
             smallest(self.corrections.entry(key), entry);
@@ -325,6 +328,7 @@ impl Ledger {
         into.n_malformed += from.n_malformed;
         into.odd_ids.merge(from.odd_ids);
         into.observer.merge(from.observer);
+        into.agents.merge(from.agents);
         into.conflicts.extend(from.conflicts);
         into.folds.merge(from.folds, &mut into.texts);
         for (key, group) in from.shared {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::Text;
-use super::{IssuanceFacts, Row, SessionFacts};
+use super::{Agents, IssuanceFacts, Row, SessionFacts};
 use crate::ident::Time;
 
 /// The merged ledger, sorted: the same input gives the same value whatever the threads and the order of files.
@@ -19,6 +19,8 @@ pub struct Usage {
     pub counts: EventCounts,
     /// See [`Observation`].
     pub observation: Observation,
+    /// See [`Agents`].
+    pub agents: Agents,
 }
 
 /// Where every record read went. INVARIANT: `read = duplicates + copies + malformed + outside_window + counted`.

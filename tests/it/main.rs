@@ -15,6 +15,7 @@ mod support;
 #[path = "../world/mod.rs"]
 mod world;
 
+mod labels;
 mod layers;
 
 mod attribution;

@@ -577,6 +577,7 @@ fn a_shared_role_is_split_by_what_each_workload_did() {
             denied: 0,
             grade: Grade::Exact,
             via: Vec::new(),
+            labels: Default::default(),
         })
         .to_vec();
     let (losses, settings) =

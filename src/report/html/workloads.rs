@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::markup::Markup;
+use crate::report::Label;
 
 pub(super) fn write(page: &mut Markup, context: &Context<'_>) {
     let report = context.report;
@@ -21,6 +22,7 @@ pub(super) fn write(page: &mut Markup, context: &Context<'_>) {
             let anchor = context.anchors.workloads.get(workload.id.as_str()).map_or("", String::as_str);
             page.raw("<tr data-row").attribute("id", anchor).raw("><th scope=\"row\">");
             name(page, &workload.id);
+            labels(page, &workload.labels);
             page.raw("</th><td>");
             for role in &workload.roles {
                 page.raw("<span class=\"item\">");
@@ -37,6 +39,22 @@ pub(super) fn write(page: &mut Markup, context: &Context<'_>) {
     }
     unattributed(page, context);
     page.raw("</section>\n");
+}
+
+/// What ran below a workload, by kind.
+fn labels(page: &mut Markup, labels: &[Label]) {
+    /// More values of one kind are in `report.json`.
+    const SHOWN: usize = 6;
+    for group in labels.chunk_by(|a, b| a.kind == b.kind) {
+        let Some(first) = group.first() else { continue };
+        let values: Vec<&str> = group.iter().take(SHOWN).map(|label| label.value.as_str()).collect();
+        let more = match group.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let text = format!("{}: {}{more} ({})", first.kind, values.join(", "), first.attribution.as_str());
+        page.raw(" ").element("span", "place", &text);
+    }
 }
 
 fn unattributed(page: &mut Markup, context: &Context<'_>) {

@@ -66,10 +66,13 @@ pub struct RoleWorkload {
     pub attribution: Attribution,
     /// ARNs of the roles on the way from the workload to this role, in order.
     pub via: Vec<String>,
+    /// What ran below the workload when it used this role; sorted, at most 64.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<super::Label>,
 }
 
 /// How an attribution was proven.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Attribution {
     /// Joined to the issuance by access key id.
