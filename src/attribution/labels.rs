@@ -243,10 +243,14 @@ fn of_subject(subject: &str) -> Vec<(&'static str, String)> {
 fn pod_group(pod: &str) -> String {
     let parts: Vec<&str> = pod.split('-').collect();
     let is_random = |part: &str| part.len() == 5 && part.bytes().all(is_safe_letter);
-    // A ReplicaSet's hash is encoded with the same letters.
-    let is_hash = |part: &str| (8..=10).contains(&part.len()) && part.bytes().all(is_safe_letter);
+    let is_plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase());
+    // A ReplicaSet's hash stands before it; some distributions write both in hexadecimal.
+    let is_hash = |part: &str| {
+        (8..=10).contains(&part.len()) && is_plain(part) && part.bytes().any(|byte| byte.is_ascii_digit())
+    };
+    let is_last = |part: &str| part.len() == 5 && is_plain(part);
     let keep = match parts.as_slice() {
-        [head @ .., hash, random] if !head.is_empty() && is_hash(hash) && is_random(random) => head.len(),
+        [head @ .., hash, random] if !head.is_empty() && is_hash(hash) && is_last(random) => head.len(),
         [head @ .., random] if !head.is_empty() && is_random(random) => head.len(),
         _ => return pod.to_owned(),
     };
