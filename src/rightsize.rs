@@ -22,6 +22,7 @@ mod role;
 mod sensitive;
 mod settings;
 mod split;
+mod suggest;
 mod trust;
 
 pub use action_set::ActionSet;

@@ -18,6 +18,8 @@ pub struct Use {
     pub evidence: Evidence,
     /// Condition keys and values every call of this use showed; keys that varied are left out.
     pub context: BTreeMap<String, String>,
+    /// Condition keys every call of this use showed, with all the values shown; a key of more than [`Use::MOST_VALUES`] is left out.
+    pub shown: BTreeMap<String, BTreeSet<String>>,
     /// Distinct calls.
     pub calls: u64,
     /// Earliest call.
@@ -32,6 +34,23 @@ pub struct Use {
     pub sample: Text,
     /// Region and account of the calls, for building patterns.
     pub regions: BTreeSet<String>,
+}
+
+impl Use {
+    /// Values kept of a condition key.
+    pub const MOST_VALUES: usize = 32;
+
+    /// Takes in the condition keys of one more call.
+    pub(super) fn show(&mut self, shown: &BTreeMap<String, String>) {
+        self.context.retain(|key, value| shown.get(key) == Some(value));
+        self.shown.retain(|key, values| match shown.get(key) {
+            Some(value) => {
+                values.insert(value.clone());
+                values.len() <= Self::MOST_VALUES
+            }
+            None => false,
+        });
+    }
 }
 
 /// One kind of refusal.

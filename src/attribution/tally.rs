@@ -147,6 +147,10 @@ impl<'a> Tally<'a> {
                         resource,
                         evidence: need.evidence,
                         context: context(),
+                        shown: context()
+                            .into_iter()
+                            .map(|(key, value)| (key, BTreeSet::from([value])))
+                            .collect(),
                         calls: 0,
                         first: row.first,
                         last: row.last,
@@ -157,8 +161,7 @@ impl<'a> Tally<'a> {
                     }),
                     Entry::Occupied(entry) => {
                         let entry = entry.into_mut();
-                        let shown = context();
-                        entry.context.retain(|key, value| shown.get(key) == Some(value));
+                        entry.show(&context());
                         entry
                     }
                 };

@@ -32,6 +32,15 @@ pub(super) struct Plan {
 /// The rule of an event that needed one of several actions and hides which.
 pub(super) const HIDDEN: &str = "hidden-request";
 
+/// See [`Catalog::candidates`].
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Candidates {
+    /// Actions of the catalog the call may have used.
+    pub actions: Vec<ActionId>,
+    /// Prefixes of services of which the call may have used an action the catalog does not have.
+    pub services: Vec<String>,
+}
+
 /// Distinct (source, name) pairs remembered by a thread. AWS has some 20,000; more than this are invented.
 const MOST_PLANS: usize = 32_768;
 
@@ -65,6 +74,23 @@ impl Catalog {
             add_context(need, event);
         }
         Needs { verdict: Verdict::Mapped, needs, rule: plan.rule }
+    }
+
+    /// What a call may have used of which [`Catalog::needs`] says that the action is unknown: one or several of the actions given, or one of
+    /// the services given that the catalog does not have.
+    pub fn candidates(&self, source: &str, name: &str) -> Candidates {
+        let plan = self.plan(source, name);
+        let find = |target: &Target| self.find(target.action.as_str());
+        if plan.verdict == Verdict::Mapped {
+            return Candidates {
+                actions: plan.targets.iter().filter_map(find).collect(),
+                services: Vec::new(),
+            };
+        }
+        let source = source.strip_suffix(".amazonaws.com").unwrap_or(source).to_ascii_lowercase();
+        let services: Vec<String> = Curated::embedded().prefixes(&source).map(str::to_owned).collect();
+        let actions = services.iter().flat_map(|prefix| self.actions_of_service(prefix)).collect();
+        Candidates { actions, services }
     }
 
     /// What the call itself needed; `None` when the event hides which of several actions it was.

@@ -89,19 +89,37 @@ pub(super) fn compare(
     let seen: ActionSet = uses.iter().filter_map(|used| catalog.find(used.action.as_str())).collect();
     let blocked = grant.blocked(limits);
     let mut blind = BTreeSet::new();
+    let hidden = hidden(access, catalog, &mut comparison);
     for id in granted.iter() {
         let verdict = if seen.contains(id) {
             ActionVerdict::Used
         } else if blocked.contains(id) {
             ActionVerdict::Blocked
+        } else if hidden.contains(id) {
+            ActionVerdict::Undetermined
         } else {
             unseen(id, coverage, comparison.not_covered.is_empty(), catalog, &mut blind)
         };
         comparison.granted.entry(verdict).or_default().insert(id);
     }
-    comparison.partly_blind = blind.into_iter().map(|blind| blind.sentence().to_owned()).collect();
+    comparison.partly_blind.extend(blind.into_iter().map(|blind| blind.sentence().to_owned()));
     comparison.unused_services = unused_services(&comparison, catalog);
     comparison
+}
+
+/// The actions that calls of unknown need may have used: they succeeded, so something that was granted allowed them.
+fn hidden(access: Option<&PrincipalAccess>, catalog: &Catalog, comparison: &mut Comparison) -> ActionSet {
+    let mut hidden = ActionSet::default();
+    for ((source, name), calls) in access.iter().flat_map(|access| &access.unknown_actions) {
+        let candidates = catalog.candidates(source, name);
+        comparison.unknown_services.extend(candidates.services);
+        hidden.extend(&candidates.actions.into_iter().collect());
+        comparison.partly_blind.push(format!(
+            "It is not known which action {calls} {} of {source} {name} used, so none that it may have used is called unused.",
+            if *calls == 1 { "call" } else { "calls" }
+        ));
+    }
+    hidden
 }
 
 /// The verdict on an action that was not seen and that nothing blocks.

@@ -25,6 +25,8 @@ pub(super) struct Plan {
     pub(super) narrow: ActionSet,
     /// Patterns that name no known action stay too.
     pub(super) keep_unknown: bool,
+    /// Services of which actions were used that the catalog does not know: whatever was granted of them stays.
+    pub(super) unknown_services: BTreeSet<String>,
 }
 
 /// Where a statement of the old policies stands: policy, statement.
@@ -178,6 +180,17 @@ pub(super) fn widened(format: &str) -> String {
     text
 }
 
+/// The part of an action pattern that lies in one service, if any: the pattern itself, or the whole service when the pattern names
+/// all. `all` is `service:*`.
+fn within(pattern: &str, all: &str) -> Option<String> {
+    if pattern == "*" || pattern == "*:*" {
+        return Some(all.to_owned());
+    }
+    let overlaps = Glob::new(&pattern.to_ascii_lowercase()).overlaps(&Glob::new(all));
+    // A pattern whose service holds a wildcard may name more than this service; it stays inside what was granted all the same.
+    overlaps.then(|| pattern.to_owned())
+}
+
 impl Draft {
     /// Adds what stays on the resources it was granted on. A `NotAction` statement of which everything stays is handed back.
     fn whole(
@@ -194,7 +207,19 @@ impl Draft {
             ActionElement::Except(_) if allow.actions.is_subset(&plan.whole) => {
                 return Some(allow.statement.clone());
             }
-            ActionElement::Except(_) => names(&staying),
+            ActionElement::Except(patterns) => {
+                let mut texts = names(&staying);
+                for service in &plan.unknown_services {
+                    let (all, start) = (format!("{service}:*"), format!("{service}:"));
+                    if patterns.iter().any(|pattern| within(pattern, &all).is_some()) {
+                        // Which of the unknown actions it leaves out cannot be written but as it is.
+                        return Some(allow.statement.clone());
+                    }
+                    texts.retain(|text| !text.starts_with(&start));
+                    texts.push(all);
+                }
+                texts
+            }
             ActionElement::Only(patterns) => {
                 let mut texts = Vec::new();
                 let mut covered = ActionSet::default();
@@ -208,6 +233,13 @@ impl Draft {
                     if keep_text {
                         covered.extend(&named);
                         texts.push(pattern.clone());
+                        continue;
+                    }
+                    for service in &plan.unknown_services {
+                        if let Some(text) = within(pattern, &format!("{service}:*")) {
+                            covered.extend(&expander.expand_pattern(&text));
+                            texts.push(text);
+                        }
                     }
                 }
                 let mut single = staying;

@@ -108,6 +108,8 @@ pub struct Comparison {
     pub grant_unknown: Vec<String>,
     /// Why absence of use proves nothing for the account as a whole, each a sentence; empty when the window is covered.
     pub not_covered: Vec<String>,
+    /// Services of which calls used actions the catalog does not know.
+    pub unknown_services: BTreeSet<String>,
     /// Why absence proves nothing for some granted actions (reads not recorded, KMS left out, …), each a sentence.
     pub partly_blind: Vec<String>,
 }

@@ -9,12 +9,13 @@ use super::grant::{Expander, Grant};
 use super::held_out::held_out;
 use super::pack::{Document, TooLarge, pack};
 use super::split::split;
+use super::suggest::suggestions;
 use super::{
     AccountCoverage, ActionVerdict, Attach, Comparison, Proposal, ProposalVerdict, ProposedPolicy, Replay,
     ResourceLevel, Settings, Subject, Unobservable,
 };
 use crate::attribution::Use;
-use crate::catalog::{Catalog, Evidence, Visibility};
+use crate::catalog::{Evidence, Visibility};
 use crate::inventory::{AttachedKind, Role};
 use crate::policy::Policy;
 use crate::proof::{self, Budget, Observed, ObservedResource, Proof, Retained, Verdict};
@@ -96,7 +97,11 @@ impl Start<'_> {
     /// Which granted actions stay, and how.
     fn plan(&self, uses: &[Use]) -> Plan {
         let keep = self.settings.unobservable == Unobservable::Keep;
-        let mut plan = Plan { keep_unknown: keep, ..Plan::default() };
+        let mut plan = Plan {
+            keep_unknown: keep,
+            unknown_services: self.comparison.unknown_services.clone(),
+            ..Plan::default()
+        };
         plan.whole.extend(self.comparison.with_verdict(ActionVerdict::Undetermined));
         if keep {
             plan.whole.extend(self.comparison.with_verdict(ActionVerdict::Unobservable));
@@ -361,32 +366,6 @@ pub(super) fn named(documents: Vec<Document>, role: &str, kept: Option<String>) 
             document: document.policy,
         })
         .collect()
-}
-
-/// Conditions the events would bear out; offered, not made.
-fn suggestions(uses: &[Use], grant: &Grant<'_>, catalog: &Catalog) -> Vec<String> {
-    const PASSED_TO: &str = "iam:PassedToService";
-    let is_pass_role = |one: &&Use| one.action.as_str().eq_ignore_ascii_case("iam:PassRole");
-    let Some(id) = catalog.find("iam:PassRole") else { return Vec::new() };
-    let limited =
-        grant.allows.iter().filter(|allow| allow.actions.contains(id)).all(|allow| {
-            allow.statement.conditions.iter().any(|one| one.key.eq_ignore_ascii_case(PASSED_TO))
-        });
-    let passes: Vec<_> = uses.iter().filter(is_pass_role).collect();
-    let services: BTreeSet<&str> = passes
-        .iter()
-        .flat_map(|one| one.context.iter().filter(|(key, _)| key.eq_ignore_ascii_case(PASSED_TO)))
-        .map(|(_, value)| value.as_str())
-        .collect();
-    let all_told = passes.iter().all(|one| one.context.keys().any(|key| key.eq_ignore_ascii_case(PASSED_TO)));
-    if limited || passes.is_empty() || services.is_empty() || !all_told {
-        return Vec::new();
-    }
-    let services: Vec<_> = services.into_iter().collect();
-    vec![format!(
-        "Limit `iam:PassRole` by `iam:PassedToService` to {}: no other service was seen to receive a role.",
-        services.join(", ")
-    )]
 }
 
 fn undecided(reason: impl Into<String>) -> Proposal {

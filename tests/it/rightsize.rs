@@ -18,6 +18,8 @@ use proptest::prelude::*;
 
 mod held_out;
 mod paths;
+mod suggest;
+mod unknown;
 
 const ACCOUNT: &str = "111122223333";
 const ROLE: &str = "arn:aws:iam::111122223333:role/app";
@@ -92,6 +94,7 @@ fn used(text: &str) -> Use {
         },
         evidence: if action == "iam:PassRole" { Evidence::Inferred } else { Evidence::Observed },
         context: BTreeMap::new(),
+        shown: BTreeMap::new(),
         calls: 1,
         first: time,
         last: time,
