@@ -6,6 +6,7 @@
 //!                  └▶ per role: rightsize::compare ─▶ propose ─▶ privilege ─▶ checks::run ─▶ report::Report
 //! ```
 
+mod binding_view;
 mod refusals;
 mod role_view;
 mod view;
@@ -221,10 +222,12 @@ fn assemble(settings: &Settings, inventory: &Inventory, usage: &Usage, coverage:
         })
         .collect();
     let broken: Vec<String> = coverage.issues.iter().map(|issue| issue.object.clone()).collect();
+    let bindings = checks::bindings(inventory, usage);
     let findings = checks::run(&Case {
         inventory,
         usage,
         access: &access,
+        bindings: &bindings,
         coverage: &shown,
         roles: &cases,
         broken_objects: &broken,
@@ -252,6 +255,9 @@ fn assemble(settings: &Settings, inventory: &Inventory, usage: &Usage, coverage:
         },
         workloads: view::workloads(&access, |arn| {
             !is_role(arn) && settings.roles.is_empty() || is_wanted(arn, settings)
+        }),
+        bindings: binding_view::bindings(&bindings, |role| {
+            Arn::parse(role).is_some_and(|arn| shown.account(arn.account).shows_assumptions())
         }),
         roles: cases.iter().map(|case| role_view::role(case, catalog)).collect(),
         unattributed: view::unattributed(&access, |arn| is_role(arn) && is_wanted(arn, settings)),

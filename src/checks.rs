@@ -10,6 +10,8 @@ mod logs;
 mod trust;
 mod usage;
 
+pub use bindings::{Binding, Observed, Trust, bindings};
+
 use crate::attribution::{Access, PrincipalAccess};
 use crate::catalog::Catalog;
 use crate::finding::{Evidence, Finding};
@@ -43,6 +45,8 @@ pub struct Case<'a> {
     pub usage: &'a Usage,
     /// What each principal did.
     pub access: &'a Access,
+    /// ServiceAccounts with what they are bound to and what was observed; see [`bindings`].
+    pub bindings: &'a [Binding],
     /// What the logs could have shown.
     pub coverage: &'a Coverage<'a>,
     /// Sorted by ARN.
@@ -55,9 +59,14 @@ pub struct Case<'a> {
 
 /// All findings, worst first, then by code and subject.
 pub fn run(case: &Case<'_>) -> Vec<Finding> {
-    let checks: [fn(&Case<'_>, &mut Vec<Finding>); 17] = [
+    let checks: [fn(&Case<'_>, &mut Vec<Finding>); 22] = [
         bindings::service_account_not_bound,
         bindings::annotated_never_assumed,
+        bindings::assumed_not_annotated,
+        bindings::irsa_after_pod_identity,
+        bindings::node_role_fallback,
+        bindings::role_across_boundaries,
+        bindings::several_roles,
         grants::blocked_grant,
         grants::pass_role_wildcard,
         grants::privilege_escalation,

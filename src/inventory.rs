@@ -37,7 +37,7 @@ mod snapshot;
 pub use airflow::read_airflow_dags;
 pub use error::InventoryError;
 pub use model::{
-    Account, Attached, AttachedKind, Cluster, Group, Inventory, OidcProvider, Origin, PodIdentityAssociation,
-    Role, ServiceAccount, User,
+    Account, Attached, AttachedKind, Cluster, Group, HelmServiceAccount, Inventory, OidcProvider, Origin,
+    PodCredentials, PodIdentityAssociation, PodOwner, Role, ServiceAccount, User,
 };
 pub use read::read;

@@ -110,7 +110,7 @@ fn statement_faults(statement: &Statement, role: &Role) -> Vec<(Severity, String
     for pattern in patterns {
         match pattern {
             PrincipalPattern::Everyone { .. } => faults.push(everyone(&statement.conditions)),
-            PrincipalPattern::Aws(text) => faults.extend(foreign_account(text, statement, role)),
+            PrincipalPattern::Aws(text) => faults.extend(whole_account(text, statement, role)),
             PrincipalPattern::Federated(provider)
                 if action_matches(&statement.action, WEB_IDENTITY).is_true() =>
             {
@@ -139,8 +139,8 @@ fn everyone(conditions: &[Condition]) -> (Severity, String) {
     }
 }
 
-/// Another account as a whole without an external id.
-fn foreign_account(text: &str, statement: &Statement, role: &Role) -> Option<(Severity, String)> {
+/// An account as a whole: another one without an external id, or the role's own.
+fn whole_account(text: &str, statement: &Statement, role: &Role) -> Option<(Severity, String)> {
     let account = match Arn::parse(text) {
         Some(arn) if arn.resource == "root" => arn.account,
         Some(_) => return None,
@@ -152,8 +152,15 @@ fn foreign_account(text: &str, statement: &Statement, role: &Role) -> Option<(Se
         matches!(key.as_str(), "sts:externalid" | "aws:principalorgid" | "aws:principalarn")
             && is_positive(condition)
     });
-    (account != role.account && !limited).then(|| {
-        (Severity::Medium, format!("The whole account {account} is trusted, without an external id."))
+    if limited {
+        return None;
+    }
+    Some(match account == role.account {
+        true => (
+            Severity::Info,
+            "The role's whole account is trusted: whoever in it is allowed `sts:AssumeRole` on the role may assume it.".to_owned(),
+        ),
+        false => (Severity::Medium, format!("The whole account {account} is trusted, without an external id.")),
     })
 }
 

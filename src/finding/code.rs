@@ -7,15 +7,20 @@ use super::Severity;
 #[expect(missing_docs, reason = "each variant is told by its `CodeInfo`")]
 pub enum Code {
     AnnotatedNeverAssumed,
+    AssumedNotAnnotated,
     BlockedGrant,
     DeniedInUse,
     IncompleteLogs,
+    IrsaAfterPodIdentity,
+    NodeRoleFallback,
     PassRoleWildcard,
     PrivilegeEscalation,
     ProposalNotProven,
+    RoleAcrossBoundaries,
     RoleNotInSnapshot,
     RootUse,
     ServiceAccountNotBound,
+    SeveralRoles,
     SharedRole,
     UnattributedUse,
     UnusedPermissions,
@@ -57,17 +62,22 @@ pub struct CodeInfo {
 
 impl Code {
     /// All codes, sorted by word.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 24] = [
         Self::AnnotatedNeverAssumed,
+        Self::AssumedNotAnnotated,
         Self::BlockedGrant,
         Self::DeniedInUse,
         Self::IncompleteLogs,
+        Self::IrsaAfterPodIdentity,
+        Self::NodeRoleFallback,
         Self::PassRoleWildcard,
         Self::PrivilegeEscalation,
         Self::ProposalNotProven,
+        Self::RoleAcrossBoundaries,
         Self::RoleNotInSnapshot,
         Self::RootUse,
         Self::ServiceAccountNotBound,
+        Self::SeveralRoles,
         Self::SharedRole,
         Self::UnattributedUse,
         Self::UnusedPermissions,
@@ -93,15 +103,20 @@ impl Code {
     pub fn info(self) -> &'static CodeInfo {
         match self {
             Self::AnnotatedNeverAssumed => &ANNOTATED_NEVER_ASSUMED,
+            Self::AssumedNotAnnotated => &ASSUMED_NOT_ANNOTATED,
             Self::BlockedGrant => &BLOCKED_GRANT,
             Self::DeniedInUse => &DENIED_IN_USE,
             Self::IncompleteLogs => &INCOMPLETE_LOGS,
+            Self::IrsaAfterPodIdentity => &IRSA_AFTER_POD_IDENTITY,
+            Self::NodeRoleFallback => &NODE_ROLE_FALLBACK,
             Self::PassRoleWildcard => &PASS_ROLE_WILDCARD,
             Self::PrivilegeEscalation => &PRIVILEGE_ESCALATION,
             Self::ProposalNotProven => &PROPOSAL_NOT_PROVEN,
+            Self::RoleAcrossBoundaries => &ROLE_ACROSS_BOUNDARIES,
             Self::RoleNotInSnapshot => &ROLE_NOT_IN_SNAPSHOT,
             Self::RootUse => &ROOT_USE,
             Self::ServiceAccountNotBound => &SERVICE_ACCOUNT_NOT_BOUND,
+            Self::SeveralRoles => &SEVERAL_ROLES,
             Self::SharedRole => &SHARED_ROLE,
             Self::UnattributedUse => &UNATTRIBUTED_USE,
             Self::UnusedPermissions => &UNUSED_PERMISSIONS,
@@ -307,7 +322,7 @@ const WIDE_TRUST: CodeInfo = CodeInfo {
               `*` that admits nobody.",
     severity_rule: "critical for everyone, or for any subject of a provider that many customers share; high for any subject of an \
                     own provider or a whole organization; medium for a namespace, every ref of a repository, or a missing \
-                    audience; low for a trust that admits nobody.",
+                    audience; low for a trust that admits nobody; info for the role's own account as a whole.",
     usual_severity: Severity::High,
     fix: "Compare `sub` and `aud` with `StringEquals` against exactly the subjects that need the role.",
     controls: TRUST,
@@ -332,6 +347,63 @@ const WILDCARD_RESOURCE: CodeInfo = CodeInfo {
     usual_severity: Severity::Low,
     fix: "Name the resources; the proposal lists the ones that were used.",
     controls: LEAST_PRIVILEGE,
+};
+
+const ASSUMED_NOT_ANNOTATED: CodeInfo = CodeInfo {
+    word: "assumed-not-annotated",
+    title: "A ServiceAccount assumed a role that nothing binds it to",
+    meaning: "The logs show sessions of the role opened for the ServiceAccount, and neither its annotation nor a Pod Identity association names \
+              that role, although the manifests (or the associations) of its cluster are here: they are not what runs, or the pods \
+              name the role themselves.",
+    severity_rule: "low; medium when the annotation names another role.",
+    usual_severity: Severity::Low,
+    fix: "Bind the ServiceAccount to the role it uses, in the manifests, or take its subject out of the role's trust policy.",
+    controls: LIFE_CYCLE,
+};
+
+const IRSA_AFTER_POD_IDENTITY: CodeInfo = CodeInfo {
+    word: "irsa-after-pod-identity",
+    title: "A ServiceAccount with a Pod Identity association still uses IRSA",
+    meaning: "EKS Pod Identity is set up for the ServiceAccount, and sessions were opened with its web identity token all the same. Programs \
+              look for a web identity token first, so the association has no effect while the annotation is there.",
+    severity_rule: "low; medium when the sessions are of another role than the association's.",
+    usual_severity: Severity::Low,
+    fix: "Remove the annotation, restart the pods, and then the subject from the role's trust policy.",
+    controls: LIFE_CYCLE,
+};
+
+const NODE_ROLE_FALLBACK: CodeInfo = CodeInfo {
+    word: "node-role-fallback",
+    title: "Pods of a bound ServiceAccount run without its credentials",
+    meaning: "The ServiceAccount is bound to a role, and pods that run as it carry none of the variables the EKS webhook injects: they were \
+              started before the binding, or the webhook did not see them. What they call in AWS is done as the node's role, with the \
+              permissions of everything on the node.",
+    severity_rule: "medium.",
+    usual_severity: Severity::Medium,
+    fix: "Restart the pods; if nothing is injected then, check that the webhook runs and that the pods do not skip it.",
+    controls: LIFE_CYCLE,
+};
+
+const ROLE_ACROSS_BOUNDARIES: CodeInfo = CodeInfo {
+    word: "role-across-boundaries",
+    title: "One role serves several namespaces, clusters or environments",
+    meaning: "Workloads of different namespaces, clusters or deployment environments took the same role directly, so what one of them may do \
+              the others may, and the separation between them ends at AWS.",
+    severity_rule: "low for namespaces of one cluster; medium for several clusters or environments.",
+    usual_severity: Severity::Low,
+    fix: "Give each side a role of its own; the proposal's `split` shows what each needs.",
+    controls: LEAST_PRIVILEGE,
+};
+
+const SEVERAL_ROLES: CodeInfo = CodeInfo {
+    word: "several-roles",
+    title: "A ServiceAccount takes several roles",
+    meaning: "Sessions of more than one role were opened for the ServiceAccount itself (roles reached through another role are not counted): \
+              an annotation names one role, so one of them is a leftover, or the programs name roles themselves.",
+    severity_rule: "info.",
+    usual_severity: Severity::Info,
+    fix: "Keep the role that is bound; take the ServiceAccount's subject out of the other trust policies.",
+    controls: LIFE_CYCLE,
 };
 
 #[cfg(test)]

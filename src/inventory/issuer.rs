@@ -31,6 +31,17 @@ pub(super) fn learn(inventory: &mut Inventory) {
         account.cluster = account.cluster.take().map(|cluster| inventory.cluster_id(&cluster));
     }
     inventory.service_accounts = accounts;
+    // Every owner of a cluster spells it as its ServiceAccounts do.
+    let mut owners = std::mem::take(&mut inventory.pod_owners);
+    for owner in &mut owners {
+        owner.cluster = owner.cluster.take().map(|cluster| inventory.cluster_id(&cluster));
+    }
+    inventory.pod_owners = owners;
+    let mut values = std::mem::take(&mut inventory.helm_values);
+    for value in &mut values {
+        value.cluster = value.cluster.take().map(|cluster| inventory.cluster_id(&cluster));
+    }
+    inventory.helm_values = values;
 }
 
 /// The issuers from which the role's trust policy admits the ServiceAccount by name.

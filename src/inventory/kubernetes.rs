@@ -1,10 +1,17 @@
-//! ServiceAccounts from Kubernetes manifests.
+//! ServiceAccounts from Kubernetes manifests, and what runs as them.
 //!
 //! Read are YAML files (several documents each) and JSON files, as written for `kubectl apply` or printed by
 //! `kubectl get -o yaml|json`; lists (`kind: List`, `ServiceAccountList`) are taken apart. The annotations that matter are
 //! those of the EKS Pod Identity webhook: `eks.amazonaws.com/role-arn` and `eks.amazonaws.com/audience`.
 //!
+//! Pods, their controllers and Argo's workflows tell which ServiceAccount they run as ([`PodOwner`](super::PodOwner)); a pod that runs also tells
+//! which credentials the webhook gave it. Helm values (a file of its own, `HelmRelease`, `Application`) are read where a mapping carries
+//! the role annotation itself ([`HelmServiceAccount`](super::HelmServiceAccount)); what a template makes of it is not known.
+//!
 //! Templates (Helm, `${…}`) are often no valid YAML: such a file is named as a problem, and what it holds is not known.
+
+mod helm;
+mod pods;
 
 use serde_norway::Value;
 
@@ -24,7 +31,11 @@ pub(super) fn add(inventory: &mut Inventory, file: &str, text: &str, cluster: Op
         match <Value as serde::Deserialize>::deserialize(document) {
             Ok(value) => {
                 let origin = Origin { file: file.to_owned(), at };
-                service_accounts(inventory, &value, &origin, cluster, 0);
+                if helm::is_values(&value) {
+                    inventory.helm_values.extend(helm::service_accounts(&value, None, cluster, &origin));
+                } else {
+                    objects(inventory, &value, &origin, cluster, 0);
+                }
             }
             Err(error) => {
                 // Parsing cannot go on after a syntax error.
@@ -36,19 +47,15 @@ pub(super) fn add(inventory: &mut Inventory, file: &str, text: &str, cluster: Op
     }
 }
 
-fn service_accounts(
-    inventory: &mut Inventory,
-    value: &Value,
-    origin: &Origin,
-    cluster: Option<&str>,
-    depth: usize,
-) {
+fn objects(inventory: &mut Inventory, value: &Value, origin: &Origin, cluster: Option<&str>, depth: usize) {
     let kind = value.get("kind").and_then(Value::as_str).unwrap_or_default();
     if kind == "ServiceAccount" {
         match service_account(value, origin, cluster) {
             Ok(account) => inventory.service_accounts.push(account),
             Err(reason) => inventory.problems.push(format!("`{}` {}: {reason}", origin.file, origin.at)),
         }
+    } else if let Some((values, namespace)) = helm::embedded(value) {
+        inventory.helm_values.extend(helm::service_accounts(values, namespace, cluster, origin));
     } else if kind.ends_with("List") {
         let items = value.get("items").and_then(Value::as_sequence).map(Vec::as_slice).unwrap_or_default();
         if depth == MAX_LIST_DEPTH {
@@ -57,8 +64,10 @@ fn service_accounts(
         }
         for (index, item) in items.iter().enumerate() {
             let at = format!("{} item {}", origin.at, index + 1);
-            service_accounts(inventory, item, &Origin { at, ..origin.clone() }, cluster, depth + 1);
+            objects(inventory, item, &Origin { at, ..origin.clone() }, cluster, depth + 1);
         }
+    } else {
+        inventory.pod_owners.extend(pods::owners(value, origin, cluster));
     }
 }
 
@@ -152,6 +161,88 @@ items:
             ]
         );
         assert_eq!(problems, Vec::<String>::new());
+    }
+
+    #[test]
+    fn pods_and_controllers_tell_what_they_run_as() {
+        let text = "
+{kind: Deployment, metadata: {name: api, namespace: shop}, spec: {template: {spec: {serviceAccountName: api}}}}
+---
+{kind: CronJob, metadata: {name: nightly}, spec: {jobTemplate: {spec: {template: {spec: {}}}}}}
+---
+{kind: Workflow, metadata: {generateName: etl-, namespace: argo}, spec: {serviceAccountName: runner, templates: [{serviceAccountName: loader}, {name: x}]}}
+---
+{kind: Pod, metadata: {name: a}, spec: {nodeName: n, serviceAccountName: s, containers: [{env: [{name: AWS_ROLE_ARN}, {name: AWS_WEB_IDENTITY_TOKEN_FILE}]}]}}
+---
+{kind: Pod, metadata: {name: b}, spec: {nodeName: n, serviceAccountName: s, containers: [{env: [{name: AWS_CONTAINER_CREDENTIALS_FULL_URI}]}]}}
+---
+{kind: Pod, metadata: {name: c}, spec: {nodeName: n, serviceAccountName: s, containers: [{}]}}
+---
+{kind: Pod, metadata: {name: d}, spec: {serviceAccountName: '${NAME}'}}
+---
+{kind: ConfigMap, metadata: {name: m}, spec: {serviceAccountName: x}}
+";
+        let mut inventory = Inventory::default();
+        add(&mut inventory, "f.yaml", text, Some("prod"));
+        let found: Vec<String> = inventory
+            .pod_owners
+            .iter()
+            .map(|one| {
+                format!(
+                    "{} {}/{} as {} {:?}",
+                    one.kind, one.namespace, one.name, one.service_account, one.credentials
+                )
+            })
+            .collect();
+        assert_eq!(
+            found,
+            [
+                "Deployment shop/api as api None",
+                "CronJob default/nightly as default None",
+                "Workflow argo/etl- as loader None",
+                "Workflow argo/etl- as runner None",
+                "Pod default/a as s Some(Irsa)",
+                "Pod default/b as s Some(PodIdentity)",
+                "Pod default/c as s Some(None)",
+                "Pod default/d as default None",
+            ]
+        );
+        assert_eq!(inventory.problems, Vec::<String>::new());
+    }
+
+    #[test]
+    fn helm_values_are_read_as_far_as_they_are_plain() {
+        let role = "arn:aws:iam::111122223333:role/x";
+        let text = format!(
+            "
+serviceAccount: {{create: true, annotations: {{eks.amazonaws.com/role-arn: '{role}'}}}}
+worker: {{serviceAccount: {{name: w, annotations: {{eks.amazonaws.com/role-arn: '{role}'}}}}}}
+other: {{serviceAccount: {{name: o, annotations: {{eks.amazonaws.com/role-arn: '${{ROLE}}'}}}}}}
+---
+kind: HelmRelease
+metadata: {{name: r, namespace: flux}}
+spec: {{targetNamespace: apps, values: {{serviceAccount: {{name: h, annotations: {{eks.amazonaws.com/role-arn: '{role}'}}}}}}}}
+"
+        );
+        let mut inventory = Inventory::default();
+        add(&mut inventory, "values.yaml", &text, None);
+        let found: Vec<String> = inventory
+            .helm_values
+            .iter()
+            .map(|one| {
+                let (name, namespace) = (one.name.as_deref(), one.namespace.as_deref());
+                format!("{}/{} {}", namespace.unwrap_or("-"), name.unwrap_or("-"), one.origin.at)
+            })
+            .collect();
+        assert_eq!(
+            found,
+            [
+                "-/- document 1 serviceAccount",
+                "-/w document 1 worker.serviceAccount",
+                "apps/h document 2 serviceAccount",
+            ]
+        );
+        assert!(inventory.service_accounts.is_empty() && inventory.problems.is_empty());
     }
 
     #[test]

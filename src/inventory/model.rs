@@ -190,6 +190,53 @@ pub struct ServiceAccount {
     pub origin: Origin,
 }
 
+/// What the EKS webhook gave a running pod to get credentials with.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum PodCredentials {
+    /// A token for IRSA.
+    Irsa,
+    /// A token for EKS Pod Identity.
+    PodIdentity,
+    /// Nothing: its calls to AWS, if any, are the node's.
+    None,
+}
+
+/// A pod, or a controller that makes pods.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct PodOwner {
+    /// As [`ServiceAccount::cluster`].
+    pub cluster: Option<String>,
+    /// Namespace; `default` when the manifest has none.
+    pub namespace: String,
+    /// `Pod`, `Deployment`, `CronWorkflow`, …
+    pub kind: String,
+    /// Name, or what generated names begin with.
+    pub name: String,
+    /// The ServiceAccount its pods run as; `default` when it names none.
+    pub service_account: String,
+    /// For a pod that runs on a node: what it was given.
+    pub credentials: Option<PodCredentials>,
+    /// Where it was read.
+    pub origin: Origin,
+}
+
+/// A role annotation in Helm values: a ServiceAccount that some chart will make.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct HelmServiceAccount {
+    /// As [`ServiceAccount::cluster`].
+    pub cluster: Option<String>,
+    /// The release's namespace, where the file tells it.
+    pub namespace: Option<String>,
+    /// The ServiceAccount's name, where the values tell it; charts make one up otherwise.
+    pub name: Option<String>,
+    /// `eks.amazonaws.com/role-arn`.
+    pub role_arn: String,
+    /// `eks.amazonaws.com/audience`.
+    pub audience: Option<String>,
+    /// Where it was read, with the path of keys.
+    pub origin: Origin,
+}
+
 /// Everything known about the granted side.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Inventory {
@@ -199,6 +246,10 @@ pub struct Inventory {
     pub clusters: BTreeMap<String, Cluster>,
     /// Sorted.
     pub service_accounts: Vec<ServiceAccount>,
+    /// Pods and their controllers; sorted.
+    pub pod_owners: Vec<PodOwner>,
+    /// Role annotations in Helm values; sorted.
+    pub helm_values: Vec<HelmServiceAccount>,
     /// Issuers of clusters that `clusters` does not know the issuer of, by account and cluster name: learnt from manifests.
     pub learnt_issuers: BTreeMap<(String, String), String>,
     /// Ids of Airflow DAGs, to name the keys in user agents by; sorted.

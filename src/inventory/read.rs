@@ -52,6 +52,10 @@ pub fn read(iam: &[PathBuf], kubernetes: &[PathBuf]) -> Result<Inventory, Invent
     issuer::learn(&mut inventory);
     inventory.service_accounts.sort();
     inventory.service_accounts.dedup();
+    inventory.pod_owners.sort();
+    inventory.pod_owners.dedup();
+    inventory.helm_values.sort();
+    inventory.helm_values.dedup();
     inventory.problems.sort();
     inventory.problems.dedup();
     Ok(inventory)

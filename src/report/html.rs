@@ -3,6 +3,7 @@
 //! Text becomes markup in `markup` only. The content security policy names the hashes of the one style sheet and the one script,
 //! so that even a forgotten escape could not run anything.
 
+mod bindings;
 mod chart;
 mod coverage;
 mod findings;

@@ -20,13 +20,17 @@ pub(super) fn pretty(value: &impl Serialize, out: &mut dyn Write) -> io::Result<
     out.write_all(b"\n")
 }
 
-/// One object a line, each with a `type`: the run first, then workloads, roles, unattributed calls and findings in their order.
+/// One object a line, each with a `type`: the run first, then workloads, bindings, roles, unattributed calls and findings in their order.
 pub(super) fn write_lines(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let Report { schema, tool, window, coverage, workloads, roles, unattributed, findings } = report;
+    let Report { schema, tool, window, coverage, workloads, bindings, roles, unattributed, findings } =
+        report;
     let run = json!({"schema": schema, "tool": tool, "window": window, "coverage": coverage});
     line("run", &run, out)?;
     for workload in workloads {
         line("workload", workload, out)?;
+    }
+    for binding in bindings {
+        line("binding", binding, out)?;
     }
     for role in roles {
         line("role", role, out)?;

@@ -4,6 +4,7 @@
 //! read reports. Fields may be added; none is renamed or removed without a new [`SCHEMA`]. Arrays are sorted by their key, times
 //! are RFC 3339 UTC, and a value that is not known is `null`.
 
+mod binding;
 mod coverage;
 mod finding;
 mod proposal;
@@ -12,6 +13,7 @@ mod role;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use binding::*;
 pub use coverage::*;
 pub use finding::*;
 pub use proposal::*;
@@ -36,6 +38,9 @@ pub struct Report {
     pub coverage: Coverage,
     /// What ran, sorted by id.
     pub workloads: Vec<Workload>,
+    /// Kubernetes ServiceAccounts with what binds them to roles and what was observed; sorted by cluster, namespace and name.
+    #[serde(default)]
+    pub bindings: Vec<Binding>,
     /// The roles granted or used, sorted by ARN.
     pub roles: Vec<Role>,
     /// Calls for which no workload could be named, sorted by role, then reason.
@@ -52,6 +57,7 @@ impl Default for Report {
             window: Window::default(),
             coverage: Coverage::default(),
             workloads: Vec::new(),
+            bindings: Vec::new(),
             roles: Vec::new(),
             unattributed: Vec::new(),
             findings: Vec::new(),

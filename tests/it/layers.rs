@@ -24,6 +24,7 @@ const SAME_LAYER: &[(&str, &str)] = &[
     ("attribution", "eval"),
     ("proof", "eval"),
     ("checks", "rightsize"),
+    ("checks", "explain"),
 ];
 
 #[test]

@@ -19,6 +19,7 @@ mod labels;
 mod layers;
 
 mod attribution;
+mod bindings;
 mod catalog;
 mod cli;
 mod eval;

@@ -37,6 +37,7 @@ pub(super) fn write(page: &mut Markup, context: &Context<'_>) {
         }
         page.end_table();
     }
+    super::bindings::write(page, context);
     unattributed(page, context);
     page.raw("</section>\n");
 }
