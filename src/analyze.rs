@@ -188,7 +188,7 @@ fn assemble(settings: &Settings, inventory: &Inventory, usage: &Usage, coverage:
         unobservable: settings.unobservable,
         ..rightsize::Settings::default()
     };
-    let shown = rightsize::Coverage::new(&usage.observation, &losses, &sizing);
+    let shown = rightsize::Coverage::new(&usage.observation, &losses, &sizing).with_trails(&inventory.trails);
 
     let sizer = RightSizer::new(catalog, sizing);
     let issuances = rightsize::issuances_by_role(usage);
@@ -247,7 +247,7 @@ fn assemble(settings: &Settings, inventory: &Inventory, usage: &Usage, coverage:
         },
         window: view::window(settings.since, settings.until, &usage.observation),
         coverage: report::Coverage {
-            accounts: view::accounts(&usage.observation),
+            accounts: view::accounts(&usage.observation, &shown, &inventory.trails),
             grant_problems: problems(inventory, usage),
             aws_itself: access.aws_itself,
             no_principal: access.no_principal.clone(),

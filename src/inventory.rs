@@ -13,6 +13,9 @@
 //! | `cluster`: `{"arn", "name", "identity": {"oidc": {"issuer"}}}` | an EKS cluster | `aws eks describe-cluster` |
 //! | `clusters`: `[{"arn", …}]` or `[{"cluster": {…}}]` | several | |
 //! | `association` or `associations`: `{"clusterName", "clusterArn"?, "namespace", "serviceAccount", "roleArn", "associationArn"?, "disableSessionTags"?, "targetRoleArn"?}` | Pod Identity associations, beside `cluster` or alone | `aws eks describe-pod-identity-association` |
+//! | `trailList`, or `Trail` | CloudTrail's trails | `aws cloudtrail describe-trails`, `get-trail` |
+//! | `TrailARN` with `EventSelectors` or `AdvancedEventSelectors` | what one trail records | `aws cloudtrail get-event-selectors` |
+//! | `LaunchTemplateVersions` | launch templates, and the instance profiles they launch with | `aws ec2 describe-launch-template-versions` |
 //!
 //! Pages and files of several accounts are merged; the account of a principal is the one in its ARN. A file without any of these is an
 //! error when named alone, and a problem in a folder. What is broken in one policy document is a [problem](Inventory::problems): the
@@ -29,15 +32,19 @@ mod document;
 mod error;
 mod issuer;
 mod kubernetes;
+mod launch;
 mod model;
 mod page;
 mod read;
 mod snapshot;
+mod trail;
 
 pub use airflow::read_airflow_dags;
 pub use error::InventoryError;
+pub use launch::LaunchTemplate;
 pub use model::{
     Account, Attached, AttachedKind, Cluster, Group, HelmServiceAccount, Inventory, OidcProvider, Origin,
     PodCredentials, PodIdentityAssociation, PodOwner, Role, ServiceAccount, User,
 };
 pub use read::read;
+pub use trail::{Selected, Selector, Trail};

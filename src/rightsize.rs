@@ -18,6 +18,7 @@ mod model;
 mod pack;
 mod pattern;
 mod propose;
+mod recorded;
 mod role;
 mod sensitive;
 mod settings;
@@ -26,13 +27,14 @@ mod suggest;
 mod trust;
 
 pub use action_set::ActionSet;
-pub use coverage::{AccountCoverage, Blind, Coverage, Losses};
+pub use coverage::{AccountCoverage, Blind, Coverage, KindCoverage, Losses};
 pub use escalation::{ESCALATION_PATHS, EscalationPath, escalation_path};
 pub use grant::Limit;
 pub use model::{
     ActionVerdict, Attach, Comparison, Generalised, GrantedBy, HeldOut, HeldOutLevel, Power, Privilege,
     Proposal, ProposalVerdict, ProposedPolicy, Replay, SplitRole, TrustProposal, UsedAction,
 };
+pub use recorded::{Recorded, Recording};
 pub use role::{RightSized, RightSizer, Subject, issuances_by_role};
 pub use sensitive::Sensitive;
 pub use settings::{Quotas, ResourceLevel, Settings, Unobservable};

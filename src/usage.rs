@@ -18,4 +18,4 @@ pub use agents::{AgentSession, Agents, AirflowTask};
 pub use facts::{CallOutcome, DenialFacts, IssuanceFacts, IssuanceKind, Row, SessionFacts, SessionId, Text};
 pub use fold::Caps;
 pub use ledger::{Ledger, Scope};
-pub use summary::{EventCounts, Observation, RegionObservation, Usage};
+pub use summary::{DataObservation, EventCounts, Observation, RegionObservation, Usage};

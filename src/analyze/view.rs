@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::attribution::{Access, Grade, Labels, PrincipalAccess, Workload};
 use crate::ident::{Arn, Time};
 use crate::ingest::Issue;
+use crate::inventory::Trail;
 use crate::report;
-use crate::usage::{EventCounts, Observation, RegionObservation};
+use crate::rightsize::Coverage;
+use crate::usage::{EventCounts, Observation, RegionObservation, Text};
 
 /// Whole hours without an event that count as a gap in a Region's log.
 ///
@@ -15,7 +17,11 @@ use crate::usage::{EventCounts, Observation, RegionObservation};
 const GAP_HOURS: i64 = 24;
 
 /// What the logs show of each account.
-pub(super) fn accounts(observation: &Observation) -> Vec<report::AccountCoverage> {
+pub(super) fn accounts(
+    observation: &Observation,
+    shown: &Coverage<'_>,
+    trails: &[Trail],
+) -> Vec<report::AccountCoverage> {
     observation
         .regions
         .iter()
@@ -40,9 +46,56 @@ pub(super) fn accounts(observation: &Observation) -> Vec<report::AccountCoverage
             for kind in kinds.into_iter().flatten() {
                 data_events.insert(data_service(kind), true);
             }
-            report::AccountCoverage { account: account.to_string(), regions, data_events }
+            report::AccountCoverage {
+                account: account.to_string(),
+                regions,
+                data_events,
+                data_event_kinds: data_event_kinds(observation, account, shown),
+                trails: trails
+                    .iter()
+                    .filter(|trail| trail.account() == account.as_ref() || trail.is_organization)
+                    .map(|trail| trail.arn.clone())
+                    .collect(),
+            }
         })
         .collect()
+}
+
+/// Kinds seen in the logs, and kinds the trails record of which nothing was seen.
+fn data_event_kinds(
+    observation: &Observation,
+    account: &Text,
+    shown: &Coverage<'_>,
+) -> Vec<report::DataEventKind> {
+    let recorded = shown.account(account).recorded;
+    let seen = observation.data_events.get(account);
+    let kinds = seen.into_iter().flat_map(|kinds| kinds.keys().map(|kind| kind.as_ref()));
+    let told = recorded.iter().flat_map(|recorded| recorded.data.keys().map(String::as_str));
+    let kinds: BTreeSet<&str> = kinds.chain(told).collect();
+    let kind = |kind: &str| {
+        let regions = seen.and_then(|kinds| kinds.get(kind)).into_iter().flatten();
+        let regions = regions.filter_map(|(region, seen)| {
+            let day = |day: &i64| Time::from_unix(day * 86_400);
+            Some(report::DataEventRegion {
+                region: region.to_string(),
+                first_day: seen.days.first().map(day)?,
+                last_day: seen.days.last().map(day)?,
+                days: seen.days.len() as u64,
+                reads: seen.reads,
+                writes: seen.writes,
+            })
+        });
+        report::DataEventKind {
+            kind: kind.to_owned(),
+            recorded: match &recorded {
+                Some(recorded) => recorded.data.get(kind).copied().unwrap_or_default().word(),
+                None => "unknown",
+            }
+            .to_owned(),
+            regions: regions.collect(),
+        }
+    };
+    kinds.into_iter().map(kind).collect()
 }
 
 /// The service of a data event type (`AWS::S3::Object`) or of an event source (`s3.amazonaws.com`), in lower case.

@@ -310,17 +310,22 @@ fn via_service(facts: &SessionFacts) -> Option<&str> {
     facts.invoked_by.as_deref().filter(|service| *service != "signin.amazonaws.com")
 }
 
-/// An instance profile as the role in it, where the snapshot tells.
+/// An instance profile, or that of a launch template, as the role in it, where the snapshot tells.
 fn resolved(resource: &Resource, facts: &SessionFacts, row: &Row, inventory: &Inventory) -> Resource {
-    let Resource::InstanceProfile(profile) = resource else {
-        return resource.clone();
+    let profile = match resource {
+        Resource::InstanceProfile(profile) => profile.as_str(),
+        Resource::LaunchTemplate(template) => match inventory.profile_of_launch_template(template) {
+            Some(profile) => profile,
+            None => return resource.clone(),
+        },
+        _ => return resource.clone(),
     };
     let named =
         Arn::parse(profile).map(|arn| (arn.account, arn.resource.rsplit('/').next().unwrap_or_default()));
     let own = facts.account.as_deref().or(row.recipient_account.as_deref());
     let (account, name) = match named {
         Some((account, name)) => (Some(account), name),
-        None => (own, profile.as_str()),
+        None => (own, profile),
     };
     match inventory.role_of_instance_profile(name, account) {
         Some(role) => Resource::Arn(role.arn.clone()),

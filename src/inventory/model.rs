@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::{LaunchTemplate, Trail};
 use crate::ident::Time;
 use crate::policy::Policy;
 
@@ -254,6 +255,10 @@ pub struct Inventory {
     pub learnt_issuers: BTreeMap<(String, String), String>,
     /// Ids of Airflow DAGs, to name the keys in user agents by; sorted.
     pub airflow_dags: Vec<String>,
+    /// Sorted by ARN.
+    pub trails: Vec<Trail>,
+    /// Sorted by id.
+    pub launch_templates: Vec<LaunchTemplate>,
     /// Things that could not be understood, each a sentence with file and position; the report shows them.
     pub problems: Vec<String>,
 }
@@ -284,6 +289,14 @@ impl Inventory {
             })
         };
         self.roles().find(holds)
+    }
+
+    /// The instance profile (ARN or name) that the launch template with this id or name launches with; `None` when the snapshot
+    /// does not know it, or its versions differ.
+    pub fn profile_of_launch_template(&self, template: &str) -> Option<&str> {
+        let mut found =
+            self.launch_templates.iter().filter(|known| known.id == template || known.name == template);
+        found.next().filter(|_| found.next().is_none())?.profile()
     }
 
     /// The one cluster called `name`; `None` when there is none or more than one.

@@ -30,6 +30,15 @@ pub(super) struct Outline {
     association: Option<IgnoredAny>,
     #[serde(rename = "associations")]
     associations: Option<IgnoredAny>,
+    #[serde(
+        rename = "trailList",
+        alias = "Trail",
+        alias = "EventSelectors",
+        alias = "AdvancedEventSelectors"
+    )]
+    trails: Option<IgnoredAny>,
+    #[serde(rename = "LaunchTemplateVersions")]
+    launch_templates: Option<IgnoredAny>,
 }
 
 /// What one value of a snapshot is; a file may mix the EKS shapes, hence two flags.
@@ -41,6 +50,10 @@ pub(super) enum Shape {
     Oidc,
     /// Clusters and Pod Identity associations.
     Eks,
+    /// CloudTrail's trails and what they record.
+    Trails,
+    /// EC2's launch templates.
+    LaunchTemplates,
     /// Something else.
     Other,
 }
@@ -58,6 +71,10 @@ impl Outline {
             || self.associations.is_some()
         {
             Shape::Eks
+        } else if self.trails.is_some() {
+            Shape::Trails
+        } else if self.launch_templates.is_some() {
+            Shape::LaunchTemplates
         } else {
             Shape::Other
         }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::value::RawValue;
 
+use super::launch::LaunchTemplates;
 use super::page::{self, AttachedPolicy, Authorization, Eks, InlinePolicy, Oidc, Outline, Shape};
+use super::trail::Trails;
 use super::{
     Account, Attached, AttachedKind, Group, Inventory, InventoryError, Origin, PodIdentityAssociation, Role,
     User, document,
@@ -73,6 +75,22 @@ impl Builder {
                 Shape::Eks => {
                     let eks: Eks = serde_json::from_str(value).map_err(|error| at(&error))?;
                     self.eks(eks, file, &pointer)?;
+                }
+                Shape::Trails => {
+                    let trails: Trails = serde_json::from_str(value).map_err(|error| at(&error))?;
+                    let origin = Origin { file: file.to_owned(), at: pointer.clone() };
+                    for trail in trails.into_trails(&origin) {
+                        match self.inventory.trails.iter_mut().find(|known| known.arn == trail.arn) {
+                            Some(known) => known.merge(trail),
+                            None => self.inventory.trails.push(trail),
+                        }
+                    }
+                    self.inventory.trails.sort_by(|a, b| a.arn.cmp(&b.arn));
+                }
+                Shape::LaunchTemplates => {
+                    let templates: LaunchTemplates =
+                        serde_json::from_str(value).map_err(|error| at(&error))?;
+                    templates.add_to(&mut self.inventory.launch_templates);
                 }
                 Shape::Other => continue,
             }

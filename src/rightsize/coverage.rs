@@ -10,16 +10,26 @@
 //! The window is the one asked for, else the span of the events read. Regions other than the most active one may be quiet:
 //! CloudTrail delivers nothing where nothing happens. On top of that, some kinds of events may not be recorded at all; that is
 //! judged kind by kind (see [`AccountCoverage::blind_to`]).
+//!
+//! A kind of data event counts as recorded when the trails of the snapshot record it for every resource in every Region. Where no
+//! trail of the snapshot names the kind, it does when the account's logs hold events of it with no silence of more than a week:
+//! reading ones for actions that read, writing ones for actions that write.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Settings;
+use super::recorded::Recorded;
 use crate::catalog::{ActionId, Catalog, Visibility};
 use crate::ident::{Time, TimeRange};
-use crate::usage::Observation;
+use crate::inventory::Trail;
+use crate::usage::{Observation, Text};
 
 /// Hours without an event that a covered account may have in its most active Region.
 const LONGEST_SILENCE: i64 = 24;
+
+/// Hours without an event of a kind of data event that was switched on all the time; longer, and it may have been switched on late or
+/// off early.
+const LONGEST_DATA_SILENCE: i64 = 7 * 24;
 
 /// Seconds of a window after which an account without one recorded write is taken to record reads only. Shorter windows of
 /// quiet accounts may well hold none.
@@ -39,6 +49,7 @@ pub struct Losses {
 pub struct Coverage<'a> {
     observation: &'a Observation,
     losses: &'a Losses,
+    trails: &'a [Trail],
     window: Option<TimeRange>,
 }
 
@@ -56,7 +67,20 @@ pub struct AccountCoverage {
     /// KMS events are recorded.
     pub kms: bool,
     /// Kinds of data events seen, as `resources[].type` or event source.
-    pub data_types: BTreeSet<String>,
+    pub data_types: BTreeMap<String, KindCoverage>,
+    /// What the account's trails record, where the snapshot tells.
+    pub recorded: Option<Recorded>,
+}
+
+/// What the logs show of one kind of data event in one account.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct KindCoverage {
+    /// Events that read were seen.
+    pub reads: bool,
+    /// Events that write were seen, or the window is too short to expect one.
+    pub writes: bool,
+    /// The first stretch of the window of more than a week without any event of the kind, in whichever Region.
+    pub silence: Option<(Time, Time)>,
 }
 
 /// Why the absence of an action proves nothing.
@@ -68,6 +92,12 @@ pub enum Blind {
     NoPublicOperation,
     /// It shows in data events that are not recorded in this account, as far as the logs show.
     DataEventsOff,
+    /// It shows in data events of which the account's trails record some only: of some resources, calls or Regions.
+    DataEventsNarrowed,
+    /// It shows in data events of which the account's logs hold only the other half, reads or writes.
+    DataEventsHalf,
+    /// It shows in data events that the account's logs hold for a part of the window only.
+    DataEventsGap,
     /// It shows in read-only management events, and the account's logs have none.
     ReadsOff,
     /// It shows in write management events, and the account's logs have none.
@@ -87,6 +117,15 @@ impl Blind {
             Self::DataEventsOff => {
                 "Data events of some granted actions were not seen in the account's logs, so these actions cannot be judged."
             }
+            Self::DataEventsNarrowed => {
+                "The account's trails record some data events only (of some resources, calls or Regions), so the actions that show in them cannot be judged."
+            }
+            Self::DataEventsHalf => {
+                "Of some data events the account's logs hold only reads or only writes, so the other actions cannot be judged."
+            }
+            Self::DataEventsGap => {
+                "Some data events are in the account's logs for a part of the window only, so the actions that show in them cannot be judged."
+            }
             Self::ReadsOff => {
                 "The account's logs hold no read-only management event, so read actions cannot be judged."
             }
@@ -100,7 +139,7 @@ impl Blind {
     /// Whether the logging of this account (rather than CloudTrail itself) is the cause, and more logging would settle it at
     /// the level of whole categories: such actions are undetermined, the others unobservable.
     pub fn is_missing_log(self) -> bool {
-        matches!(self, Self::ReadsOff | Self::WritesOff | Self::KmsOff)
+        matches!(self, Self::ReadsOff | Self::WritesOff | Self::KmsOff | Self::DataEventsGap)
     }
 }
 
@@ -111,7 +150,13 @@ impl<'a> Coverage<'a> {
         let from = settings.since.or(seen.map(|(first, _)| first));
         let to = settings.until.or(seen.map(|(_, last)| last.plus_seconds(1)));
         let window = from.zip(to).map(|(from, to)| TimeRange { from, to });
-        Self { observation, losses, window }
+        Self { observation, losses, trails: &[], window }
+    }
+
+    /// The same, with what the trails are told to record.
+    #[must_use]
+    pub fn with_trails(self, trails: &'a [Trail]) -> Self {
+        Self { trails, ..self }
     }
 
     /// The window judged.
@@ -129,7 +174,7 @@ impl<'a> Coverage<'a> {
         });
         match (busiest, self.window) {
             (Some((region, seen)), Some(window)) => {
-                not_covered.extend(silence(window, &seen.hours).map(|(from, to)| {
+                not_covered.extend(silence(window, &seen.hours, LONGEST_SILENCE).map(|(from, to)| {
                     format!("No event of account {account} between {from} and {to} in {region}, its most active Region.")
                 }));
             }
@@ -148,19 +193,40 @@ impl<'a> Coverage<'a> {
             ));
         }
         let long = self.window.is_some_and(|window| window.seconds() >= WRITES_EXPECTED_AFTER);
+        let recorded = Recorded::of(account, self.trails);
+        let management = recorded.as_ref().map(|recorded| recorded.management).unwrap_or_default();
+        let kms = recorded.as_ref().map(|recorded| recorded.kms).unwrap_or_default();
         AccountCoverage {
             window: self.window,
             not_covered,
-            reads: self.observation.management_reads.contains(account),
-            writes: !long || self.observation.management_writes.contains(account),
-            kms: self.observation.kms.contains(account),
-            data_types: self
-                .observation
-                .data_types
-                .get(account)
-                .map(|types| types.iter().map(|kind| kind.to_string()).collect())
-                .unwrap_or_default(),
+            reads: management.reads || self.observation.management_reads.contains(account),
+            writes: management.writes || !long || self.observation.management_writes.contains(account),
+            kms: (kms.reads && kms.writes) || self.observation.kms.contains(account),
+            data_types: self.data_types(account, long),
+            recorded,
         }
+    }
+
+    fn data_types(&self, account: &str, long: bool) -> BTreeMap<String, KindCoverage> {
+        let days = self.observation.data_events.get(account);
+        let judged = |kind: &Text| {
+            let Some(regions) = days.and_then(|kinds| kinds.get(kind)) else {
+                // An observation made by hand says only that there was one.
+                return KindCoverage { reads: true, writes: true, silence: None };
+            };
+            let hours: BTreeSet<i64> = regions
+                .values()
+                .flat_map(|seen| &seen.days)
+                .flat_map(|day| day * 24..(day + 1) * 24)
+                .collect();
+            KindCoverage {
+                reads: regions.values().any(|seen| seen.reads),
+                writes: !long || regions.values().any(|seen| seen.writes),
+                silence: self.window.and_then(|window| silence(window, &hours, LONGEST_DATA_SILENCE)),
+            }
+        };
+        let kinds = self.observation.data_types.get(account).into_iter().flatten();
+        kinds.map(|kind| (kind.to_string(), judged(kind))).collect()
     }
 }
 
@@ -181,8 +247,9 @@ impl AccountCoverage {
             Visibility::NeverLogged { .. } => Some(Blind::NeverLogged),
             Visibility::NoPublicOperation => Some(Blind::NoPublicOperation),
             Visibility::Data { types } => {
-                let seen = types.iter().any(|kind| self.data_types.contains(*kind));
-                (!seen).then_some(Blind::DataEventsOff)
+                let is_read = catalog.info(id)?.levels().is_read_only();
+                // Kinds an action may show in are switched on together as a rule; the one that shows most decides.
+                types.iter().map(|kind| self.blind_to_kind(kind, is_read)).min()?
             }
             Visibility::Management => {
                 let info = catalog.info(id)?;
@@ -201,13 +268,32 @@ impl AccountCoverage {
     }
 }
 
+impl AccountCoverage {
+    /// Why the absence of reads, or of writes, in one kind of data event proves nothing. What the trails are told to record wins over what
+    /// the logs happen to hold.
+    fn blind_to_kind(&self, kind: &str, is_read: bool) -> Option<Blind> {
+        if let Some(recording) = self.recorded.as_ref().and_then(|recorded| recorded.data.get(kind)) {
+            let is_on = if is_read { recording.reads } else { recording.writes };
+            return (!is_on).then_some(Blind::DataEventsNarrowed);
+        }
+        let Some(seen) = self.data_types.get(kind) else { return Some(Blind::DataEventsOff) };
+        if !(if is_read { seen.reads } else { seen.writes }) {
+            Some(Blind::DataEventsHalf)
+        } else if seen.silence.is_some() {
+            Some(Blind::DataEventsGap)
+        } else {
+            None
+        }
+    }
+}
+
 /// The first stretch of the window that is too long without an event.
-fn silence(window: TimeRange, hours: &BTreeSet<i64>) -> Option<(Time, Time)> {
+fn silence(window: TimeRange, hours: &BTreeSet<i64>, longest: i64) -> Option<(Time, Time)> {
     let start = window.from.unix().div_euclid(3_600);
     let end = window.to.unix().div_euclid(3_600);
     let mut last = start - 1;
     for hour in hours.range(start..=end).copied().chain([end + 1]) {
-        if hour - last - 1 > LONGEST_SILENCE {
+        if hour - last - 1 > longest {
             return Some((Time::from_unix((last + 1) * 3_600), Time::from_unix(hour * 3_600)));
         }
         last = hour;
@@ -218,7 +304,8 @@ fn silence(window: TimeRange, hours: &BTreeSet<i64>) -> Option<(Time, Time)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::usage::RegionObservation;
+    use crate::inventory::{Selected, Selector};
+    use crate::usage::{DataObservation, RegionObservation};
 
     const ACCOUNT: &str = "111122223333";
 
@@ -316,5 +403,112 @@ mod tests {
         for action in ["ec2:DescribeInstances", "sts:AssumeRole", "kms:Decrypt", "s3:GetObject"] {
             assert_eq!(blind(&seen, action, &short), None, "{action}");
         }
+    }
+
+    /// As [`observation`] of a long window, with one kind of data event on these days, reading or writing.
+    fn with_data(days: &[i64], reads: bool, writes: bool) -> Observation {
+        let hours: Vec<i64> = (0..30 * 24).collect();
+        let mut seen = observation(&[("eu-west-1", &hours)]);
+        seen.management_reads.insert(ACCOUNT.into());
+        seen.management_writes.insert(ACCOUNT.into());
+        seen.data_types.entry(ACCOUNT.into()).or_default().insert("AWS::S3::Object".into());
+        let first = "2026-01-01".parse::<Time>().unwrap().unix() / 86_400;
+        let days = days.iter().map(|day| first + day).collect();
+        let here = DataObservation { days, reads, writes };
+        let kinds = seen.data_events.entry(ACCOUNT.into()).or_default();
+        kinds.entry("AWS::S3::Object".into()).or_default().insert("eu-west-1".into(), here);
+        seen
+    }
+
+    fn blind(seen: &Observation, trails: &[Trail], action: &str) -> Option<Blind> {
+        let (catalog, losses, settings) = (Catalog::embedded(), Losses::default(), Settings::default());
+        let coverage = Coverage::new(seen, &losses, &settings).with_trails(trails).account(ACCOUNT);
+        assert!(coverage.is_covered(), "{:?}", coverage.not_covered);
+        coverage.blind_to(catalog.find(action).unwrap(), catalog)
+    }
+
+    #[test]
+    fn data_events_count_for_the_days_and_the_half_they_were_seen_on() {
+        let (read, write) = ("s3:GetObject", "s3:PutObject");
+        for (days, reads, writes, of_reads, of_writes) in [
+            (&[0, 7, 14, 21, 29][..], true, true, None, None),
+            // Switched on late, off early, off in between.
+            (&[20, 25, 29], true, true, Some(Blind::DataEventsGap), Some(Blind::DataEventsGap)),
+            (&[0, 5], true, true, Some(Blind::DataEventsGap), Some(Blind::DataEventsGap)),
+            (&[0, 3, 26, 29], true, true, Some(Blind::DataEventsGap), Some(Blind::DataEventsGap)),
+            // Selectors may take reads or writes alone.
+            (&[0, 7, 14, 21, 29], false, true, Some(Blind::DataEventsHalf), None),
+            (&[0, 7, 14, 21, 29], true, false, None, Some(Blind::DataEventsHalf)),
+        ] {
+            let seen = with_data(days, reads, writes);
+            assert_eq!(
+                (blind(&seen, &[], read), blind(&seen, &[], write)),
+                (of_reads, of_writes),
+                "{days:?} {reads} {writes}"
+            );
+        }
+        assert!(Blind::DataEventsGap.is_missing_log() && !Blind::DataEventsHalf.is_missing_log());
+    }
+
+    #[test]
+    fn what_the_trails_record_wins_over_what_happened_to_be_seen() {
+        let data = |kind: &str, reads, writes, is_narrowed| Selector {
+            what: Selected::Data(kind.to_owned()),
+            reads,
+            writes,
+            is_narrowed,
+        };
+        let all = || data("AWS::S3::Object", true, true, false);
+        let trail = |selectors: Vec<Selector>| Trail {
+            arn: format!("arn:aws:cloudtrail:eu-west-1:{ACCOUNT}:trail/t"),
+            is_multi_region: Some(true),
+            selectors: Some(selectors),
+            ..Trail::default()
+        };
+        let (nothing, seen) = (with_data(&[], false, false), with_data(&[0, 7, 14, 21, 29], true, true));
+        let narrowed = Some(Blind::DataEventsNarrowed);
+        for (trails, on_seen, on_nothing) in [
+            (vec![], None, Some(Blind::DataEventsHalf)),
+            // On, and nobody used it: absence then proves something.
+            (vec![trail(vec![all()])], None, None),
+            // Seen, but of one bucket, of writes, or of one Region only.
+            (vec![trail(vec![data("AWS::S3::Object", true, true, true)])], narrowed, narrowed),
+            (vec![trail(vec![data("AWS::S3::Object", false, true, false)])], narrowed, narrowed),
+            (vec![Trail { is_multi_region: Some(false), ..trail(vec![all()]) }], narrowed, narrowed),
+            // A trail beside it that takes the rest.
+            (vec![trail(vec![data("AWS::S3::Object", true, true, true)]), trail(vec![all()])], None, None),
+            // Of another account, or of unknown selectors: says nothing here.
+            (
+                vec![Trail {
+                    arn: "arn:aws:cloudtrail:eu-west-1:999999999999:trail/t".to_owned(),
+                    ..trail(vec![all()])
+                }],
+                None,
+                Some(Blind::DataEventsHalf),
+            ),
+            (vec![Trail { selectors: None, ..trail(vec![]) }], None, Some(Blind::DataEventsHalf)),
+            // The organization's trail records all accounts.
+            (
+                vec![Trail {
+                    arn: "arn:aws:cloudtrail:eu-west-1:999999999999:trail/o".to_owned(),
+                    is_organization: true,
+                    ..trail(vec![all()])
+                }],
+                None,
+                None,
+            ),
+        ] {
+            assert_eq!(blind(&seen, &trails, "s3:GetObject"), on_seen, "{trails:?}");
+            assert_eq!(blind(&nothing, &trails, "s3:GetObject"), on_nothing, "{trails:?}");
+        }
+        // Management events, KMS apart.
+        let management = |excluded: &[&str]| {
+            let excluded = excluded.iter().map(|source| (*source).to_owned()).collect();
+            let what = Selected::Management { excluded };
+            trail(vec![Selector { what, reads: true, writes: true, is_narrowed: false }])
+        };
+        assert_eq!(blind(&seen, &[], "kms:Decrypt"), Some(Blind::KmsOff));
+        assert_eq!(blind(&seen, &[management(&[])], "kms:Decrypt"), None);
+        assert_eq!(blind(&seen, &[management(&["kms.amazonaws.com"])], "kms:Decrypt"), Some(Blind::KmsOff));
     }
 }

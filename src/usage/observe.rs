@@ -6,7 +6,7 @@ use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
 
 use super::text::{Pair, Texts, limited};
-use super::{Observation, RegionObservation, Text};
+use super::{Observation, Text};
 use crate::ident::Time;
 use crate::record::{Category, Event};
 
@@ -16,7 +16,10 @@ const UNKNOWN: &str = "unknown";
 /// A worker's part of an [`Observation`]. Sets and extremes only, so that deliveries in any order and number give the same.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Observer {
+    /// By account and place: a Region, or a Region and a kind of data event (see [`Observer::place`]).
     regions: HashMap<(Text, Text), Seen>,
+    /// Room to write a place.
+    place: String,
     data_types: HashSet<(Text, Text)>,
     flags: HashMap<Text, Flags>,
 }
@@ -25,6 +28,8 @@ pub(super) struct Observer {
 struct Seen {
     span: (Time, Time),
     hours: HashSet<i64>,
+    reads: bool,
+    writes: bool,
     /// The hour met last, which is in `hours`: the next record is likely of the same.
     last: i64,
 }
@@ -38,7 +43,13 @@ struct Flags {
 
 impl Seen {
     fn new(time: Time, hour: i64) -> Self {
-        Self { span: (time, time), hours: HashSet::from_iter([hour]), last: hour }
+        Self {
+            span: (time, time),
+            hours: HashSet::from_iter([hour]),
+            reads: false,
+            writes: false,
+            last: hour,
+        }
     }
 }
 
@@ -63,6 +74,7 @@ impl Observer {
             self.data_types.insert((texts.intern(account), texts.intern(data_type)));
         }
         let hour = event.time.unix().div_euclid(3_600);
+        let region = Self::place(&mut self.place, region, data_type.map(limited));
         let seen = match self.regions.get_mut(&Pair(account, region)) {
             Some(seen) => seen,
             None => self
@@ -70,11 +82,24 @@ impl Observer {
                 .entry((texts.intern(account), texts.intern(region)))
                 .or_insert_with(|| Seen::new(event.time, hour)),
         };
+        seen.reads |= event.read_only != Some(false);
+        seen.writes |= event.read_only != Some(true);
         seen.span = widened(seen.span, (event.time, event.time));
         if seen.last != hour {
             seen.last = hour;
             seen.hours.insert(hour);
         }
+    }
+
+    /// The Region, or for a data event the Region and its kind with a NUL between them, which neither may hold.
+    fn place<'p>(room: &'p mut String, region: &'p str, data_type: Option<&str>) -> &'p str {
+        let region = if region.contains('\0') { UNKNOWN } else { region };
+        let Some(kind) = data_type.filter(|kind| !kind.contains('\0')) else { return region };
+        room.clear();
+        room.push_str(region);
+        room.push('\0');
+        room.push_str(kind);
+        room
     }
 
     pub(super) fn merge(&mut self, other: Self) {
@@ -85,6 +110,8 @@ impl Observer {
                     let own = own.get_mut();
                     own.span = widened(own.span, theirs.span);
                     own.hours.extend(theirs.hours);
+                    own.reads |= theirs.reads;
+                    own.writes |= theirs.writes;
                 }
             }
         }
@@ -102,9 +129,20 @@ impl Observer {
         for ((account, region), seen) in self.regions {
             let span = observation.span.map_or(seen.span, |span| widened(span, seen.span));
             observation.span = Some(span);
-            let region_observation =
-                RegionObservation { span: Some(seen.span), hours: seen.hours.into_iter().collect() };
-            observation.regions.entry(account).or_default().insert(region, region_observation);
+            let (region, kind) = match region.split_once('\0') {
+                Some((region, kind)) => (Text::from(region), Some(Text::from(kind))),
+                None => (region, None),
+            };
+            if let Some(kind) = kind {
+                let kinds = observation.data_events.entry(account.clone()).or_default();
+                let seen_here = kinds.entry(kind).or_default().entry(region.clone()).or_default();
+                seen_here.days.extend(seen.hours.iter().map(|hour| hour.div_euclid(24)));
+                seen_here.reads |= seen.reads;
+                seen_here.writes |= seen.writes;
+            }
+            let all = observation.regions.entry(account).or_default().entry(region).or_default();
+            all.span = Some(all.span.map_or(seen.span, |span| widened(span, seen.span)));
+            all.hours.extend(seen.hours);
         }
         for (account, data_type) in self.data_types {
             observation.data_types.entry(account).or_default().insert(data_type);

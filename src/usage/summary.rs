@@ -57,6 +57,8 @@ pub struct Observation {
     pub regions: BTreeMap<Text, BTreeMap<Text, RegionObservation>>,
     /// By account: the `resources[].type` (or, when untold, the `eventSource`) of each kind of data event seen.
     pub data_types: BTreeMap<Text, BTreeSet<Text>>,
+    /// By account, then kind as in `data_types`, then Region: what was seen of it.
+    pub data_events: BTreeMap<Text, BTreeMap<Text, BTreeMap<Text, DataObservation>>>,
     /// Accounts in whose logs a read-only management event was seen (a write-only trail shows none).
     pub management_reads: BTreeSet<Text>,
     /// Accounts in whose logs a write management event was seen.
@@ -65,6 +67,17 @@ pub struct Observation {
     pub kms: BTreeSet<Text>,
     /// First and last event of the whole input, inside the window.
     pub span: Option<(Time, Time)>,
+}
+
+/// One kind of data event in one Region of one account.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct DataObservation {
+    /// The UTC days (seconds since the epoch / 86400) with at least one such event.
+    pub days: BTreeSet<i64>,
+    /// An event that reads, or that does not say, was seen.
+    pub reads: bool,
+    /// An event that writes, or that does not say, was seen.
+    pub writes: bool,
 }
 
 /// One Region of one account.

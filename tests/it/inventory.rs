@@ -7,6 +7,8 @@ use leastwise::inventory::{self, AttachedKind, Inventory, InventoryError};
 
 use crate::support;
 
+mod beside;
+
 /// Writes `files` into a folder and reads it as a snapshot.
 fn read(files: &[(&str, &str)]) -> Result<Inventory, InventoryError> {
     let folder = folder(files);
@@ -225,7 +227,7 @@ fn clusters_bindings_and_providers_lie_beside_the_account() {
         ),
         ("oidc/list.json", r#"{"OpenIDConnectProviderList":[{"Arn":"arn:aws:iam::1:oidc-provider/token.actions.githubusercontent.com"}]}"#),
         ("oidc/get.json", r#"{"Url":"token.actions.githubusercontent.com","ClientIDList":["sts.amazonaws.com"]}"#),
-        ("trails.json", r#"{"trailList":[]}"#),
+        ("vpcs.json", r#"{"Vpcs":[]}"#),
     ])
     .unwrap();
     let prod = inventory.cluster("prod").unwrap();
@@ -244,7 +246,7 @@ fn clusters_bindings_and_providers_lie_beside_the_account() {
     let found = problems(&inventory);
     assert!(found.len() == 2, "{found:?}");
     assert!(found[0].contains("`n/listed-only` names no cluster or no role"), "{found:?}");
-    assert_eq!(found[1], "trails.json: not recognised as a part of a snapshot, left out");
+    assert_eq!(found[1], "vpcs.json: not recognised as a part of a snapshot, left out");
 }
 
 #[test]

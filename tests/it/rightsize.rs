@@ -32,6 +32,7 @@ fn observation(data_types: &[&str]) -> Observation {
     let account = || BTreeSet::from([ACCOUNT.into()]);
     Observation {
         regions: [(ACCOUNT.into(), [("eu-west-1".into(), RegionObservation { span, hours })].into())].into(),
+        data_events: BTreeMap::new(),
         data_types: [(ACCOUNT.into(), data_types.iter().map(|kind| (*kind).into()).collect())].into(),
         management_reads: account(),
         management_writes: account(),

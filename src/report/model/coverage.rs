@@ -99,6 +99,42 @@ pub struct AccountCoverage {
     pub regions: Vec<RegionCoverage>,
     /// Whether data events of a service were seen: `s3`, `lambda`, `dynamodb`, …
     pub data_events: BTreeMap<String, bool>,
+    /// Kinds of data events seen or recorded, sorted by kind.
+    #[serde(default)]
+    pub data_event_kinds: Vec<DataEventKind>,
+    /// CloudTrail's trails that deliver the account's events, as far as the snapshot tells; sorted.
+    #[serde(default)]
+    pub trails: Vec<String>,
+}
+
+/// What is known of one kind of data event in an account.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct DataEventKind {
+    /// `resources[].type`, such as `AWS::S3::Object`.
+    pub kind: String,
+    /// What the trails of the snapshot record of it: `all`, `some` or `none`; `unknown` when the snapshot has none.
+    pub recorded: String,
+    /// Where and when it was seen, sorted by Region.
+    pub regions: Vec<DataEventRegion>,
+}
+
+/// One kind of data event in one Region.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct DataEventRegion {
+    /// The Region.
+    pub region: String,
+    /// Start of the first UTC day with such an event.
+    #[schemars(with = "String")]
+    pub first_day: Time,
+    /// Start of the last.
+    #[schemars(with = "String")]
+    pub last_day: Time,
+    /// Number of UTC days with such an event.
+    pub days: u64,
+    /// An event that reads was seen.
+    pub reads: bool,
+    /// An event that writes was seen.
+    pub writes: bool,
 }
 
 /// What the logs show of one Region of an account.
