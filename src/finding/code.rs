@@ -400,7 +400,7 @@ const SEVERAL_ROLES: CodeInfo = CodeInfo {
     title: "A ServiceAccount takes several roles",
     meaning: "Sessions of more than one role were opened for the ServiceAccount itself (roles reached through another role are not counted): \
               an annotation names one role, so one of them is a leftover, or the programs name roles themselves.",
-    severity_rule: "info.",
+    severity_rule: "info: both roles may be meant.",
     usual_severity: Severity::Info,
     fix: "Keep the role that is bound; take the ServiceAccount's subject out of the other trust policies.",
     controls: LIFE_CYCLE,
