@@ -20,7 +20,7 @@ mod visibility;
 pub use explain::{MapError, MappedNarrowing, MappedNeed, MappedVisibility, Mapping};
 pub use index::{ActionId, ActionInfo, ActionResource, Catalog, CatalogError, Levels, ResourceType};
 pub use need::{Evidence, Need, Needs, Resource, Verdict};
-pub use needs::Candidates;
+pub use needs::{Candidates, GUESSED};
 pub use reference::{Document, DocumentError};
 pub use refresh::{Fetch, FetchError, Fetched, LARGEST_DOCUMENT, Refresh, RefreshError, Refreshed, load};
 pub use visibility::Visibility;

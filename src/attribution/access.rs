@@ -106,7 +106,7 @@ pub struct PrincipalAccess {
     pub uses: Vec<Use>,
     /// Sorted.
     pub denied: Vec<Denied>,
-    /// Used calls whose action the catalog does not know: `(eventSource, eventName)` to count.
+    /// Used calls whose action the catalog does not know, or only guesses: `(eventSource, eventName)` to count.
     pub unknown_actions: BTreeMap<(Text, Text), u64>,
     /// Sorted by workload id.
     pub workloads: Vec<WorkloadShare>,

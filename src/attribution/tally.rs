@@ -7,7 +7,7 @@ use super::denial::{self, Denial};
 use super::labels::{Labeller, Labels};
 use super::sessions::Sessions;
 use super::{Access, Attribution, Denied, Grade, PrincipalAccess, Use, Workload, WorkloadShare, sessions};
-use crate::catalog::{Resource, Verdict};
+use crate::catalog::{GUESSED, Resource, Verdict};
 use crate::ident::{Action, Arn, Time};
 use crate::inventory::Inventory;
 use crate::record::IdentityType;
@@ -128,7 +128,8 @@ impl<'a> Tally<'a> {
     }
 
     fn used(&mut self, row: &Row, facts: &SessionFacts, attribution: &Attribution, inventory: &Inventory) {
-        if row.needs.verdict == Verdict::Unknown {
+        // A guess may be wrong, so what else the call may have used stays as well.
+        if row.needs.verdict == Verdict::Unknown || row.needs.rule == GUESSED {
             let event = (row.source.clone(), row.name.clone());
             *self.access.unknown_actions.entry(event).or_default() += row.calls;
         }

@@ -6,6 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::curated::{Curated, Mode};
+use super::facts::Facts;
+use super::resource::Target;
 use super::{Catalog, Evidence, Needs, Resource, Verdict, Visibility};
 use crate::record::{Event, JsonError, RecordError, with_json};
 
@@ -43,6 +45,8 @@ pub struct MappedNeed {
     pub evidence: &'static str,
     /// ARNs and patterns; `*` when the action takes none.
     pub resources: Vec<String>,
+    /// By ARN or pattern: what it rests on, a word and its meaning.
+    pub provenance: BTreeMap<String, &'static str>,
     /// Why resources are missing, or by what they are to be looked up.
     pub unresolved: Vec<String>,
     /// Condition keys whose values the event shows.
@@ -149,7 +153,7 @@ impl Catalog {
             }
         }
         let mut mapping = self.mapping(event_source, event_name, actions, found.verdict, found.rule);
-        mapping.needs = needs_of(&found);
+        mapping.needs = self.needs_of(&found, event);
         for resource in mapping.needs.iter().flat_map(|need| &need.resources) {
             if !mapping.resources.contains(resource) {
                 mapping.resources.push(resource.clone());
@@ -207,34 +211,42 @@ impl Catalog {
     pub fn sources_of(&self, prefix: &str) -> Vec<&'static str> {
         Curated::embedded().sources_of(prefix)
     }
-}
 
-fn needs_of(found: &Needs) -> Vec<MappedNeed> {
-    let told = found.needs.iter().map(|need| {
-        let (mut resources, mut unresolved) = (Vec::new(), Vec::new());
-        for resource in &need.resources {
-            match resource {
-                Resource::Arn(arn) => resources.push(arn.clone()),
-                Resource::None => resources.push("*".to_owned()),
-                Resource::Unknown(why) => unresolved.push((*why).to_owned()),
-                Resource::InstanceProfile(name) => {
-                    unresolved.push(format!("the role of instance profile {name}"))
-                }
-                Resource::LaunchTemplate(id) => {
-                    unresolved.push(format!("the role launch template {id} passes"))
+    fn needs_of(&self, found: &Needs, event: &Event<'_>) -> Vec<MappedNeed> {
+        let facts = Facts::of(event);
+        let told = found.needs.iter().map(|need| {
+            let (mut resources, mut unresolved, mut provenance) = (Vec::new(), Vec::new(), BTreeMap::new());
+            let target =
+                self.find(need.action.as_str()).and_then(|id| self.info(id)).map(|info| Target::of(&info));
+            for resource in &need.resources {
+                match resource {
+                    Resource::Arn(arn) => {
+                        resources.push(arn.clone());
+                        let from = target.as_ref().map(|target| target.provenance(&facts, arn));
+                        provenance.extend(from.map(|from| (arn.clone(), from)));
+                    }
+                    Resource::None => resources.push("*".to_owned()),
+                    Resource::Unknown(why) => unresolved.push((*why).to_owned()),
+                    Resource::InstanceProfile(name) => {
+                        unresolved.push(format!("the role of instance profile {name}"))
+                    }
+                    Resource::LaunchTemplate(id) => {
+                        unresolved.push(format!("the role launch template {id} passes"))
+                    }
                 }
             }
-        }
-        MappedNeed {
-            action: need.action.to_string(),
-            evidence: match need.evidence {
-                Evidence::Observed => "observed",
-                Evidence::Inferred => "inferred",
-            },
-            resources,
-            unresolved,
-            context: need.context.iter().cloned().collect(),
-        }
-    });
-    told.collect()
+            MappedNeed {
+                action: need.action.to_string(),
+                evidence: match need.evidence {
+                    Evidence::Observed => "observed",
+                    Evidence::Inferred => "inferred",
+                },
+                resources,
+                provenance,
+                unresolved,
+                context: need.context.iter().cloned().collect(),
+            }
+        });
+        told.collect()
+    }
 }

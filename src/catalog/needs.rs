@@ -32,6 +32,9 @@ pub(super) struct Plan {
 /// The rule of an event that needed one of several actions and hides which.
 pub(super) const HIDDEN: &str = "hidden-request";
 
+/// The rule of an event whose action is the likeliest by name: used, but perhaps not the only one that was.
+pub const GUESSED: &str = "guessed";
+
 /// See [`Catalog::candidates`].
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Candidates {
@@ -81,7 +84,7 @@ impl Catalog {
     pub fn candidates(&self, source: &str, name: &str) -> Candidates {
         let plan = self.plan(source, name);
         let find = |target: &Target| self.find(target.action.as_str());
-        if plan.verdict == Verdict::Mapped {
+        if plan.verdict == Verdict::Mapped && plan.rule != GUESSED {
             return Candidates {
                 actions: plan.targets.iter().filter_map(find).collect(),
                 services: Vec::new(),
@@ -226,7 +229,7 @@ impl Catalog {
         }
         if let Some(id) = curated.prefixes(source).find_map(|prefix| self.find(curated.guess(prefix, name)?))
         {
-            return Some((vec![id], "guessed"));
+            return Some((vec![id], GUESSED));
         }
         // S3's sisters bear S3's operation names, and its renames with their own prefix.
         let sister = ["s3-object-lambda", "s3-outposts"].into_iter().find(|sister| *sister == source)?;

@@ -7,6 +7,7 @@
 //! it: such places hold `*`, which is also what AWS shows in the decoded denial of such a call.
 
 mod own;
+mod provenance;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;

@@ -150,7 +150,10 @@ fn text(mapping: &Mapping) -> String {
     }
     for need in &mapping.needs {
         lines.push(format!("  {} ({})", need.action, need.evidence));
-        lines.extend(need.resources.iter().map(|resource| format!("    on {resource}")));
+        for resource in &need.resources {
+            lines.push(format!("    on {resource}"));
+            lines.extend(need.provenance.get(resource).map(|from| format!("       {from}")));
+        }
         lines.extend(need.unresolved.iter().map(|why| format!("    on something else: {why}")));
         lines.extend(need.context.iter().map(|(key, value)| format!("    with {key} = {value}")));
     }

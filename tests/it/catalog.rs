@@ -115,3 +115,60 @@ fn a_mapping_is_told_in_full() {
         assert!(error.starts_with(message), "{error}");
     }
 }
+
+#[test]
+fn what_each_resource_rests_on_is_told() {
+    let catalog = Catalog::embedded();
+    let key = "arn:aws:kms:eu-west-1:123456789012:key/k";
+    let table = "arn:aws:dynamodb:eu-west-1:123456789012:table/t";
+    for (source, event, members, action, arn, word) in [
+        ("kms", "Encrypt", format!(r#""resources":[{{"ARN":"{key}"}}]"#), "kms:Encrypt", key, "resources"),
+        (
+            "kms",
+            "Encrypt",
+            format!(r#""requestParameters":{{"keyId":"{key}"}}"#),
+            "kms:Encrypt",
+            key,
+            "request",
+        ),
+        (
+            "dynamodb",
+            "PutItem",
+            r#""requestParameters":{"tableName":"t"}"#.to_owned(),
+            "dynamodb:PutItem",
+            table,
+            "service",
+        ),
+        (
+            "eks",
+            "DescribeCluster",
+            r#""requestParameters":{"name":"c"}"#.to_owned(),
+            "eks:DescribeCluster",
+            "arn:aws:eks:eu-west-1:123456789012:cluster/c",
+            "format",
+        ),
+        (
+            "ec2",
+            "RunInstances",
+            r#""requestParameters":{"subnetId":"subnet-0123456789abcdef0"}"#.to_owned(),
+            "ec2:RunInstances",
+            "arn:aws:ec2:eu-west-1:123456789012:instance/*",
+            "type",
+        ),
+        (
+            "s3",
+            "CopyObject",
+            r#""requestParameters":{"bucketName":"b","key":"k","x-amz-copy-source":"c/d"}"#.to_owned(),
+            "s3:GetObject",
+            "arn:aws:s3:::c/d",
+            "rule",
+        ),
+    ] {
+        let record = format!(r#"{{"awsRegion":"eu-west-1","recipientAccountId":"123456789012",{members}}}"#);
+        let mapping = catalog.map_record(source, event, &record).unwrap();
+        let need = mapping.needs.iter().find(|need| need.action == action).unwrap();
+        let from = need.provenance.get(arn).unwrap_or_else(|| panic!("{arn}: {need:?}"));
+        assert_eq!(from.split(':').next(), Some(word), "{source} {event}");
+        assert!(need.resources.iter().all(|arn| need.provenance.contains_key(arn)), "{need:?}");
+    }
+}

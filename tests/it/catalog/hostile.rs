@@ -287,3 +287,27 @@ fn truncated_parameters_make_the_resource_unknown_and_never_none() {
     assert_eq!(why(r#"{"omitted":true}"#), [Resource::Unknown("the event leaves parameters out")]);
     assert_eq!(why("null"), [Resource::Unknown("the event names no resource of the action's kinds")]);
 }
+
+#[test]
+fn a_guessed_action_is_used_and_the_call_is_still_told_as_not_known() {
+    let catalog = Catalog::embedded();
+    let candidates = catalog.candidates("dms.amazonaws.com", "DescribeDataProviders");
+    assert_eq!(candidates.services, ["dms"]);
+    assert_eq!(candidates.actions, catalog.expand("dms:*"));
+    let record = r#"{"Records":[{"eventVersion":"1.08","userIdentity":{"type":"AssumedRole","principalId":"AROAEXAMPLE:x",
+        "arn":"arn:aws:sts::111122223333:assumed-role/app/x","accountId":"111122223333","sessionContext":{"sessionIssuer":
+        {"type":"Role","principalId":"AROAEXAMPLE","arn":"arn:aws:iam::111122223333:role/app","accountId":"111122223333","userName":"app"}}},
+        "eventTime":"2026-03-02T10:00:00Z","eventSource":"dms.amazonaws.com","eventName":"DescribeDataProviders","awsRegion":"eu-west-1",
+        "eventID":"1","eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111122223333"}]}"#;
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("log.json"), record).unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_leastwise"))
+        .args(["audit", "log.json", "--format", "json"])
+        .current_dir(dir.path())
+        .env_clear()
+        .output()
+        .unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["roles"][0]["used"][0]["action"], "dms:ListDataProviders");
+    assert_eq!(report["roles"][0]["unmapped"], json!({"dms.amazonaws.com DescribeDataProviders": 1}));
+}
