@@ -311,9 +311,17 @@ fn values<'e>(
         &|field| alias.is_some_and(|alias| is_same(field.key, alias)),
         &|field| alone && field.depth == 1 && GENERIC.iter().any(|name| is_same(field.key, name)),
     ];
+    // An id that AWS gives (`lt-0abc…`) is not the name the request gives: a policy with the name in its place would match nothing.
+    let wants_id = strip_end(variable, "Id").is_some();
+    let may_be = |field: &Field<'_>| {
+        !wants_id
+            || alias.is_some_and(|alias| is_same(field.key, alias))
+            || (strip_end(field.key, "name").is_none() && (service != "ec2" || own::is_ec2_id(field.value)))
+    };
     for level in levels {
-        let is_value =
-            |field: &&Field<'e>| !field.value.starts_with("arn:") && is_telling(field.value) && level(field);
+        let is_value = |field: &&Field<'e>| {
+            !field.value.starts_with("arn:") && is_telling(field.value) && level(field) && may_be(field)
+        };
         let Some(depth) = facts.request.iter().filter(is_value).map(|field| field.depth).min() else {
             continue;
         };

@@ -86,10 +86,8 @@ fn s3(facts: &Facts<'_>, found: &mut Candidates) {
 fn ec2(facts: &Facts<'_>, found: &mut Candidates) {
     let Some(local) = facts.local("ec2") else { return };
     for field in &facts.request {
-        let Some((start, rest)) = field.value.rsplit_once('-') else { continue };
-        let is_id =
-            rest.len() >= 7 && rest.len() <= 32 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        let Some((_, kind)) = EC2_IDS.iter().find(|(known, _)| is_id && *known == start) else { continue };
+        let start = ec2_id(field.value);
+        let Some((_, kind)) = EC2_IDS.iter().find(|(known, _)| start == Some(*known)) else { continue };
         // What anyone may own has no account in its ARN.
         let without_account = matches!(*kind, "image" | "snapshot");
         let arn = match (without_account, local.rsplit_once(':').and_then(|(head, _)| head.rsplit_once(':')))
@@ -100,6 +98,18 @@ fn ec2(facts: &Facts<'_>, found: &mut Candidates) {
         found.exact.push(arn);
     }
     found.exact.extend(facts.parameters("keyName").map(|name| format!("{local}key-pair/{name}")));
+}
+
+/// Whether a text has the form of an id EC2 gives, of whatever type.
+pub(super) fn is_ec2_id(text: &str) -> bool {
+    ec2_id(text).is_some()
+}
+
+/// How an id of EC2 begins: `i`, `vol`, `tgw-attach`.
+fn ec2_id(text: &str) -> Option<&str> {
+    let (start, rest) = text.rsplit_once('-')?;
+    let is_id = rest.len() >= 7 && rest.len() <= 32 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_id.then_some(start)
 }
 
 /// See: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html> and the ARN formats of the service.

@@ -300,3 +300,44 @@ fn arns_lie_in_the_partition_account_and_region_of_the_call() {
         assert!(passed.contains(&format!("arn:{partition}:iam::{account}:role/*R")), "{passed:?}");
     }
 }
+
+#[test]
+fn a_name_does_not_stand_for_the_id_that_aws_gives() {
+    for (source, name, request, expected) in [
+        (
+            "ec2",
+            "CreateLaunchTemplate",
+            r#"{"CreateLaunchTemplateRequest":{"LaunchTemplateName":"web"}}"#,
+            "ec2:CreateLaunchTemplate arn:aws:ec2:eu-west-1:123456789012:launch-template/*",
+        ),
+        (
+            "ec2",
+            "DeleteLaunchTemplate",
+            r#"{"DeleteLaunchTemplateRequest":{"LaunchTemplateName":"web"}}"#,
+            "ec2:DeleteLaunchTemplate ?",
+        ),
+        (
+            "ec2",
+            "DeleteLaunchTemplate",
+            r#"{"DeleteLaunchTemplateRequest":{"LaunchTemplateId":"lt-0123456789abcdef0"}}"#,
+            "ec2:DeleteLaunchTemplate arn:aws:ec2:eu-west-1:123456789012:launch-template/lt-0123456789abcdef0",
+        ),
+        // Lightsail's ARNs hold UUIDs.
+        ("lightsail", "StopInstance", r#"{"instanceName":"web"}"#, "lightsail:StopInstance ?"),
+        // Where the name is what the ARN holds, it stays.
+        (
+            "ec2",
+            "DeleteKeyPair",
+            r#"{"keyName":"k"}"#,
+            "ec2:DeleteKeyPair arn:aws:ec2:eu-west-1:123456789012:key-pair/k",
+        ),
+        (
+            "states",
+            "CreateStateMachine",
+            r#"{"name":"m"}"#,
+            "states:CreateStateMachine arn:aws:states:eu-west-1:123456789012:stateMachine:m",
+        ),
+    ] {
+        assert_eq!(call(source, name, request, ""), [expected], "{source} {name}");
+    }
+}
