@@ -319,6 +319,10 @@ fn resolved(resource: &Resource, facts: &SessionFacts, row: &Row, inventory: &In
             Some(profile) => profile,
             None => return resource.clone(),
         },
+        // A name without its path, as IAM's and Glue's calls give it.
+        Resource::Arn(pattern) => {
+            return whole(pattern, inventory).map_or_else(|| resource.clone(), Resource::Arn);
+        }
         _ => return resource.clone(),
     };
     let named =
@@ -332,6 +336,24 @@ fn resolved(resource: &Resource, facts: &SessionFacts, row: &Row, inventory: &In
         Some(role) => Resource::Arn(role.arn.clone()),
         None => resource.clone(),
     }
+}
+
+/// The role, user or group meant by a pattern such as `arn:aws:iam::123456789012:role/*NAME`: names are unique in an account,
+/// whatever their path.
+///
+/// See: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-names>
+fn whole(pattern: &str, inventory: &Inventory) -> Option<String> {
+    let arn = Arn::parse(pattern).filter(|arn| arn.service == "iam")?;
+    let (kind, name) = arn.resource.split_once("/*").filter(|(_, name)| !name.contains('*'))?;
+    let account = inventory.accounts.get(arn.account)?;
+    let is_it = |known: &&String| known.rsplit('/').next() == Some(name);
+    let found = match kind {
+        "role" => account.roles.keys().find(is_it),
+        "user" => account.users.keys().find(is_it),
+        "group" => account.groups.keys().find(is_it),
+        _ => None,
+    };
+    found.cloned()
 }
 
 fn arn(resource: &Resource) -> Option<String> {

@@ -133,6 +133,10 @@ fn logs() -> String {
         records.push(record(day, "s3", "GetObject", "Data", object));
         records.push(record(day, "ec2", "DescribeInstances", "Management", r#","readOnly":true"#));
     }
+    let named = r#","readOnly":true,"requestParameters":{"roleName":"web"}"#;
+    records.push(record(4, "iam", "GetRole", "Management", named));
+    let unknown = r#","readOnly":true,"requestParameters":{"roleName":"gone"}"#;
+    records.push(record(5, "iam", "GetRole", "Management", unknown));
     let launch = r#","readOnly":false,"requestParameters":{"launchTemplate":{"launchTemplateId":"lt-1"}}"#;
     records.push(record(3, "ec2", "RunInstances", "Management", launch));
     format!(r#"{{"Records":[{}]}}"#, records.join(","))
@@ -140,20 +144,22 @@ fn logs() -> String {
 
 #[test]
 fn an_audit_tells_what_could_be_seen_and_resolves_the_template() {
-    let role = |name: &str, profile: &str, statements: &str| {
+    let role = |path: &str, name: &str, profile: &str, statements: &str| {
         format!(
-            r#"{{"Path":"/","RoleName":"{name}","RoleId":"AROAEXAMPLE{name}","Arn":"arn:aws:iam::111122223333:role/{name}","CreateDate":"2025-01-01T00:00:00Z",
+            r#"{{"Path":"{path}","RoleName":"{name}","RoleId":"AROAEXAMPLE{name}","Arn":"arn:aws:iam::111122223333:role{path}{name}","CreateDate":"2025-01-01T00:00:00Z",
             "AssumeRolePolicyDocument":{{"Version":"2012-10-17","Statement":[]}},"InstanceProfileList":[{profile}],
             "RolePolicyList":[{{"PolicyName":"p","PolicyDocument":{{"Version":"2012-10-17","Statement":[{statements}]}}}}],"AttachedManagedPolicies":[],"Tags":[]}}"#
         )
     };
     let app = role(
+        "/",
         "app",
         "",
         r#"{"Effect":"Allow","Action":["s3:GetObject","s3:PutObject","s3:GetObjectAcl","ec2:DescribeInstances","ec2:RunInstances","iam:PassRole","lambda:InvokeFunction"],"Resource":"*"}"#,
     );
     let profile = r#"{"InstanceProfileName":"web","Arn":"arn:aws:iam::111122223333:instance-profile/web","Path":"/","Roles":[]}"#;
-    let web = role("web", profile, r#"{"Effect":"Allow","Action":"sqs:SendMessage","Resource":"*"}"#);
+    let web =
+        role("/svc/", "web", profile, r#"{"Effect":"Allow","Action":"sqs:SendMessage","Resource":"*"}"#);
     let account = format!(
         r#"{{"UserDetailList":[],"GroupDetailList":[],"Policies":[],"RoleDetailList":[{app},{web}]}}"#
     );
@@ -195,7 +201,14 @@ fn an_audit_tells_what_could_be_seen_and_resolves_the_template() {
     );
     let passed =
         report["roles"][0]["used"].as_array().unwrap().iter().find(|used| used["action"] == "iam:PassRole");
-    assert_eq!(passed.unwrap()["resources"], json!(["arn:aws:iam::111122223333:role/web"]));
+    assert_eq!(passed.unwrap()["resources"], json!(["arn:aws:iam::111122223333:role/svc/web"]));
+    // IAM's calls name roles without their path; the snapshot knows it.
+    let read =
+        report["roles"][0]["used"].as_array().unwrap().iter().find(|used| used["action"] == "iam:GetRole");
+    assert_eq!(
+        read.unwrap()["resources"],
+        json!(["arn:aws:iam::111122223333:role/*gone", "arn:aws:iam::111122223333:role/svc/web"])
+    );
 
     // The trail records both, and Lambda: nobody used them.
     let all = [("iam/trails.json", trails.as_str()), ("iam/selectors.json", &selectors("arn:aws:s3"))];
