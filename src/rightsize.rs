@@ -13,6 +13,7 @@ mod escalation;
 mod generalise;
 mod grant;
 mod held_out;
+mod life_cycle;
 mod measure;
 mod model;
 mod pack;
@@ -25,6 +26,7 @@ mod settings;
 mod split;
 mod suggest;
 mod trust;
+mod variables;
 
 pub use action_set::ActionSet;
 pub use coverage::{AccountCoverage, Blind, Coverage, KindCoverage, Losses};

@@ -6,7 +6,8 @@
 //! 1. Some names never are: bucket names, account ids, everything of IAM, STS, KMS and Organizations. A secret keeps its name
 //!    and loses only the six characters Secrets Manager adds.
 //! 2. A *volatile* part of a name (a UUID, a long hash, an id of an instance, volume, snapshot or network interface, a log stream)
-//!    cannot be expected twice: the name is cut before it, however often it was seen.
+//!    cannot be expected twice: the name is cut before it, however often it was seen. What stays of it is a name like others to the
+//!    next rule, so that `stack/preview-7/UUID` and its like become `stack/preview-*/*`.
 //! 3. A prefix stands for the names below it when at least [`MIN_SUPPORT`] names share it, they go on in at least
 //!    [`MIN_DISTINCT`] ways, something stable comes before, and either [`GENERATED_SHARE`] of them go on in a way that looks
 //!    generated (digits, dates, hashes) or there are more than [`MAX_LIST`] ways.
@@ -46,7 +47,7 @@ pub(super) struct Pattern {
 /// Patterns that match all of `arns`, sorted by text.
 pub(super) fn generalise(arns: &BTreeSet<String>, level: ResourceLevel) -> Vec<Pattern> {
     let mut patterns = Patterns::default();
-    let mut names: BTreeMap<Fixed<'_>, Vec<(&str, &str)>> = BTreeMap::new();
+    let mut names: BTreeMap<Fixed<'_>, Seen<'_>> = BTreeMap::new();
     for arn in arns {
         match (level, Shape::of(arn)) {
             (_, Shape::Secret(stem)) if level != ResourceLevel::Exact => {
@@ -59,20 +60,19 @@ pub(super) fn generalise(arns: &BTreeSet<String>, level: ResourceLevel) -> Vec<P
                 patterns.add(format!("{}*", plain(fixed.text)), arn, Some("every resource of the type"));
             }
             (ResourceLevel::Prefix, Shape::Named(fixed, name)) => match volatile_at(name, fixed) {
+                Some(0) => patterns.add(format!("{}*", plain(fixed.text)), arn, Some(GENERATED_ID)),
                 Some(at) => {
-                    let stem = name.get(..at).unwrap_or_default();
-                    patterns.add(
-                        format!("{}{}*", plain(fixed.text), plain(stem)),
-                        arn,
-                        Some("a generated id"),
-                    );
+                    let stem = names.entry(fixed).or_default().entry(name.get(..at).unwrap_or(name));
+                    let seen = stem.or_default();
+                    seen.is_cut = true;
+                    seen.arns.push(arn);
                 }
-                None => names.entry(fixed).or_default().push((name, arn)),
+                None => names.entry(fixed).or_default().entry(name).or_default().arns.push(arn),
             },
         }
     }
-    for (fixed, names) in names {
-        cluster(fixed, &names, &mut patterns);
+    for (fixed, names) in &names {
+        cluster(*fixed, names, &mut patterns);
     }
     patterns.0.into_values().collect()
 }
@@ -224,22 +224,34 @@ fn looks_generated(part: &str) -> bool {
     digits == n || is_timestamp || (is_hex && n >= 7) || (n >= 10 && digits >= 2 && alternations >= 4)
 }
 
+const GENERATED_ID: &str = "a generated id";
+
+/// Names with the ARNs behind them.
+type Seen<'a> = BTreeMap<&'a str, Arns<'a>>;
+
+#[derive(Default)]
+struct Arns<'a> {
+    /// Something volatile followed the name in some ARN.
+    is_cut: bool,
+    arns: Vec<&'a str>,
+}
+
 /// One name on its way down: its parts with their ends in the name.
 struct Name<'a> {
     name: &'a str,
-    arn: &'a str,
+    seen: &'a Arns<'a>,
     ends: Vec<usize>,
 }
 
 impl<'a> Name<'a> {
-    fn new(name: &'a str, arn: &'a str) -> Self {
+    fn new(name: &'a str, seen: &'a Arns<'a>) -> Self {
         // A part ends with its separator.
         let separators = name.match_indices(['/', '-', '_', '.', ':']).map(|(at, _)| at + 1);
         let mut ends: Vec<usize> = separators.take(MAX_PARTS).collect();
         if ends.last() != Some(&name.len()) {
             ends.push(name.len());
         }
-        Self { name, arn, ends }
+        Self { name, seen, ends }
     }
 
     fn up_to(&self, depth: usize) -> &'a str {
@@ -259,9 +271,9 @@ fn bare(part: &str) -> &str {
 }
 
 /// Lists names or lets prefixes stand for them, top down.
-fn cluster(fixed: Fixed<'_>, names: &[(&str, &str)], patterns: &mut Patterns) {
+fn cluster(fixed: Fixed<'_>, names: &Seen<'_>, patterns: &mut Patterns) {
     let mut nodes: Vec<(usize, Vec<Name<'_>>)> =
-        vec![(0, names.iter().map(|(name, arn)| Name::new(name, arn)).collect())];
+        vec![(0, names.iter().map(|(name, seen)| Name::new(name, seen)).collect())];
     while let Some((depth, names)) = nodes.pop() {
         let mut children: BTreeMap<&str, Vec<Name<'_>>> = BTreeMap::new();
         let n = names.len();
@@ -283,19 +295,26 @@ fn cluster(fixed: Fixed<'_>, names: &[(&str, &str)], patterns: &mut Patterns) {
         };
         if let Some(rule) = rule {
             // A date is several parts: cut before the first of them, or next month's would be refused.
+            let all_cut =
+                children.values().flatten().all(|name| name.seen.is_cut && name.name.ends_with('/'));
             let text = format!(
-                "{}{}*",
+                "{}{}{}",
                 plain(fixed.text),
-                plain(if share >= GENERATED_SHARE { cut(stem, fixed) } else { stem })
+                plain(if share >= GENERATED_SHARE { cut(stem, fixed) } else { stem }),
+                if all_cut { "*/*" } else { "*" }
             );
-            for name in children.values().flatten() {
-                patterns.add(text.clone(), name.arn, Some(rule));
+            for arn in children.values().flatten().flat_map(|name| &name.seen.arns) {
+                patterns.add(text.clone(), arn, Some(rule));
             }
             continue;
         }
         for (_, names) in children {
             match &*names {
-                [only] => patterns.add_plain(only.arn),
+                [only] if only.seen.is_cut => {
+                    let text = format!("{}{}*", plain(fixed.text), plain(only.name));
+                    only.seen.arns.iter().for_each(|arn| patterns.add(text.clone(), arn, Some(GENERATED_ID)));
+                }
+                [only] => only.seen.arns.iter().for_each(|arn| patterns.add_plain(arn)),
                 // Names are distinct, so some of several go on.
                 _ => nodes.push((depth + 1, names)),
             }
@@ -345,6 +364,24 @@ mod tests {
         assert_eq!(prefix(keys), ["arn:aws:s3:::data/*"]);
         let queues = (1..=9).map(|n| format!("arn:aws:sqs:eu-west-1:1:jobs-{n}"));
         assert_eq!(prefix(queues), ["arn:aws:sqs:eu-west-1:1:jobs-*"]);
+    }
+
+    #[test]
+    fn what_stays_before_a_generated_id_is_a_name_like_others() {
+        let stack = |name: String| {
+            format!("arn:aws:cloudformation:eu-west-1:1:stack/{name}/6ba7b810-9dad-11d1-80b4-00c04fd430c8")
+        };
+        let previews = (0..6).map(|n| stack(format!("shop-preview-{n}")));
+        assert_eq!(
+            prefix(previews.chain([stack("shop-api".to_owned())])),
+            [
+                "arn:aws:cloudformation:eu-west-1:1:stack/shop-api/*",
+                "arn:aws:cloudformation:eu-west-1:1:stack/shop-preview-*/*"
+            ]
+        );
+        // A key that ends where others go on.
+        let keys = ["", "6ba7b810-9dad-11d1-80b4-00c04fd430c8"].map(|id| format!("arn:aws:s3:::b/in/{id}"));
+        assert_eq!(prefix(keys), ["arn:aws:s3:::b/in/*"]);
     }
 
     #[test]

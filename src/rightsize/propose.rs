@@ -7,9 +7,11 @@ use super::compress::{PRICES, compress};
 use super::draft::{Draft, Plan, clip};
 use super::grant::{Expander, Grant};
 use super::held_out::held_out;
+use super::life_cycle::life_cycles;
 use super::pack::{Document, TooLarge, pack};
 use super::split::split;
 use super::suggest::suggestions;
+use super::variables::variables;
 use super::{
     AccountCoverage, ActionVerdict, Attach, Comparison, Proposal, ProposalVerdict, ProposedPolicy, Replay,
     ResourceLevel, Settings, Subject, Unobservable,
@@ -198,7 +200,7 @@ impl Start<'_> {
                     .window
                     .and_then(|window| held_out(grant, &plan, uses, window, self.expander)),
                 generalised: draft.generalised.into_iter().collect(),
-                suggestions: suggestions(uses, grant, self.expander.catalog),
+                suggestions: self.offers(uses, grant),
                 reasons,
                 ..Proposal::default()
             };
@@ -206,6 +208,15 @@ impl Start<'_> {
         last.reasons.insert(0, "No smaller policy could be shown to be safe.".to_owned());
         last.verdict = ProposalVerdict::CannotTell;
         last
+    }
+
+    /// What is offered and not done.
+    fn offers(&self, uses: &[Use], grant: &Grant<'_>) -> Vec<String> {
+        let catalog = self.expander.catalog;
+        let mut all = suggestions(uses, grant, catalog);
+        all.extend(variables(self.subject, uses));
+        all.extend(life_cycles(self.comparison, catalog));
+        all
     }
 
     fn nothing_dropped(&self) -> bool {

@@ -20,6 +20,7 @@ mod held_out;
 mod paths;
 mod suggest;
 mod unknown;
+mod variables;
 
 const ACCOUNT: &str = "111122223333";
 const ROLE: &str = "arn:aws:iam::111122223333:role/app";
