@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::budget::{Budget, Exhausted};
-use super::engine::{Block, Engine, Region, Rule, Side};
+use super::engine::{Block, Engine, Region, Rule};
 use super::index::{ActionIndex, Matching};
 use super::pattern::Reading;
 use crate::ident::Action;
@@ -40,9 +40,8 @@ pub struct LayeredGrant {
 impl LayeredGrant {
     /// Prepares the layers, each the documents in force together.
     pub fn new(layers: &[&[&Policy]], budget: Budget) -> Self {
-        let mut engine = Engine::new(Reading::DOCUMENTED, budget);
-        let layers: Vec<Vec<Rule>> =
-            layers.iter().map(|policies| engine.rules(policies, Side::Above)).collect();
+        let mut engine = Engine::new(Reading::WIDEST, budget);
+        let layers: Vec<Vec<Rule>> = layers.iter().map(|policies| engine.rules(policies)).collect();
         let index = ActionIndex::new(&engine.actions, layers.iter().flatten().flat_map(|rule| &rule.blocks));
         Self { engine, layers, index, known: HashMap::new() }
     }

@@ -6,7 +6,7 @@
 use super::budget::{Budget, Exhausted, Meter};
 use super::conditions::{Conditions, LiteralId, NEVER, NO_CONDITION, SetId};
 use super::literal::Test;
-use super::pattern::{self, ANYTHING, Disputed, Letters, Reading, Token};
+use super::pattern::{self, ANYTHING, Disputed, Letters, Reading, ShortExcept, Token};
 use super::space::{ALL, EMPTY, LanguageId, ListId, Space};
 use crate::ident::Arn;
 use crate::policy::{
@@ -15,15 +15,6 @@ use crate::policy::{
 
 /// Where a statement stands: index of the policy in its set, index of the statement in the policy.
 pub type Place = (usize, usize);
-
-/// Which way an inexact construct errs.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Side {
-    /// Allows may be read too wide, denies too narrow: the set that must be inside.
-    Above,
-    /// Allows may be read too narrow, denies too wide: the set that must hold it.
-    Below,
-}
 
 /// "One of the list" or "none of the list".
 pub(super) type Clause = (bool, ListId);
@@ -106,18 +97,18 @@ impl Engine {
     }
 
     /// The statements of a set of policies.
-    pub(super) fn rules(&mut self, policies: &[&Policy], side: Side) -> Vec<Rule> {
+    pub(super) fn rules(&mut self, policies: &[&Policy]) -> Vec<Rule> {
         let mut rules = Vec::new();
         for (policy_index, policy) in policies.iter().enumerate() {
             for (index, statement) in policy.statements.iter().enumerate() {
-                let blocks = self.blocks(statement, policy.version, side);
+                let blocks = self.blocks(statement, policy.version);
                 rules.push(Rule { place: (policy_index, index), effect: statement.effect, blocks });
             }
         }
         rules
     }
 
-    fn blocks(&mut self, statement: &Statement, version: Version, side: Side) -> Vec<Block> {
+    fn blocks(&mut self, statement: &Statement, version: Version) -> Vec<Block> {
         let Some(action) = self.action(&statement.action) else { return Vec::new() };
         let principal = match &statement.principal {
             None => None,
@@ -131,9 +122,12 @@ impl Engine {
             .iter()
             .map(|condition| self.conditions.literal(condition, version, &mut self.letters))
             .collect();
-        // Whether reading the statement wider errs on the safe side.
-        let wider = (statement.effect == Effect::Allow) == (side == Side::Above);
-        self.resource(statement.resource.as_ref(), version, wider)
+        let short_applies = match self.reading.short_except {
+            ShortExcept::SwitchesOff => false,
+            ShortExcept::Excludes => true,
+            ShortExcept::Widest => statement.effect == Effect::Allow,
+        };
+        self.resource(statement.resource.as_ref(), version, short_applies)
             .into_iter()
             .map(|(resource, resolved)| Block {
                 principal,
@@ -176,7 +170,7 @@ impl Engine {
         &mut self,
         element: Option<&ResourceElement>,
         version: Version,
-        wider: bool,
+        short_applies: bool,
     ) -> Vec<(Option<Clause>, Vec<LiteralId>)> {
         let (positive, patterns) = match element {
             None => return vec![(None, Vec::new())],
@@ -190,8 +184,7 @@ impl Engine {
         let mut groups: Vec<(Vec<String>, Vec<Vec<Token>>)> = Vec::new();
         for text in patterns {
             let short = pattern::disputed(text, version, &mut self.letters).short;
-            if short && !positive && !wider {
-                // A short ARN that does not match switches the statement off instead of matching everything else.
+            if short && !positive && !short_applies {
                 return Vec::new();
             }
             let tokens = pattern::arn(text, version, self.reading, &mut self.letters);
@@ -484,6 +477,7 @@ impl Engine {
 pub(super) fn readings(policies: &[&Policy]) -> Vec<Reading> {
     use super::pattern::Crossing;
     let mut found = Disputed::default();
+    let mut short_excluded = false;
     let mut letters = Letters::default();
     for policy in policies {
         for statement in &policy.statements {
@@ -496,6 +490,7 @@ pub(super) fn readings(policies: &[&Policy]) -> Vec<Reading> {
                 found.crossing |= one.crossing;
                 found.inner_crossing |= one.inner_crossing;
                 found.short |= one.short;
+                short_excluded |= one.short && matches!(statement.resource, Some(ResourceElement::Except(_)));
                 found.early_variable |= one.early_variable;
             }
         }
@@ -506,12 +501,20 @@ pub(super) fn readings(policies: &[&Policy]) -> Vec<Reading> {
         (true, true) => &[Crossing::Never, Crossing::AtPartEnd, Crossing::Always],
     };
     let mut readings = Vec::new();
-    for pad_short in [true, false] {
-        for early_variables in [true, false] {
-            for crossing in crossings {
-                if (pad_short || found.short) && (early_variables || found.early_variable) {
-                    readings.push(Reading { crossing: *crossing, pad_short, early_variables });
-                }
+    let shorts: &[ShortExcept] = match short_excluded {
+        true => &[ShortExcept::SwitchesOff, ShortExcept::Excludes],
+        false => &[ShortExcept::SwitchesOff],
+    };
+    let (yes, both) = (&[true][..], &[true, false][..]);
+    for pad_short in if found.short { both } else { yes } {
+        for early_variables in if found.early_variable { both } else { yes } {
+            for short_except in shorts {
+                readings.extend(crossings.iter().map(|crossing| Reading {
+                    crossing: *crossing,
+                    pad_short: *pad_short,
+                    early_variables: *early_variables,
+                    short_except: *short_except,
+                }));
             }
         }
     }

@@ -114,19 +114,11 @@ impl Literal {
                     values.iter().map(|value| pattern::arn_value(value, version, letters)).collect();
                 patterns.map(|patterns| Test::Arn(texts.list(patterns)))
             }
-            Comparison::Number(order) => sorted
-                .iter()
-                .map(|value| number(value))
-                .collect::<Option<Vec<_>>>()
-                .map(|v| Test::Number(order, v)),
-            Comparison::Date(order) => sorted
-                .iter()
-                .map(|value| date(value))
-                .collect::<Option<Vec<_>>>()
-                .map(|v| Test::Date(order, v)),
-            Comparison::Ip => {
-                sorted.iter().map(|value| block(value)).collect::<Option<Vec<_>>>().map(Test::Ip)
+            Comparison::Number(order) => {
+                all(&sorted, number, operator.negated).map(|v| Test::Number(order, v))
             }
+            Comparison::Date(order) => all(&sorted, date, operator.negated).map(|v| Test::Date(order, v)),
+            Comparison::Ip => all(&sorted, block, operator.negated).map(Test::Ip),
             Comparison::Bool => booleans(values).map(|(yes, no)| Test::Bool(yes, no)),
             Comparison::Null => booleans(values).map(|(yes, no)| Test::Null(yes, no)),
             Comparison::Opaque => None,
@@ -193,6 +185,13 @@ impl Literal {
             _ => None,
         }
     }
+}
+
+/// All values read; `None` when the truth of one that cannot be read is not documented. A word among the values of a positive operator
+/// matches nothing, so it is left out; whatever might be a number, a date or an address in some other notation is not a word.
+fn all<T>(values: &[String], read: impl Fn(&str) -> Option<T>, negated: bool) -> Option<Vec<T>> {
+    let is_word = |value: &str| !value.contains(|c: char| c.is_ascii_digit() || matches!(c, ':' | '$' | '*'));
+    values.iter().filter(|value| negated || !is_word(value)).map(|value| read(value)).collect()
 }
 
 /// Reads `true` and `false` values: whether the first and the second are among them.

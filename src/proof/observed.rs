@@ -2,10 +2,10 @@
 
 use super::budget::{Budget, Exhausted};
 use super::confirm;
-use super::engine::{self, Block, Engine, Place, Region, Rule, Side};
+use super::engine::{self, Block, Engine, Place, Region, Rule};
 use super::index::ActionIndex;
 use super::literal::Test;
-use super::pattern::{self, Reading, Token};
+use super::pattern::{self, Reading, ShortExcept, Token};
 use super::subset::unreadable;
 use super::witness::{self, Witness};
 use crate::catalog::Resource;
@@ -87,8 +87,8 @@ pub struct Granting {
 impl Granting {
     /// Prepares a set of policies.
     pub fn new(policies: &[&Policy], budget: Budget) -> Self {
-        let mut engine = Engine::new(Reading::DOCUMENTED, budget);
-        let mut rules = engine.rules(policies, Side::Above);
+        let mut engine = Engine::new(Reading::WIDEST, budget);
+        let mut rules = engine.rules(policies);
         rules.retain(|rule| rule.effect == Effect::Allow);
         let index = ActionIndex::new(&engine.actions, rules.iter().flat_map(|rule| &rule.blocks));
         Self { engine, rules, index }
@@ -176,8 +176,8 @@ impl<'p> Replay<'p> {
             .into_iter()
             .map(|reading| {
                 let mut engine = Engine::new(reading, budget);
-                let old = engine.rules(old, Side::Above);
-                let new = engine.rules(new, Side::Below);
+                let old = engine.rules(old);
+                let new = engine.rules(new);
                 let blocks = old.iter().chain(&new).flat_map(|rule| &rule.blocks);
                 let index = ActionIndex::new(&engine.actions, blocks);
                 OneReading { reading, engine, old, new, index }
@@ -199,10 +199,18 @@ impl<'p> Replay<'p> {
                 .retained(observed, &self.old, &self.new)
                 .unwrap_or_else(|exhausted| Retained::Unknown { reason: exhausted.to_string() });
             if one.reading == Reading::DOCUMENTED {
-                answer = found;
-                if answer != Retained::Kept {
-                    return answer;
+                if matches!(found, Retained::Lost { .. } | Retained::Unknown { .. }) {
+                    return found;
                 }
+                answer = found;
+                continue;
+            }
+            // Only where a switched-off statement is the reason can another reading grant what the documented one does not.
+            if answer != Retained::Kept && one.reading.short_except == ShortExcept::SwitchesOff {
+                continue;
+            }
+            if found == Retained::Kept {
+                answer = Retained::Kept;
             } else if !matches!(found, Retained::Kept | Retained::NotGrantedByIdentity) {
                 return Retained::Unknown {
                     reason: format!("kept under the documented reading; not if {}", one.reading.describe()),

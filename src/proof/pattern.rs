@@ -63,12 +63,32 @@ pub(super) struct Reading {
     pub(super) pad_short: bool,
     /// Whether variables in the first five parts are replaced (else they are text).
     pub(super) early_variables: bool,
+    /// What a pattern with fewer than six parts does in `NotResource`.
+    pub(super) short_except: ShortExcept,
+}
+
+/// What a pattern with fewer than six parts does in `NotResource`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum ShortExcept {
+    /// It switches the statement off: that it does not match is not turned round.
+    SwitchesOff,
+    /// It excludes what it matches.
+    Excludes,
+    /// The wider of the two for an Allow, the narrower for a Deny: no consistent reading, but an upper bound of both.
+    Widest,
 }
 
 impl Reading {
     /// The documented reading, which the evaluator follows too.
-    pub(super) const DOCUMENTED: Self =
-        Self { crossing: Crossing::Never, pad_short: true, early_variables: true };
+    pub(super) const DOCUMENTED: Self = Self {
+        crossing: Crossing::Never,
+        pad_short: true,
+        early_variables: true,
+        short_except: ShortExcept::SwitchesOff,
+    };
+
+    /// The documented reading, widened where a short pattern stands in `NotResource`.
+    pub(super) const WIDEST: Self = Self { short_except: ShortExcept::Widest, ..Self::DOCUMENTED };
 
     /// What sets this reading apart from the documented one, for a reason text.
     pub(super) fn describe(self) -> String {
@@ -80,6 +100,9 @@ impl Reading {
         }
         if !self.pad_short {
             parts.push("short ARN patterns are compared as they stand");
+        }
+        if self.short_except == ShortExcept::Excludes {
+            parts.push("a short ARN pattern in `NotResource` excludes what it matches");
         }
         if !self.early_variables {
             parts.push("variables in the first five ARN parts are plain text");

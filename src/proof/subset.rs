@@ -2,8 +2,8 @@
 
 use super::budget::{Budget, Exhausted};
 use super::confirm;
-use super::engine::{self, Engine, Escape, Place, Side};
-use super::pattern::Reading;
+use super::engine::{self, Engine, Escape, Place};
+use super::pattern::{Reading, ShortExcept};
 use super::witness::{self, Witness};
 use crate::policy::Policy;
 
@@ -79,6 +79,10 @@ pub fn no_new_access(old: &[&Policy], new: &[&Policy], settings: &Settings) -> P
         match under(reading, old, new, settings, &mut proof) {
             Ok(true) => {}
             Ok(false) if reading == Reading::DOCUMENTED => return proof,
+            // Nobody says that AWS reads it so, but nobody could tell from its pages that it does not.
+            Ok(false) if reading.short_except == ShortExcept::Excludes => {
+                return Proof::unknown(format!("not proven if {}", reading.describe()));
+            }
             Ok(false) => {
                 proof.every_reading = false;
                 proof.reasons.push(format!(
@@ -101,8 +105,8 @@ fn under(
     proof: &mut Proof,
 ) -> Result<bool, Exhausted> {
     let mut engine = Engine::new(reading, settings.budget);
-    let inner = engine.rules(new, Side::Above);
-    let outer = engine.rules(old, Side::Below);
+    let inner = engine.rules(new);
+    let outer = engine.rules(old);
     let documented = reading == Reading::DOCUMENTED;
     let escapes = match engine.escapes(&inner, &outer, None, if documented { ESCAPES } else { 1 }) {
         Ok(escapes) => escapes,
@@ -125,21 +129,24 @@ fn under(
         }
         return Ok(false);
     }
-    if documented {
-        // The roles swap: the old denies are read from above, the new ones from below.
-        let old_denies = engine.rules(old, Side::Below);
-        let new_denies = engine.rules(new, Side::Above);
-        proof.lost_denies = engine.lost_denies(&old_denies, &new_denies)?;
-        if let Some((policy, statement)) = proof.lost_denies.first() {
+    // A deny that one reading switches off is lost only under the other.
+    if documented || reading.short_except == ShortExcept::Excludes {
+        let lost = engine.lost_denies(&outer, &inner)?;
+        if let Some((policy, statement)) = lost.first() {
             let reason = format!(
                 "the new set drops a deny (old policy {policy}, statement {statement}), which also cuts what resource policies allow"
             );
+            let is_new = proof.lost_denies.is_empty();
             if settings.keep_denies {
                 proof.verdict = Verdict::Unknown;
+            }
+            if is_new {
                 proof.reasons.push(reason);
+                proof.lost_denies = lost;
+            }
+            if settings.keep_denies {
                 return Ok(false);
             }
-            proof.reasons.push(reason);
         }
     }
     Ok(true)

@@ -14,6 +14,7 @@ mod lens;
 mod prowler;
 mod random;
 mod replay;
+mod small_world;
 
 fn policy(value: &Value, kind: PolicyKind) -> Policy {
     parse_value(value, kind).unwrap_or_else(|error| panic!("{error}: {value}"))
