@@ -454,7 +454,7 @@ mod tests {
     fn readings_differ_only_in_the_first_five_parts() {
         let mut letters = Letters::default();
         let mut arn = |text: &str, crossing, pad_short| {
-            let reading = Reading { crossing, pad_short, early_variables: true };
+            let reading = Reading { crossing, pad_short, ..Reading::DOCUMENTED };
             show(&arn(text, Version::V2012, reading, &mut letters))
         };
         use Crossing::{Always, AtPartEnd, Never};
