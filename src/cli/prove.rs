@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use leastwise::policy::{Policy, PolicyKind, parse};
 use leastwise::proof::{Proof, Settings, Verdict, no_new_access};
 use leastwise::report::printable;
+use serde::Deserialize;
 use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::{Exit, Failure, Terminal};
 
@@ -16,7 +18,8 @@ use super::{Exit, Failure, Terminal};
 /// or 4.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
-    /// A policy document of the old set; several make one set
+    /// A policy document of the old set, or what `aws iam get-policy-version`, `get-role-policy`, `get-role` and the like print; several
+    /// make one set
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     old: Vec<PathBuf>,
     /// A policy document of the new set; several make one set
@@ -70,12 +73,63 @@ fn read_all(paths: &[PathBuf]) -> Result<Vec<Policy>, Failure> {
 fn read(path: &Path) -> Result<Policy, Failure> {
     let text = fs::read_to_string(path)
         .map_err(|error| Failure::failed(format!("cannot read `{}`", path.display())).because(&error))?;
+    let text = printed_by_aws(&text).unwrap_or(text);
     // A document with principals is a resource or trust policy; anything else is an identity policy.
     parse(&text, PolicyKind::Identity).or_else(|error| {
         parse(&text, PolicyKind::Resource)
             .or_else(|_| parse(&text, PolicyKind::Trust))
             .map_err(|_| Failure::failed(format!("`{}` is no policy", path.display())).because(&error))
     })
+}
+
+/// What the AWS CLI prints around a document.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Printed {
+    /// `iam get-role-policy`, `get-user-policy`, `get-group-policy`.
+    policy_document: Option<Box<RawValue>>,
+    /// `s3api get-bucket-policy`, `kms get-key-policy`, `lambda get-policy`.
+    policy: Option<Box<RawValue>>,
+    /// `secretsmanager get-resource-policy`.
+    resource_policy: Option<Box<RawValue>>,
+    /// `iam get-policy-version`.
+    policy_version: Option<PolicyVersion>,
+    /// `iam get-role`.
+    role: Option<Role>,
+    /// `sns get-topic-attributes`, `sqs get-queue-attributes`.
+    attributes: Option<Attributes>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PolicyVersion {
+    document: Box<RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Role {
+    assume_role_policy_document: Box<RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Attributes {
+    policy: Box<RawValue>,
+}
+
+/// The document inside what the AWS CLI prints, as it was written; `None` when the text is none of that.
+fn printed_by_aws(text: &str) -> Option<String> {
+    let printed: Printed = serde_json::from_str(text).ok()?;
+    let document = printed
+        .policy_document
+        .or(printed.policy_version.map(|version| version.document))
+        .or(printed.role.map(|role| role.assume_role_policy_document))
+        .or(printed.attributes.map(|attributes| attributes.policy))
+        .or(printed.resource_policy)
+        .or(printed.policy)?;
+    // A string holds the document, as JSON or percent-encoded.
+    serde_json::from_str::<String>(document.get()).ok().or_else(|| Some(document.get().to_owned()))
 }
 
 fn as_text(proof: &Proof) -> String {

@@ -1,4 +1,4 @@
-//! Shorter action lists by prefix wildcards, under size pressure only.
+//! Shorter action lists by prefix wildcards.
 //!
 //! A prefix stands for the actions below it when the catalog holds no other action there (or, as a last resort, only few others
 //! that the old statement granted as well and that do not manage permissions) and when one old statement grants the
@@ -14,21 +14,46 @@ use crate::policy::{ActionElement, Effect, Statement, Version};
 /// How many characters one action nobody asked for must save to be let in; `None` lets none in.
 pub(super) type Price = Option<f64>;
 
-/// Prices from dear to cheap.
-pub(super) const PRICES: [Price; 8] =
-    [None, Some(256.0), Some(64.0), Some(24.0), Some(12.0), Some(6.0), Some(2.0), Some(0.25)];
+/// How hard to press.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pressure {
+    /// See [`Price`].
+    pub(super) price: Price,
+    /// Whether one name alone is cut short, too: the list is shorter then, and hardly readable.
+    pub(super) singles: bool,
+}
+
+/// Nothing is let in, and a wildcard stands for several actions.
+pub(super) const GENTLE: Pressure = Pressure { price: None, singles: false };
+
+const fn harder(price: Price) -> Pressure {
+    Pressure { price, singles: true }
+}
+
+/// From gentle to hard.
+pub(super) const PRESSURES: [Pressure; 9] = [
+    GENTLE,
+    harder(None),
+    harder(Some(256.0)),
+    harder(Some(64.0)),
+    harder(Some(24.0)),
+    harder(Some(12.0)),
+    harder(Some(6.0)),
+    harder(Some(2.0)),
+    harder(Some(0.25)),
+];
 
 /// Compresses the allow statements; gives the number of actions let in that were not asked for.
 pub(super) fn compress(
     pieces: &[Piece],
     grant: &Grant<'_>,
     expander: &Expander<'_>,
-    price: Price,
+    pressure: Pressure,
 ) -> (Vec<Piece>, usize) {
     let mut excess = 0;
     let shorter = |piece: &Piece| {
         let mut piece = piece.clone();
-        excess += shorten(&mut piece.statement, piece.version, grant, expander, price);
+        excess += shorten(&mut piece.statement, piece.version, grant, expander, pressure);
         piece
     };
     (pieces.iter().map(shorter).collect(), excess)
@@ -39,7 +64,7 @@ fn shorten(
     version: Version,
     grant: &Grant<'_>,
     expander: &Expander<'_>,
-    price: Price,
+    pressure: Pressure,
 ) -> usize {
     let ActionElement::Only(actions) = &statement.action else { return 0 };
     if statement.effect != Effect::Allow || actions.len() < 2 {
@@ -74,7 +99,7 @@ fn shorten(
         let n = rest.iter().take_while(|id| same(id)).count();
         let (own, others) = rest.split_at(n.max(1));
         rest = others;
-        let trie = Trie::new(service, own, &hosts, expander, price);
+        let trie = Trie::new(service, own, &hosts, expander, pressure);
         let best = trie.best(0, trie.names.len(), 0);
         excess += best.excess;
         texts.extend(best.texts);
@@ -89,7 +114,7 @@ struct Trie<'a> {
     service: &'a str,
     names: Vec<Name<'a>>,
     hosts: &'a [&'a GrantedStatement<'a>],
-    price: Price,
+    pressure: Pressure,
 }
 
 struct Name<'a> {
@@ -113,7 +138,7 @@ impl<'a> Trie<'a> {
         wanted: &[ActionId],
         hosts: &'a [&'a GrantedStatement<'a>],
         expander: &Expander<'a>,
-        price: Price,
+        pressure: Pressure,
     ) -> Self {
         let catalog = expander.catalog;
         let name = |id: ActionId| {
@@ -126,7 +151,7 @@ impl<'a> Trie<'a> {
             })
         };
         let names = catalog.expand(&format!("{service}:*")).into_iter().filter_map(name).collect();
-        Self { service, names, hosts, price }
+        Self { service, names, hosts, pressure }
     }
 
     /// The names from `from` to `to` share their first `depth` characters. Depth is bounded by the longest name of the catalog.
@@ -136,7 +161,13 @@ impl<'a> Trie<'a> {
         let Some(first) = range.first().filter(|_| wanted > 0) else { return Best::default() };
         if let ([only], 1) = (range, wanted) {
             let text = format!("{}:{}", self.service, only.text);
-            return Best { cost: cost(&text), texts: vec![text], excess: 0 };
+            let whole = Best { cost: cost(&text), texts: vec![text], excess: 0 };
+            // No other name has these first characters, unless this one ends before them.
+            let short = only.text.get(..depth).filter(|text| self.pressure.singles && !text.is_empty());
+            return match short.and_then(|prefix| self.wildcard(range, prefix)) {
+                Some(wildcard) if wildcard.cost < whole.cost => wildcard,
+                _ => whole,
+            };
         }
         let last = range.last().unwrap_or(first);
         let shared = first
@@ -177,7 +208,7 @@ impl<'a> Trie<'a> {
     fn wildcard(&self, range: &[Name<'_>], prefix: &str) -> Option<Best> {
         let unasked = || range.iter().filter(|name| !name.wanted);
         let excess = unasked().count();
-        let price = match self.price {
+        let price = match self.pressure.price {
             None if excess > 0 => return None,
             price => price.unwrap_or_default(),
         };
@@ -221,13 +252,17 @@ mod tests {
     }
 
     fn compressed(old: &str, wanted: &[&str], price: Price) -> (Vec<String>, usize) {
+        pressed(old, wanted, Pressure { price, singles: false })
+    }
+
+    fn pressed(old: &str, wanted: &[&str], pressure: Pressure) -> (Vec<String>, usize) {
         let expander = Expander::new(Catalog::embedded());
         let old = policy(old);
         let grant = Grant::of([&old], &expander);
         let mut statement = old.statements[0].clone();
         statement.action = ActionElement::Only(wanted.iter().map(|action| (*action).to_owned()).collect());
         let pieces = [Piece { version: Version::V2012, statement }];
-        let (pieces, excess) = compress(&pieces, &grant, &expander, price);
+        let (pieces, excess) = compress(&pieces, &grant, &expander, pressure);
         let ActionElement::Only(texts) = pieces[0].statement.action.clone() else { panic!("still a list") };
         (texts, excess)
     }
@@ -271,6 +306,20 @@ mod tests {
         let old = serde_json::to_string(&names).unwrap();
         let (texts, _) = compressed(&old, &names.iter().map(String::as_str).collect::<Vec<_>>(), Some(0.25));
         assert_eq!(texts.len(), names.len());
+    }
+
+    #[test]
+    fn a_name_alone_is_cut_short_only_under_pressure_and_stays_itself() {
+        let old = r#""sqs:*""#;
+        let wanted = ["sqs:SendMessage", "sqs:TagQueue", "sqs:ListQueues"];
+        assert_eq!(pressed(old, &wanted, GENTLE).0, ["sqs:ListQueues", "sqs:SendMessage", "sqs:TagQueue"]);
+        let (short, excess) = pressed(old, &wanted, harder(None));
+        assert_eq!((short.len(), excess), (3, 0));
+        let catalog = Catalog::embedded();
+        for (pattern, action) in short.iter().zip(["sqs:ListQueues", "sqs:SendMessage", "sqs:TagQueue"]) {
+            assert_eq!(catalog.expand(pattern), [catalog.find(action).unwrap()], "{pattern}");
+        }
+        assert!(short.iter().any(|pattern| pattern.ends_with('*')), "{short:?}");
     }
 
     #[test]

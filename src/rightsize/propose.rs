@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::assemble::{Piece, assemble};
-use super::compress::{PRICES, compress};
+use super::compress::{GENTLE, PRESSURES, compress};
 use super::draft::{Draft, Plan, clip};
 use super::grant::{Expander, Grant};
 use super::held_out::held_out;
@@ -275,14 +275,16 @@ fn level_name(level: Option<ResourceLevel>) -> &'static str {
     }
 }
 
+const SHORTENED: &str = "Lists of actions are shortened by wildcards that name no other action.";
+
 /// Documents, and what had to be done to make them fit.
 pub(super) struct Written {
     pub(super) documents: Vec<Document>,
     pub(super) notes: Vec<String>,
 }
 
-/// Writes a draft: explicit lists if one document holds them; else prefixes; else, as a last resort, prefixes that let in
-/// actions nobody asked for but the old policies granted.
+/// Writes a draft in the fewest characters that let nothing in: a prefix stands for several actions where it names no others; else, as a
+/// last resort when IAM's quotas leave no choice, prefixes that let in actions nobody asked for but the old policies granted.
 pub(super) fn write(
     draft: &Draft,
     grant: &Grant<'_>,
@@ -292,14 +294,23 @@ pub(super) fn write(
     let pieces: Vec<Piece> = assemble(draft, grant);
     let quotas = &settings.quotas;
     let explicit = pack(&pieces, quotas);
-    if explicit.as_ref().is_ok_and(|documents| documents.len() <= 1) {
-        return explicit.map(|documents| Written { documents, notes: Vec::new() });
+    if let Ok(listed) = &explicit
+        && listed.len() <= 1
+    {
+        let characters = |documents: &[Document]| documents.iter().map(|one| one.characters).sum::<usize>();
+        let (shorter, _) = compress(&pieces, grant, expander, GENTLE);
+        return Ok(match pack(&shorter, quotas) {
+            Ok(documents) if characters(&documents) < characters(listed) => {
+                Written { documents, notes: vec![SHORTENED.to_owned()] }
+            }
+            _ => Written { documents: listed.clone(), notes: Vec::new() },
+        });
     }
-    for price in PRICES {
-        let (shorter, excess) = compress(&pieces, grant, expander, price);
+    for pressure in PRESSURES {
+        let (shorter, excess) = compress(&pieces, grant, expander, pressure);
         if let Ok(documents) = pack(&shorter, quotas) {
             let note = match excess {
-                0 => "Lists of actions are shortened by wildcards that name no other action.".to_owned(),
+                0 => SHORTENED.to_owned(),
                 n => format!(
                     "{n} granted actions that were not used stay, or the lists would not fit IAM's quotas."
                 ),

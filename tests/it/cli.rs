@@ -276,3 +276,85 @@ fn the_help_is_what_was_agreed() {
         "UPDATE_SNAPSHOTS=1 cargo test writes the file anew"
     );
 }
+
+/// Files of policies, and what `prove` says of them.
+fn prove(files: &[(&str, &str)], old: &[&str], new: &[&str], more: &[&str]) -> (i32, serde_json::Value) {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(dir.path().join(name), text).unwrap();
+    }
+    let mut arguments = vec!["prove", "--format", "json", "--old"];
+    arguments.extend(old);
+    arguments.push("--new");
+    arguments.extend(new);
+    arguments.extend(more);
+    let (status, out, err) = run(dir.path(), &arguments);
+    (status, serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{err}")))
+}
+
+#[test]
+fn prove_tells_three_verdicts_by_status() {
+    let statement = |effect: &str, action: &str, more: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"{effect}","Action":"{action}","Resource":"*"{more}}}}}"#
+        )
+    };
+    let (wide, narrow) = (statement("Allow", "s3:*", ""), statement("Allow", "s3:Get*", ""));
+    let deny = statement("Deny", "s3:Delete*", "");
+    let strange = statement("Allow", "s3:Get*", r#","Sidd":"x""#);
+    let files = [("wide", &*wide), ("narrow", &*narrow), ("deny", &*deny), ("strange", &*strange)];
+
+    let (status, proof) = prove(&files, &["wide"], &["narrow"], &[]);
+    assert_eq!((status, &proof["no_new_access"]), (0, &serde_json::json!("proven")));
+    let (status, proof) = prove(&files, &["narrow"], &["wide"], &[]);
+    assert_eq!((status, &proof["no_new_access"]), (10, &serde_json::json!("refuted")));
+    assert!(proof["witness"]["action"].as_str().unwrap().starts_with("s3:"), "{proof}");
+    let (status, proof) = prove(&files, &["wide"], &["strange"], &[]);
+    assert_eq!((status, &proof["no_new_access"]), (4, &serde_json::json!("unknown")));
+    assert!(proof["reasons"][0].as_str().unwrap().contains("Sidd"), "{proof}");
+
+    // Sets of files: the deny of one cuts the allow of the other, and is kept or not.
+    assert_eq!(prove(&files, &["wide", "deny"], &["wide"], &[]).0, 10);
+    assert_eq!(prove(&files, &["wide", "deny"], &["narrow", "deny"], &["--keep-denies"]).0, 0);
+    assert_eq!(prove(&files, &["wide", "deny"], &["narrow"], &["--keep-denies"]).0, 4);
+
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("broken"), r#"{"Statement": 5}"#).unwrap();
+    let (status, out, err) = run(dir.path(), &["prove", "--old", "broken", "--new", "broken"]);
+    assert_eq!((status, out.as_str()), (1, ""));
+    assert!(err.contains("`broken` is no policy") && err.contains("/Statement"), "{err}");
+}
+
+#[test]
+fn prove_reads_documents_as_the_aws_cli_prints_them() {
+    let document =
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#;
+    let less = document.replace("s3:*", "s3:Get*");
+    let text = serde_json::to_string(&less).unwrap();
+    let encoded: String = less.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let resource = less.replace(r#""Effect""#, r#""Principal":"*","Effect""#);
+    let wide = document.replace(r#""Effect""#, r#""Principal":"*","Effect""#);
+    for (old, new) in [
+        (document, less.clone()),
+        (document, format!(r#"{{"PolicyVersion":{{"VersionId":"v1","Document":{less}}}}}"#)),
+        (document, format!(r#"{{"RoleName":"r","PolicyName":"p","PolicyDocument":{less}}}"#)),
+        (document, format!(r#"{{"PolicyDocument":{text}}}"#)),
+        (document, format!(r#"{{"PolicyDocument":"{encoded}"}}"#)),
+        (&*wide, format!(r#"{{"Policy":{}}}"#, serde_json::to_string(&resource).unwrap())),
+        (&*wide, format!(r#"{{"ResourcePolicy":{}}}"#, serde_json::to_string(&resource).unwrap())),
+        (&*wide, format!(r#"{{"Attributes":{{"Policy":{}}}}}"#, serde_json::to_string(&resource).unwrap())),
+    ] {
+        let files = [("old.json", old), ("new.json", &*new)];
+        assert_eq!(prove(&files, &["old.json"], &["new.json"], &[]).0, 0, "{new}");
+        assert_eq!(prove(&files, &["new.json"], &["old.json"], &[]).0, 10, "{new}");
+    }
+    let trust = |principal: &str| {
+        format!(
+            r#"{{"Role":{{"RoleName":"r","AssumeRolePolicyDocument":{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{principal}"}},"Action":"sts:AssumeRole"}}]}}}}}}"#
+        )
+    };
+    let (account, role) = (trust("111122223333"), trust("arn:aws:iam::111122223333:role/x"));
+    let files = [("account", &*account), ("role", &*role)];
+    assert_eq!(prove(&files, &["account"], &["role"], &[]).0, 0);
+    assert_eq!(prove(&files, &["role"], &["account"], &[]).0, 10);
+}
