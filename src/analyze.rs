@@ -192,6 +192,7 @@ fn assemble(settings: &Settings, inventory: &Inventory, usage: &Usage, coverage:
 
     let sizer = RightSizer::new(catalog, sizing);
     let issuances = rightsize::issuances_by_role(usage);
+    let expected = rightsize::expected_by_role(inventory);
     let mut arns: BTreeSet<&str> = inventory.roles().map(|role| role.arn.as_str()).collect();
     arns.extend(access.principals.keys().map(String::as_str).filter(|arn| is_role(arn)));
     let wanted: Vec<&str> = arns.into_iter().filter(|arn| is_wanted(arn, settings)).collect();
@@ -203,6 +204,7 @@ fn assemble(settings: &Settings, inventory: &Inventory, usage: &Usage, coverage:
                 role: inventory.role(arn),
                 access: access.principals.get(*arn),
                 issuances: issuances.get(arn).map_or(&[][..], Vec::as_slice),
+                expected: expected.get(*arn).map_or(&[][..], Vec::as_slice),
                 limits: Vec::new(),
             };
             sizer.right_size(&subject, &shown)

@@ -16,7 +16,7 @@ mod trust;
 
 pub use access::{Access, Denied, PrincipalAccess, Use, WorkloadShare};
 pub use denial::Denial;
-pub use labels::{Basis, Label, Labels, MOST_LABELS};
+pub use labels::{Basis, Label, Labels, MOST_LABELS, MOST_OPENERS, Opener};
 pub use model::{Attribution, Grade, Workload, WorkloadKind};
 pub use resolve::resolve;
 pub use tally::access;

@@ -16,6 +16,7 @@ mod held_out;
 mod life_cycle;
 mod measure;
 mod model;
+mod openers;
 mod pack;
 mod pattern;
 mod propose;
@@ -37,6 +38,6 @@ pub use model::{
     Proposal, ProposalVerdict, ProposedPolicy, Replay, SplitRole, TrustProposal, UsedAction,
 };
 pub use recorded::{Recorded, Recording};
-pub use role::{RightSized, RightSizer, Subject, issuances_by_role};
+pub use role::{Expected, RightSized, RightSizer, Subject, expected_by_role, issuances_by_role};
 pub use sensitive::Sensitive;
 pub use settings::{Quotas, ResourceLevel, Settings, Unobservable};

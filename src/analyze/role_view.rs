@@ -132,6 +132,7 @@ fn proposal(proposal: &Proposal, role: Option<&inventory::Role>) -> report::Prop
                 role_name: split.role_name.clone(),
                 policies: policies(&split.policies),
                 trust: split.trust.as_ref().map(policy::render),
+                change: split.change.clone(),
             })
             .collect(),
         resources: (proposal.verdict == ProposalVerdict::Replace).then(|| resources_at(proposal.resources)),

@@ -3,15 +3,18 @@
 //! A label never changes a workload's id and never proves an attribution. It says what it rests on: a token's subject and the session tags EKS
 //! sets are proof; names of pods, sessions and ServiceAccounts follow conventions, and user agents are the caller's own words.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::dag::Dags;
 use super::{Attribution, Grade, WorkloadKind};
 use crate::inventory::Inventory;
+use crate::record::IdentityType;
 use crate::usage::{AgentSession, Agents, IssuanceFacts, IssuanceKind, SessionFacts, Usage};
 
 /// Labels kept of one workload in one role.
 pub const MOST_LABELS: usize = 64;
+/// Openers kept of one workload in one role.
+pub const MOST_OPENERS: usize = 32;
 /// Longer texts are no names.
 const LONGEST_VALUE: usize = 256;
 
@@ -70,6 +73,27 @@ pub struct Label {
     pub basis: Basis,
 }
 
+/// Who opened a session at the start of a chain: what a trust policy for this workload alone has to admit.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Opener {
+    /// A token of an OIDC provider.
+    Token {
+        /// ARN, or a built-in provider's host.
+        provider: String,
+        /// `sub`.
+        subject: String,
+    },
+    /// An assertion of a SAML provider.
+    Saml {
+        /// ARN.
+        provider: String,
+        /// `saml:sub`.
+        subject: String,
+    },
+    /// An AWS service.
+    Service(String),
+}
+
 /// The labels of a workload's sessions: each with the id of an event that shows it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Labels {
@@ -77,9 +101,21 @@ pub struct Labels {
     pub all: BTreeMap<Label, String>,
     /// More were met than are kept.
     pub is_cut: bool,
+    /// Who opened its sessions; at most [`MOST_OPENERS`], or none of them counts.
+    pub openers: BTreeSet<Opener>,
+    /// More were met than are kept.
+    pub openers_cut: bool,
 }
 
 impl Labels {
+    fn open(&mut self, opener: Opener) {
+        self.openers.insert(opener);
+        if self.openers.len() > MOST_OPENERS {
+            self.openers.pop_last();
+            self.openers_cut = true;
+        }
+    }
+
     fn insert(&mut self, label: Label, event: &str) {
         let known = self.all.entry(label).or_insert_with(|| event.to_owned());
         if event < known.as_str() {
@@ -94,6 +130,8 @@ impl Labels {
     /// Takes in another workload's, or another session's, labels.
     pub fn extend(&mut self, other: &Self) {
         self.is_cut |= other.is_cut;
+        self.openers_cut |= other.openers_cut;
+        other.openers.iter().for_each(|opener| self.open(opener.clone()));
         for (label, event) in &other.all {
             self.insert(label.clone(), event);
         }
@@ -120,6 +158,9 @@ impl<'a> Labeller<'a> {
         let issued = attribution.evidence.iter().filter_map(|id| self.by_event.get(id.as_str()).copied());
         for issuance in issued {
             let event = &*issuance.event_id;
+            if let Some(opener) = opener(issuance) {
+                labels.open(opener);
+            }
             for (kind, value, basis) in of_issuance(issuance) {
                 add(&mut labels, kind, &value, basis, event);
             }
@@ -160,6 +201,23 @@ fn add(labels: &mut Labels, kind: &'static str, value: &str, basis: Basis, event
 fn agent_session(facts: &SessionFacts) -> Option<AgentSession> {
     let principal = facts.principal_id.clone().or_else(|| facts.arn.clone())?;
     Some((principal, facts.access_key.clone()))
+}
+
+/// Who opened the session, when it was no principal of AWS.
+fn opener(issuance: &IssuanceFacts) -> Option<Opener> {
+    let text = |text: &Option<crate::usage::Text>| text.as_deref().map(str::to_owned);
+    match issuance.kind {
+        IssuanceKind::AssumeRoleWithWebIdentity => {
+            Some(Opener::Token { provider: text(&issuance.provider)?, subject: text(&issuance.subject)? })
+        }
+        IssuanceKind::AssumeRoleWithSaml => {
+            Some(Opener::Saml { provider: text(&issuance.provider)?, subject: text(&issuance.subject)? })
+        }
+        IssuanceKind::AssumeRole if issuance.caller.kind == IdentityType::AwsService => {
+            text(&issuance.caller.invoked_by).map(Opener::Service)
+        }
+        _ => None,
+    }
 }
 
 /// What one issuance on the way from the workload tells.

@@ -293,6 +293,8 @@ pub struct SplitRole {
     pub policies: Vec<ProposedPolicy>,
     /// Who may assume it; `None` when the old trust policy does not tell the workloads apart.
     pub trust: Option<Policy>,
+    /// What binds the workload to it, as a sentence.
+    pub change: String,
 }
 
 /// What to do about a role, with the proofs.

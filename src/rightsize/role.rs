@@ -14,7 +14,7 @@ use super::{
 use crate::attribution::PrincipalAccess;
 use crate::catalog::Catalog;
 use crate::ident::Arn;
-use crate::inventory::Role;
+use crate::inventory::{Inventory, Role};
 use crate::usage::{IssuanceFacts, Usage};
 
 /// One role as the snapshot and the logs know it.
@@ -28,6 +28,8 @@ pub struct Subject<'a> {
     pub access: Option<&'a PrincipalAccess>,
     /// Calls that issued credentials of the role, refused ones left out; see [`issuances_by_role`].
     pub issuances: &'a [&'a IssuanceFacts],
+    /// Who is bound to the role and may come although the logs do not show it.
+    pub expected: &'a [Expected],
     /// Every level of the organization's service control policies that binds the role. The boundary is taken from the role.
     pub limits: Vec<Limit<'a>>,
 }
@@ -43,6 +45,58 @@ impl<'a> Subject<'a> {
         !self.issuances.is_empty()
             || self.access.is_some_and(|access| access.calls > 0 || !access.workloads.is_empty())
     }
+}
+
+/// Somebody bound to a role by an annotation or an association.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Expected {
+    /// A ServiceAccount annotated with the role.
+    Web {
+        /// The cluster's issuer, when it is known.
+        issuer: Option<String>,
+        /// `system:serviceaccount:…`.
+        subject: String,
+    },
+    /// A ServiceAccount with a Pod Identity association.
+    Pod {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        service_account: String,
+        /// The association passes no session tags, so no condition on them may be set.
+        without_tags: bool,
+    },
+}
+
+/// Who is bound to each role.
+pub fn expected_by_role(inventory: &Inventory) -> BTreeMap<String, Vec<Expected>> {
+    let mut by_role: BTreeMap<String, Vec<Expected>> = BTreeMap::new();
+    for account in &inventory.service_accounts {
+        let Some(role) = &account.role_arn else { continue };
+        let issuer = account
+            .cluster
+            .as_deref()
+            .filter(|cluster| cluster.contains('.') && Arn::parse(cluster).is_none());
+        by_role.entry(role.clone()).or_default().push(Expected::Web {
+            issuer: issuer.map(str::to_owned),
+            subject: format!("system:serviceaccount:{}:{}", account.namespace, account.name),
+        });
+    }
+    for values in &inventory.helm_values {
+        let (Some(namespace), Some(name)) = (&values.namespace, &values.name) else { continue };
+        by_role.entry(values.role_arn.clone()).or_default().push(Expected::Web {
+            issuer: None,
+            subject: format!("system:serviceaccount:{namespace}:{name}"),
+        });
+    }
+    for association in inventory.clusters.values().flat_map(|cluster| &cluster.associations) {
+        by_role.entry(association.role_arn.clone()).or_default().push(Expected::Pod {
+            namespace: association.namespace.clone(),
+            service_account: association.service_account.clone(),
+            without_tags: association.session_tags_disabled,
+        });
+    }
+    by_role
 }
 
 /// The calls that issued credentials, by the role they were issued for; refused calls are left out.

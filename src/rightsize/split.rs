@@ -7,7 +7,8 @@ use super::grant::{Expander, Grant};
 use super::propose::{named, replay, write};
 use super::trust::trust_of;
 use super::{Settings, SplitRole, Subject};
-use crate::attribution::{Grade, Use, Workload, WorkloadKind};
+use crate::attribution::{Grade, Opener, Use, Workload, WorkloadShare};
+use crate::inventory::Role;
 use crate::policy::Policy;
 use crate::proof::{self, Verdict};
 
@@ -53,11 +54,39 @@ pub(super) fn split(
         roles.push(SplitRole {
             workload: workload.id.clone(),
             policies: named(written.documents, &role_name, None),
+            change: change(share, role, &role_name),
             role_name,
-            trust: role.trust.as_ref().and_then(|trust| trust_for(trust, workload)),
+            trust: role.trust.as_ref().and_then(|trust| trust_of(trust, share)),
         });
     }
     roles
+}
+
+/// What binds the workload to its own role.
+fn change(share: &WorkloadShare, role: &Role, name: &str) -> String {
+    let arn = role.arn.strip_suffix(&role.name).map(|head| format!("{head}{name}")).unwrap_or_default();
+    let workload = &share.workload;
+    if let Some(caller) = share.via.last() {
+        return format!(
+            "Let `{caller}` assume `{arn}` for this workload, and allow it to in its own policy."
+        );
+    }
+    match (&workload.namespace, &workload.service_account) {
+        (Some(namespace), Some(account)) => {
+            let by_pods = share
+                .labels
+                .openers
+                .iter()
+                .any(|one| matches!(one, Opener::Service(name) if name == "pods.eks.amazonaws.com"));
+            match by_pods {
+                true => format!("Point the Pod Identity association of {namespace}/{account} at `{arn}`."),
+                false => format!(
+                    "Annotate ServiceAccount {namespace}/{account} with `eks.amazonaws.com/role-arn: {arn}`, and restart its pods."
+                ),
+            }
+        }
+        _ => format!("Let the workload take `{arn}` in place of the shared role."),
+    }
 }
 
 /// `ROLE-WORKLOAD` in the characters and the length IAM allows, with a number when taken.
@@ -77,14 +106,4 @@ fn free_name(role: &str, workload: &Workload, taken: &mut BTreeSet<String>) -> S
     let free = (1..).map(name).find(|name| !taken.contains(name)).unwrap_or_default();
     taken.insert(free.clone());
     free
-}
-
-/// The old trust limited to this workload, where its subject is known: a ServiceAccount of a cluster's own provider.
-fn trust_for(trust: &Policy, workload: &Workload) -> Option<Policy> {
-    if workload.kind != WorkloadKind::Kubernetes {
-        return None;
-    }
-    let (issuer, namespace, account) =
-        (workload.cluster.as_deref()?, workload.namespace.as_deref()?, workload.service_account.as_deref()?);
-    trust_of(trust, issuer, &format!("system:serviceaccount:{namespace}:{account}"))
 }

@@ -19,6 +19,7 @@ use proptest::prelude::*;
 mod held_out;
 mod paths;
 mod suggest;
+mod trust;
 mod unknown;
 mod variables;
 

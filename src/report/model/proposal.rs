@@ -254,4 +254,7 @@ pub struct Split {
     pub policies: Vec<ProposedPolicy>,
     /// The trust policy that admits it alone; `null` when the old one does not tell the workloads apart.
     pub trust: Option<Value>,
+    /// What to change so that the workload takes its own role, as a sentence.
+    #[serde(default)]
+    pub change: String,
 }
