@@ -65,7 +65,7 @@ impl Basis {
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Label {
     /// `airflow-connection | airflow-dag | airflow-dag-key | airflow-operator | argo-template | argo-workflow | astronomer-component |
-    /// astronomer-deployment | environment | pod | pod-prefix | ref | run-phase | trigger`.
+    /// astronomer-deployment | certificate | environment | pod | pod-prefix | ref | run-phase | source-identity | trigger`.
     pub kind: &'static str,
     /// The name.
     pub value: String,
@@ -223,6 +223,21 @@ fn opener(issuance: &IssuanceFacts) -> Option<Opener> {
 /// What one issuance on the way from the workload tells.
 fn of_issuance(issuance: &IssuanceFacts) -> Vec<(&'static str, String, Basis)> {
     let mut found = Vec::new();
+    let by_certificate = issuance.kind == IssuanceKind::RolesAnywhere
+        || issuance.caller.invoked_by.as_deref() == Some("rolesanywhere.amazonaws.com");
+    if by_certificate {
+        // Roles Anywhere writes the certificate's subject into tags and source identity itself.
+        let name = issuance
+            .tags
+            .iter()
+            .find(|(key, _)| &**key == "x509Subject/CN")
+            .map(|(_, value)| value.to_string());
+        let name =
+            name.or_else(|| issuance.source_identity.as_deref()?.strip_prefix("CN=").map(str::to_owned));
+        found.extend(name.map(|name| ("certificate", name, Basis::Tags)));
+    } else if let Some(identity) = &issuance.source_identity {
+        found.push(("source-identity", identity.to_string(), Basis::SessionName));
+    }
     match issuance.kind {
         IssuanceKind::AssumeRoleWithWebIdentity => {
             let subject = issuance.subject.as_deref().unwrap_or_default();

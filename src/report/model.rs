@@ -147,7 +147,7 @@ pub struct Workload {
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Label {
     /// `airflow-connection | airflow-dag | airflow-dag-key | airflow-operator | argo-template | argo-workflow | astronomer-component |
-    /// astronomer-deployment | environment | pod | pod-prefix | ref | run-phase | trigger`.
+    /// astronomer-deployment | certificate | environment | pod | pod-prefix | ref | run-phase | source-identity | trigger`.
     pub kind: String,
     /// The name.
     pub value: String,

@@ -87,18 +87,20 @@ fn web(
     if issued.iter().any(|issuance| issuance.provider.is_none() || issuance.subject.is_none()) {
         return None;
     }
+    let mut narrowed = Vec::new();
     for pattern in patterns(statement) {
         let PrincipalPattern::Federated(provider) = pattern else { continue };
         let seen: Vec<_> = issued.iter().copied().filter(|one| is_of(one, provider)).collect();
         let bound: BTreeSet<&str> = bound_to(subject, statement, provider);
         match admitting(statement, provider, &seen, &bound)? {
-            Some(narrow) => statements.push(narrow),
+            Some(narrow) => narrowed.push(narrow),
             None => {
                 removed.insert(provider.clone());
             }
         }
         removed.extend(no_longer(statement, provider, &seen, &bound));
     }
+    statements.extend(unless_the_same(statement, narrowed));
     Some(())
 }
 
@@ -139,6 +141,7 @@ fn saml(
         statements.push(statement.clone());
         return;
     }
+    let mut narrowed = Vec::new();
     for pattern in patterns(statement) {
         let PrincipalPattern::Federated(provider) = pattern else { continue };
         let seen: Vec<_> =
@@ -150,11 +153,12 @@ fn saml(
         let own = for_principal(statement, pattern);
         let audiences: Option<BTreeSet<&str>> = seen.iter().map(|one| one.audience.as_deref()).collect();
         let says = statement.conditions.iter().any(|one| one.key.eq_ignore_ascii_case("SAML:aud"));
-        statements.push(match audiences {
+        narrowed.push(match audiences {
             Some(audiences) if !says => limited(&own, "StringEquals", "SAML:aud", audiences),
             _ => own,
         });
     }
+    statements.extend(unless_the_same(statement, narrowed));
 }
 
 /// Accounts, roles and users, limited to the roles and users that came.
@@ -177,6 +181,7 @@ fn aws(
             return;
         }
     };
+    let mut narrowed = Vec::new();
     for pattern in patterns(statement) {
         let came: BTreeSet<&str> = callers.iter().copied().filter(|arn| is_admitted(pattern, arn)).collect();
         if came.is_empty() {
@@ -185,8 +190,18 @@ fn aws(
                 _ => "*".to_owned(),
             });
         } else {
-            statements.push(for_callers(statement, pattern, &came));
+            narrowed.push(for_callers(statement, pattern, &came));
         }
+    }
+    statements.extend(unless_the_same(statement, narrowed));
+}
+
+/// The statement itself when taking it apart by principal took nothing away.
+fn unless_the_same(statement: &Statement, narrowed: Vec<Statement>) -> Vec<Statement> {
+    let is_whole = narrowed.len() == patterns(statement).len();
+    match is_whole && narrowed.iter().all(|one| one.conditions == statement.conditions) {
+        true => vec![statement.clone()],
+        false => narrowed,
     }
 }
 

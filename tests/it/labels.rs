@@ -209,3 +209,18 @@ fn a_list_of_dags_that_is_none_is_refused() {
     assert_eq!(output.status.code(), Some(1));
     assert!(said.contains("is no list of DAGs"), "{said}");
 }
+
+#[test]
+fn roles_anywhere_names_the_certificate() {
+    let dir = tempfile::tempdir().unwrap();
+    let [mut issued, call] = pod_session(None, "x", 1);
+    issued["userIdentity"]["invokedBy"] = json!("rolesanywhere.amazonaws.com");
+    issued["requestParameters"]["tags"] = json!([{"key": "x509Subject/CN", "value": "build-7.example.org"}, {"key": "x509Issuer/CN", "value": "ca"}]);
+    issued["requestParameters"]["sourceIdentity"] = json!("CN=build-7.example.org");
+    let logs = write(dir.path(), &[issued, call]);
+    let report = audit(dir.path(), &logs, &[]);
+    assert_eq!(
+        labels(&report, "service:rolesanywhere.amazonaws.com/lake"),
+        ["certificate=build-7.example.org (tags, exact)"]
+    );
+}

@@ -87,7 +87,11 @@ fn accounts_are_limited_to_the_roles_that_came() {
     // A call of which only the owner's copy is here names nobody: then nobody may be left out.
     assert_eq!(narrowed(old, &[by(DEPLOY), by("another account")], &[]), None);
     assert_eq!(narrowed(old, &[], &[]), None);
-    // The one role that is named came: nothing to do.
+    // All that are named came: nothing to do, and nothing to rewrite.
+    let both = format!(
+        r#"[{{"Effect":"Allow","Principal":{{"AWS":["{DEPLOY}","arn:aws:iam::444455556666:user/ann"]}},"Action":"sts:AssumeRole"}}]"#
+    );
+    assert_eq!(narrowed(&both, &[by(DEPLOY), by("arn:aws:iam::444455556666:user/ann")], &[]), None);
     let exact =
         format!(r#"[{{"Effect":"Allow","Principal":{{"AWS":"{DEPLOY}"}},"Action":"sts:AssumeRole"}}]"#);
     assert_eq!(narrowed(&exact, &[by(DEPLOY)], &[]), None);
