@@ -147,7 +147,12 @@ pub(super) struct Labeller<'a> {
 
 impl<'a> Labeller<'a> {
     pub(super) fn new(usage: &'a Usage, inventory: &'a Inventory) -> Self {
-        let by_event = usage.issuances.iter().map(|issuance| (&*issuance.event_id, issuance)).collect();
+        let mut by_event: HashMap<&str, &IssuanceFacts> = HashMap::new();
+        for issuance in &usage.issuances {
+            // Ids of made-up records may repeat: the same one wins whatever the order.
+            let known = by_event.entry(&issuance.event_id).or_insert(issuance);
+            *known = (*known).min(issuance);
+        }
         Self { by_event, agents: &usage.agents, dags: Dags::new(&inventory.airflow_dags) }
     }
 
