@@ -309,6 +309,10 @@ pub(super) fn write(
     for pressure in PRESSURES {
         let (shorter, excess) = compress(&pieces, grant, expander, pressure);
         if let Ok(documents) = pack(&shorter, quotas) {
+            // What several documents hold nobody reads name by name: fewer of them are better.
+            if documents.len() > 1 && !pressure.singles {
+                continue;
+            }
             let note = match excess {
                 0 => SHORTENED.to_owned(),
                 n => format!(
