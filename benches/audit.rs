@@ -3,6 +3,7 @@
 //! ```text
 //! cargo bench --bench audit                   # about 1 GB of made logs
 //! cargo bench --bench audit -- --size 100     # megabytes, for a quick look
+//! cargo bench --bench audit -- --objects 50   # half of the calls on S3 objects
 //! ```
 //!
 //! Makes logs shaped like real ones (1.8 KB an event, CloudTrail's layout in a bucket, gzip) in a temporary folder, inflates
@@ -10,9 +11,14 @@
 //! medians, their ratio, and the peak of resident memory of a process that ingests a tenth of the input and of one that
 //! ingests all of it. The folder goes at the end.
 //!
-//! What the logs hold: 300 workloads, few of them busy, each with a bucket, a key, tables and a log group, in sessions of six
-//! hours; a caller makes some calls in a row. Half of the calls are S3's, on date-partitioned keys: four in ten on a key that
-//! is never seen again, four on one of a bucket's recent objects, two on one that everybody reads.
+//! What the logs hold: 300 workloads, few of them busy, in 60 roles, each with a bucket, a key, tables and a log group, in
+//! sessions of an hour that begin with `AssumeRoleWithWebIdentity`; a caller makes some calls in a row. One call in five
+//! (`--objects`, in percent) is S3's, on date-partitioned keys: four in ten of these on a key that is never seen again, four
+//! on one of a bucket's recent objects, two on one that everybody reads. One other call in sixteen names something else that
+//! is never seen again. One in twenty is refused. The objects shrink to a thirteenth, as busy real ones do (they hold long random ids).
+//!
+//! The ratio of processor times stays nearly the same when the machine does something else meanwhile; that of wall times does
+//! not.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -21,6 +27,7 @@
     reason = "a measurement fails by panicking and prints its result"
 )]
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
@@ -46,10 +53,11 @@ const START: i64 = 1_767_225_600;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let mut megabytes = 1_100;
+    let (mut megabytes, mut objects) = (1_100, 20);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--size" => megabytes = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(megabytes),
+            "--objects" => objects = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(objects),
             // This program, started by itself on one folder.
             "--memory-of" => return report_memory(Path::new(&arguments.next().unwrap())),
             _ => {}
@@ -57,13 +65,15 @@ fn main() {
     }
     let folder = tempfile::Builder::new().prefix("leastwise-bench-").tempdir().unwrap();
     let (tenth, all) = (folder.path().join("tenth"), folder.path().join("all"));
-    make(&tenth, megabytes * 100_000, 1);
-    let large = make(&all, megabytes * 1_000_000, 2);
+    make(&tenth, megabytes * 100_000, objects, 1);
+    let large = make(&all, megabytes * 1_000_000, objects, 2);
+    let stored: u64 = large.objects.iter().map(|path| fs::metadata(path).unwrap().len()).sum();
     println!(
-        "input     {:>8} objects, {:>10} events, {:>6} MB inflated",
+        "input     {:>8} objects, {:>10} events, {:>6} MB inflated, {:.1} times as stored",
         large.objects.len(),
         large.events,
-        large.bytes / 1_000_000
+        large.bytes / 1_000_000,
+        large.bytes as f64 / stored as f64
     );
     for (part, folder) in [("a tenth", &tenth), ("all", &all)] {
         let own = std::env::current_exe().unwrap();
@@ -73,11 +83,17 @@ fn main() {
     }
 
     let (mut alone, mut whole) = (Vec::new(), Vec::new());
+    let (mut alone_cpu, mut whole_cpu) = (Vec::new(), Vec::new());
     for _ in 0..TURNS {
-        alone.push(timed(|| assert_eq!(inflate(&large.objects), large.bytes)));
-        whole.push(timed(|| assert_eq!(ingest(&all).counts.counted, large.events)));
+        let (time, cpu) = timed(|| assert_eq!(inflate(&large.objects), large.bytes));
+        alone.push(time);
+        alone_cpu.push(cpu);
+        let (time, cpu) = timed(|| assert_eq!(ingest(&all).counts.counted, large.events));
+        whole.push(time);
+        whole_cpu.push(cpu);
     }
     let (alone, whole) = (median(alone), median(whole));
+    let (alone_cpu, whole_cpu) = (median(alone_cpu), median(whole_cpu));
     let rate = |time: Duration| large.bytes as f64 / 1e6 / time.as_secs_f64();
     println!("inflate   {:>8.2} s, {:>6.0} MB/s", alone.as_secs_f64(), rate(alone));
     println!(
@@ -87,6 +103,12 @@ fn main() {
         large.events as f64 / whole.as_secs_f64()
     );
     println!("ratio     {:>8.2}", whole.as_secs_f64() / alone.as_secs_f64());
+    println!(
+        "processor {:>8.2} s alone, {:.2} s with ingest: ratio {:.2}",
+        alone_cpu.as_secs_f64(),
+        whole_cpu.as_secs_f64(),
+        whole_cpu.as_secs_f64() / alone_cpu.as_secs_f64()
+    );
 }
 
 /// Ingests a folder and tells the peak of this process.
@@ -101,10 +123,19 @@ fn report_memory(folder: &Path) {
     );
 }
 
-fn timed(work: impl FnOnce()) -> Duration {
-    let start = Instant::now();
+/// Wall time and processor time.
+fn timed(work: impl FnOnce()) -> (Duration, Duration) {
+    let (start, before) = (Instant::now(), processor());
     work();
-    start.elapsed()
+    (start.elapsed(), processor() - before)
+}
+
+/// Time all threads of this process spent on a processor, where the system tells (Linux: ticks of 10 ms).
+fn processor() -> Duration {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
+    let ticks: u64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {
@@ -133,7 +164,7 @@ fn ingest(folder: &Path) -> Usage {
     let make = || Recorder::new(Scope::default(), |event: &Event<'_>| catalog.needs(event));
     let ingested = run(vec![Input::Path(folder.to_owned())], &settings, make).unwrap();
     assert!(ingested.issues.is_empty() && ingested.objects.balances());
-    ingested.collector.into_ledger().finish()
+    ingested.collector.into_ledger().finish().unwrap()
 }
 
 /// Reads and inflates every object, on as many threads, with reused state and buffers; gives the bytes.
@@ -177,11 +208,12 @@ impl Dice {
 }
 
 /// Makes objects of together `size` bytes inflated under `folder`.
-fn make(folder: &Path, size: usize, seed: u64) -> Made {
+fn make(folder: &Path, size: usize, objects: u64, seed: u64) -> Made {
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15 ^ seed);
     let mut made = Made { objects: Vec::new(), bytes: 0, events: 0 };
     let mut text = String::new();
     let mut caller = 0;
+    let mut sessions = HashMap::new();
     while made.bytes < size as u64 {
         let number = i64::try_from(made.objects.len()).unwrap();
         let minute = Time::from_unix(START + number * 300);
@@ -197,7 +229,13 @@ fn make(folder: &Path, size: usize, seed: u64) -> Made {
                 caller = dice.roll(300);
                 caller = dice.roll(caller + 1);
             }
-            event(&mut text, &mut dice, caller, made.events, minute, region);
+            let hour = minute.unix() / 3_600;
+            if sessions.insert(caller, hour) != Some(hour) {
+                issuance(&mut text, &mut dice, caller, minute, region);
+                made.events += 1;
+                text.push(',');
+            }
+            event(&mut text, &mut dice, (caller, objects), made.events, minute, region);
             made.events += 1;
         }
         text.push_str("]}");
@@ -230,41 +268,76 @@ fn key(dice: &mut Dice, minute: Time) -> String {
     )
 }
 
+/// Random text as long ids are made of.
+fn noise(dice: &mut Dice, length: usize) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    (0..length).map(|_| char::from(LETTERS[usize::try_from(dice.roll(64)).unwrap()])).collect()
+}
+
+/// Role, session name, access key and beginning of the session a workload has at a time.
+fn session(workload: u64, minute: Time) -> (String, String, String, Time) {
+    let began = Time::from_unix(minute.unix() / 3_600 * 3_600);
+    let name = format!("botocore-session-{}", 1_700_000_000 + workload * 7_919 + began.unix().unsigned_abs());
+    let key = format!("ASIA{:016X}", workload << 40 | began.unix().unsigned_abs());
+    (format!("app-{:02}", workload % 60), name, key, began)
+}
+
+const ISSUER: &str = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF";
+
+/// The call that opened a session.
+fn issuance(text: &mut String, dice: &mut Dice, workload: u64, minute: Time, region: &str) {
+    let (role, session, key, began) = session(workload, minute);
+    let subject = format!("system:serviceaccount:team-{}:app-{workload}", workload % 20);
+    let token = noise(dice, 400);
+    write!(
+        text,
+        r#"{{"eventVersion":"1.08","userIdentity":{{"type":"WebIdentityUser","principalId":"arn:aws:iam::111122223333:oidc-provider/{ISSUER}:sts.amazonaws.com:{subject}","userName":"{subject}","identityProvider":"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"}},"eventTime":"{began}","eventSource":"sts.amazonaws.com","eventName":"AssumeRoleWithWebIdentity","awsRegion":"{region}","sourceIPAddress":"10.0.0.{}","userAgent":"Boto3/1.34.0 md/Botocore#1.34.0 ua/2.0 os/linux#5.10.0","requestParameters":{{"roleArn":"arn:aws:iam::111122223333:role/workloads/{role}","roleSessionName":"{session}"}},"responseElements":{{"credentials":{{"accessKeyId":"{key}","sessionToken":"{token}","expiration":"Jan 1, 2026, 1:00:00 AM"}},"subjectFromWebIdentityToken":"{subject}","assumedRoleUser":{{"assumedRoleId":"AROAEXAMPLE{role}:{session}","arn":"arn:aws:sts::111122223333:assumed-role/{role}/{session}"}},"provider":"arn:aws:iam::111122223333:oidc-provider/{ISSUER}","audience":"sts.amazonaws.com"}},"requestID":"{:08x}-0000-4000-8000-{:012x}","eventID":"{:08x}-1111-4111-8111-{:012x}","readOnly":true,"resources":[{{"accountId":"111122223333","type":"AWS::IAM::Role","ARN":"arn:aws:iam::111122223333:role/workloads/{role}"}}],"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111122223333","eventCategory":"Management","tlsDetails":{{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":"sts.{region}.amazonaws.com"}}}}"#,
+        dice.roll(250),
+        dice.roll(1 << 32),
+        dice.roll(1 << 48),
+        dice.roll(1 << 32),
+        dice.roll(1 << 48),
+    )
+    .unwrap();
+}
+
 /// One event: a role session of a workload reads, writes and describes; one in twenty is refused.
-fn event(text: &mut String, dice: &mut Dice, workload: u64, number: u64, minute: Time, region: &str) {
-    let role = format!("app-{:02}", workload % 60);
-    let session = format!(
-        "botocore-session-{}",
-        1_700_000_000 + workload * 7_919 + minute.unix().unsigned_abs() / 21_600
-    );
-    let created = Time::from_unix(minute.unix() / 21_600 * 21_600);
+fn event(
+    text: &mut String,
+    dice: &mut Dice,
+    (workload, objects): (u64, u64),
+    number: u64,
+    minute: Time,
+    region: &str,
+) {
+    let (role, session, access_key, created) = session(workload, minute);
     let time = minute.plus_seconds(i64::try_from(dice.roll(300)).unwrap());
     let denied = dice.roll(20) == 0;
     let (bucket, table) = (workload % 40, workload % 40 + 40 * dice.roll(3));
     let key = key(dice, minute);
-    let (source, name, request, resources, data) = match dice.roll(10) {
-        0..5 => (
+    let (source, name, request, resources, data) = match if dice.roll(100) < objects { 0 } else { 1 + dice.roll(16) } {
+        0 => (
             "s3.amazonaws.com",
             ["GetObject", "PutObject", "HeadObject"][usize::try_from(dice.roll(3)).unwrap()],
             format!(r#"{{"bucketName":"data-lake-{bucket}","Host":"data-lake-{bucket}.s3.{region}.amazonaws.com","key":"{key}"}}"#),
             format!(r#"[{{"type":"AWS::S3::Object","ARN":"arn:aws:s3:::data-lake-{bucket}/{key}"}},{{"accountId":"111122223333","type":"AWS::S3::Bucket","ARN":"arn:aws:s3:::data-lake-{bucket}"}}]"#),
             true,
         ),
-        5 | 6 => (
+        1..6 => (
             "kms.amazonaws.com",
             "Decrypt",
             format!(r#"{{"encryptionContext":{{"aws:s3:arn":"arn:aws:s3:::data-lake-{bucket}"}},"encryptionAlgorithm":"SYMMETRIC_DEFAULT"}}"#),
             format!(r#"[{{"accountId":"111122223333","type":"AWS::KMS::Key","ARN":"arn:aws:kms:{region}:111122223333:key/{bucket:08x}-1111-2222-3333-444455556666"}}]"#),
             false,
         ),
-        7 => (
+        6..11 => (
             "ec2.amazonaws.com",
             "DescribeInstances",
             r#"{"maxResults":1000,"instancesSet":{},"filterSet":{"items":[{"name":"instance-state-name","valueSet":{"items":[{"value":"running"}]}}]}}"#.to_owned(),
             "null".to_owned(),
             false,
         ),
-        8 => (
+        11..16 => (
             "dynamodb.amazonaws.com",
             "DescribeTable",
             format!(r#"{{"tableName":"orders-{table}"}}"#),
@@ -281,9 +354,11 @@ fn event(text: &mut String, dice: &mut Dice, workload: u64, number: u64, minute:
     };
     let error = if denied { r#""errorCode":"AccessDenied","errorMessage":"Access Denied","# } else { "" };
     let (a, b, c) = (dice.roll(1 << 32), dice.roll(u64::MAX), dice.roll(u64::MAX));
+    // S3 tells a long random id of the host that answered.
+    let host = if data { noise(dice, 76) } else { String::new() };
     write!(
         text,
-        r#"{{"eventVersion":"1.11","userIdentity":{{"type":"AssumedRole","principalId":"AROAEXAMPLE{role}:{session}","arn":"arn:aws:sts::111122223333:assumed-role/{role}/{session}","accountId":"111122223333","accessKeyId":"ASIA{workload:016}","sessionContext":{{"sessionIssuer":{{"type":"Role","principalId":"AROAEXAMPLE{role}","arn":"arn:aws:iam::111122223333:role/workloads/{role}","accountId":"111122223333","userName":"{role}"}},"webIdFederationData":{{"federatedProvider":"arn:aws:iam::111122223333:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF","attributes":{{}}}},"attributes":{{"creationDate":"{created}","mfaAuthenticated":"false"}}}}}},"eventTime":"{time}","eventSource":"{source}","eventName":"{name}","awsRegion":"{region}","sourceIPAddress":"10.{}.{}.{}","userAgent":"[Boto3/1.34.0 md/Botocore#1.34.0 ua/2.0 os/linux#5.10.0 md/arch#x86_64 lang/python#3.11.6 md/pyimpl#CPython cfg/retry-mode#standard Botocore/1.34.0]",{error}"requestParameters":{request},"responseElements":null,"additionalEventData":{{"SignatureVersion":"SigV4","CipherSuite":"TLS_AES_128_GCM_SHA256","bytesTransferredIn":0,"AuthenticationMethod":"AuthHeader","x-amz-id-2":"{b:016x}{c:016x}","bytesTransferredOut":{}}},"requestID":"{a:08X}{:08X}","eventID":"{:08x}-{:04x}-4{:03x}-{:04x}-{number:012x}","readOnly":{},"resources":{resources},"eventType":"AwsApiCall","managementEvent":{},"recipientAccountId":"111122223333","eventCategory":"{}","tlsDetails":{{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":"{source}"}}}}"#,
+        r#"{{"eventVersion":"1.11","userIdentity":{{"type":"AssumedRole","principalId":"AROAEXAMPLE{role}:{session}","arn":"arn:aws:sts::111122223333:assumed-role/{role}/{session}","accountId":"111122223333","accessKeyId":"{access_key}","sessionContext":{{"sessionIssuer":{{"type":"Role","principalId":"AROAEXAMPLE{role}","arn":"arn:aws:iam::111122223333:role/workloads/{role}","accountId":"111122223333","userName":"{role}"}},"webIdFederationData":{{"federatedProvider":"arn:aws:iam::111122223333:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF","attributes":{{}}}},"attributes":{{"creationDate":"{created}","mfaAuthenticated":"false"}}}}}},"eventTime":"{time}","eventSource":"{source}","eventName":"{name}","awsRegion":"{region}","sourceIPAddress":"10.{}.{}.{}","userAgent":"[Boto3/1.34.0 md/Botocore#1.34.0 ua/2.0 os/linux#5.10.0 md/arch#x86_64 lang/python#3.11.6 md/pyimpl#CPython cfg/retry-mode#standard Botocore/1.34.0]",{error}"requestParameters":{request},"responseElements":null,"additionalEventData":{{"SignatureVersion":"SigV4","CipherSuite":"TLS_AES_128_GCM_SHA256","bytesTransferredIn":0,"AuthenticationMethod":"AuthHeader","x-amz-id-2":"{host}","bytesTransferredOut":{}}},"requestID":"{a:08X}{:08X}","eventID":"{:08x}-{:04x}-4{:03x}-{:04x}-{number:012x}","readOnly":{},"resources":{resources},"eventType":"AwsApiCall","managementEvent":{},"recipientAccountId":"111122223333","eventCategory":"{}","tlsDetails":{{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":"{source}"}}}}"#,
         a % 250,
         b % 250,
         c % 250,

@@ -88,6 +88,9 @@ pub enum AuditError {
     /// A source cannot be read at all.
     #[error(transparent)]
     Ingest(#[from] ingest::IngestError),
+    /// The ledger cannot be summed up.
+    #[error(transparent)]
+    Ledger(#[from] crate::usage::LedgerError),
     /// Nothing in the sources is a CloudTrail log.
     #[error("no CloudTrail log in {}", .sources.join(", "))]
     NoInput {
@@ -118,7 +121,7 @@ pub fn audit(
         let skipped = skipped.into_iter().map(|(kind, n)| (kind.to_owned(), n)).collect();
         return Err(AuditError::NoInput { sources: settings.sources.clone(), skipped });
     }
-    let usage = collector.into_ledger().finish();
+    let usage = collector.into_ledger().finish()?;
     let n_malformed: u64 = malformed.values().sum();
     let mut coverage = report::Coverage {
         objects: report::Objects {

@@ -31,10 +31,13 @@ pub struct Limits {
     pub object_bytes: usize,
     /// Nesting of JSON.
     pub depth: usize,
+    /// Whether records that repeat a known caller's known call may be taken as such without being parsed. Without it the same
+    /// comes out, later.
+    pub repeats: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { object_bytes: 256 << 20, depth: 256 }
+        Self { object_bytes: 256 << 20, depth: 256, repeats: true }
     }
 }

@@ -7,8 +7,10 @@ mod event;
 mod identity;
 mod json;
 mod outcome;
+mod raw;
 
 pub use event::{Category, Event, RecordError};
 pub use identity::{IdentityType, SessionContext, UserIdentity};
 pub use json::{Json, JsonError, with_json};
 pub use outcome::{Outcome, classify};
+pub use raw::{RawRecord, RawSpans, cut};

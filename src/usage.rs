@@ -1,6 +1,8 @@
 //! What was used: the ledger that workers fill and merge, and what follows from it.
 
 mod agents;
+mod alike;
+mod calls;
 mod denial;
 mod event_id;
 mod facts;
@@ -8,14 +10,19 @@ mod finish;
 mod fold;
 mod issuance;
 mod ledger;
+mod log;
+mod memo;
 mod observe;
-mod rows;
 mod session;
 mod summary;
 mod text;
 
 pub use agents::{AgentSession, Agents, AirflowTask};
-pub use facts::{CallOutcome, DenialFacts, IssuanceFacts, IssuanceKind, Row, SessionFacts, SessionId, Text};
+pub use facts::{
+    CallOutcome, DenialFacts, IssuanceFacts, IssuanceKind, Others, Row, SessionFacts, SessionId, Text,
+};
+pub use finish::{Keep, LedgerError};
 pub use fold::Caps;
-pub use ledger::{Ledger, Scope};
-pub use summary::{DataObservation, EventCounts, Observation, RegionObservation, Usage};
+pub use ledger::{Again, Ledger, Scope};
+pub use session::is_access_key_id;
+pub use summary::{DataObservation, EventCounts, Observation, RegionObservation, SessionGroup, Usage};

@@ -6,7 +6,7 @@ use super::ids;
 use crate::ident::{Arn, Time, role_arn_from_session};
 use crate::inventory::Inventory;
 use crate::record::IdentityType;
-use crate::usage::{IssuanceFacts, IssuanceKind, SessionFacts, Usage};
+use crate::usage::{IssuanceFacts, IssuanceKind, SessionFacts, Usage, is_access_key_id};
 
 /// `creationDate` equals the issuance's `eventTime`; clocks of two services may differ by this many seconds.
 pub(super) const TOLERANCE: i64 = 5;
@@ -55,7 +55,9 @@ pub(super) struct Sessions<'a> {
 impl<'a> Sessions<'a> {
     pub(super) fn new(usage: &'a Usage) -> Self {
         let mut spans: HashMap<u32, (Time, Time)> = HashMap::new();
-        for row in &usage.rows {
+        // A row of a session that stands for others tells of their times too.
+        let own = |id: u32| usage.groups.get(id as usize).and_then(|group| group.span);
+        for row in usage.rows.iter().filter(|row| own(row.session.0).is_none()) {
             let span = spans.entry(row.session.0).or_insert((row.first, row.last));
             *span = (span.0.min(row.first), span.1.max(row.last));
         }
@@ -72,7 +74,7 @@ impl<'a> Sessions<'a> {
             used_keys: HashMap::new(),
         };
         for (facts, id) in usage.sessions.iter().zip(0_u32..) {
-            sessions.add_node(facts, spans.get(&id).copied());
+            sessions.add_node(facts, own(id).or_else(|| spans.get(&id).copied()));
         }
         for (index, issuance) in sessions.issuances.clone().into_iter().enumerate() {
             // A caller is a session too, seen at least when it called.
@@ -100,7 +102,7 @@ impl<'a> Sessions<'a> {
     }
 
     fn add_issuance(&mut self, index: usize, issuance: &'a IssuanceFacts) {
-        if let Some(key) = issuance.issued_key.as_deref().filter(|key| is_key(key)) {
+        if let Some(key) = issuance.issued_key.as_deref().filter(|key| is_access_key_id(key)) {
             self.issued_key.entry(key).or_default().push(index);
         }
         if let Some(id) = issuance.assumed_role_id.as_deref() {
@@ -118,7 +120,7 @@ impl<'a> Sessions<'a> {
         for node in &self.nodes {
             let facts = node.facts;
             let Some(key) = facts.access_key.as_deref() else { continue };
-            let ok = good.entry(key).or_insert_with(|| is_key(key));
+            let ok = good.entry(key).or_insert_with(|| is_access_key_id(key));
             let known = seen.entry(key).or_default();
             let principal = facts.principal_id.as_deref().or(facts.arn.as_deref());
             *ok &= known.0.is_none() || principal.is_none() || known.0 == principal;
@@ -134,7 +136,7 @@ impl<'a> Sessions<'a> {
 
     /// Whether an access key id can stand for one session.
     pub(super) fn is_good_key(&self, key: &str) -> bool {
-        self.used_keys.get(key).copied().unwrap_or_else(|| is_key(key))
+        self.used_keys.get(key).copied().unwrap_or_else(|| is_access_key_id(key))
     }
 
     pub(super) fn node(&self, facts: &SessionFacts) -> Option<usize> {
@@ -274,16 +276,6 @@ fn origin(issuance: &IssuanceFacts) -> Origin<'_> {
     let tags = issuance.tags.iter().map(|(key, value)| (&**key, &**value));
     let tags = tags.filter(|(key, _)| !key.starts_with("kubernetes-pod-")).collect();
     (issuance.kind, texts, caller.creation, tags)
-}
-
-/// Whether a text can be an access key id: masked and placeholder values stand for many.
-fn is_key(key: &str) -> bool {
-    let tail = key.get(4..).unwrap_or_default();
-    let first = tail.bytes().next();
-    tail.len() >= 4
-        && key.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        && tail.bytes().any(|byte| Some(byte) != first)
-        && !["REDACTED", "HIDDEN", "MASKED"].iter().any(|mask| key.to_ascii_uppercase().contains(mask))
 }
 
 /// `AROA…:session` with a real-looking id; other texts are masked or belong to something else.

@@ -44,6 +44,8 @@ pub fn access(usage: &Usage, attributions: &[Attribution], inventory: &Inventory
                 if last.replace(index) != Some(index) {
                     tally.labels(attribution, &labeller.of(facts, attribution));
                 }
+                let others = usage.groups.get(index).map_or(0, |group| group.others);
+                tally.others(attribution, index, others);
             }
         }
     }
@@ -87,6 +89,8 @@ struct Share<'a> {
     by_key: BTreeMap<&'a str, (Option<Begun<'a>>, Grade)>,
     /// Sessions without a key of their own.
     by_begin: BTreeMap<Begun<'a>, Grade>,
+    /// Sessions that others stand for, by the one that does.
+    others: BTreeMap<usize, u64>,
     calls: u64,
     denied: u64,
     chains: Vec<&'a [String]>,
@@ -258,6 +262,15 @@ impl<'a> Tally<'a> {
         }
     }
 
+    /// Sessions counted with the one at `index`.
+    fn others(&mut self, attribution: &'a Attribution, index: usize, others: u64) {
+        if let Some(workload) = &attribution.workload
+            && others > 0
+        {
+            self.shares.entry(workload).or_default().others.insert(index, others);
+        }
+    }
+
     fn finish(mut self, principal: &str, inventory: &Inventory) -> PrincipalAccess {
         let mut access = std::mem::take(&mut self.access);
         access.uses = self.uses.into_values().collect();
@@ -296,7 +309,7 @@ impl Share<'_> {
         }
         WorkloadShare {
             workload: workload.clone(),
-            sessions: u64::try_from(sessions).unwrap_or(u64::MAX),
+            sessions: u64::try_from(sessions).unwrap_or(u64::MAX) + self.others.values().sum::<u64>(),
             calls: self.calls,
             denied: self.denied,
             grade: weakest,

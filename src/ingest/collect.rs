@@ -1,14 +1,27 @@
 //! Who takes the records.
 
 use crate::catalog::Needs;
-use crate::record::{Event, RecordError};
-use crate::usage::{Ledger, Scope};
+use crate::record::{Event, RawRecord, RecordError};
+use crate::usage::{Again, Ledger, Scope};
 
 /// Takes the records of one worker; associative and commutative under `merge`, so that workers may share the objects out
 /// in any way.
 pub trait Collect: Send {
+    /// Whether [`Collect::again`] knows anything, and no member beside those that [`RawRecord`] keeps is wanted.
+    const REPEATS: bool = false;
     /// One event.
     fn event(&mut self, event: &Event<'_>);
+    /// One record that may repeat what was met before.
+    fn again(&mut self, raw: &RawRecord<'_>) -> Again {
+        let _ = raw;
+        Again::Nothing
+    }
+    /// One event, and how it is written; only members that [`RawRecord`] keeps are there, and no identity when
+    /// [`Collect::again`] told that the caller is known.
+    fn event_raw(&mut self, event: &Event<'_>, raw: &RawRecord<'_>) {
+        let _ = raw;
+        self.event(event);
+    }
     /// One record that is no event.
     fn malformed(&mut self, error: RecordError);
     /// One record that is passed over: `network-activity`, `insight`, `aggregated`, `control-message`.
@@ -38,8 +51,18 @@ impl<N: Fn(&Event<'_>) -> Needs + Send> Recorder<N> {
 }
 
 impl<N: Fn(&Event<'_>) -> Needs + Send> Collect for Recorder<N> {
+    const REPEATS: bool = true;
+
     fn event(&mut self, event: &Event<'_>) {
         self.ledger.record(event, &self.needs);
+    }
+
+    fn again(&mut self, raw: &RawRecord<'_>) -> Again {
+        self.ledger.again(raw)
+    }
+
+    fn event_raw(&mut self, event: &Event<'_>, raw: &RawRecord<'_>) {
+        self.ledger.record_raw(event, raw, &self.needs);
     }
 
     fn malformed(&mut self, _: RecordError) {

@@ -11,7 +11,8 @@ use simd_json::{Buffers, Tape};
 
 use super::Collect;
 use super::key::LogKind;
-use crate::record::{Category, Event, Json, RecordError};
+use crate::record::{Category, Event, Json, RawRecord, RawSpans, RecordError};
+use crate::usage::Again;
 
 /// How deep carriers may lie in one another (SQS around SNS around a subscription …).
 const DEEPEST_CARRIER: u8 = 6;
@@ -49,6 +50,8 @@ pub(super) struct Reader<'r, C> {
     pub(super) spare: &'r mut Vec<Parser>,
     /// The cap on nesting.
     pub(super) depth: usize,
+    /// Elements of a list read piece by piece that were read before.
+    pub(super) n_done: usize,
 }
 
 /// Buffers for one text that is parsed apart.
@@ -69,8 +72,17 @@ impl Parser {
         text: &[u8],
         see: impl FnOnce(Json<'_>) -> T,
     ) -> Result<T, simd_json::Error> {
+        self.parse_written(|into| into.extend_from_slice(text), see)
+    }
+
+    /// Parses what `write` writes and shows the value.
+    fn parse_written<T>(
+        &mut self,
+        write: impl FnOnce(&mut Vec<u8>),
+        see: impl FnOnce(Json<'_>) -> T,
+    ) -> Result<T, simd_json::Error> {
         self.text.clear();
-        self.text.extend_from_slice(text);
+        write(&mut self.text);
         let length = self.text.len();
         self.text.resize(length + simd_json::INPUT_PADDING, b' ');
         parse_in_place(&mut self.text, length, &mut self.buffers, &mut self.tape, see)
@@ -102,8 +114,53 @@ impl<C: Collect> Reader<'_, C> {
 
     /// One element of a list of records, when the list is read piece by piece.
     pub(super) fn element(&mut self, json: Json<'_>) {
+        if let Some(left) = self.n_done.checked_sub(1) {
+            self.n_done = left;
+            return;
+        }
         if !self.value(json, 1) {
             self.malformed(RecordError::NotAnObject);
+        }
+    }
+
+    /// The records of a text that is one list of them; what is left when one is no JSON.
+    pub(super) fn raw(&mut self, text: &[u8], records: &[RawSpans]) -> Result<(), usize> {
+        let (mut odd, mut any) = (0, false);
+        let mut parser = self.spare.pop().unwrap_or_else(|| Parser::new(self.depth));
+        let mut result = Ok(());
+        for (number, spans) in records.iter().enumerate() {
+            let raw = RawRecord::new(text, spans);
+            match self.raw_record(&raw, &mut parser) {
+                Ok(true) => any = true,
+                Ok(false) => odd += 1,
+                Err(_) => {
+                    result = Err(number);
+                    break;
+                }
+            }
+        }
+        self.spare.push(parser);
+        if any {
+            (0..odd).for_each(|_| self.malformed(RecordError::NotAnObject));
+        } else if result.is_ok() {
+            self.found.others += 1;
+        }
+        result
+    }
+
+    /// Whether a record of a list is one, or carries one.
+    fn raw_record(&mut self, raw: &RawRecord<'_>, parser: &mut Parser) -> Result<bool, simd_json::Error> {
+        let again = self.collector.again(raw);
+        if again == Again::All {
+            self.found.records += 1;
+            self.found.events += 1;
+            return Ok(true);
+        }
+        let as_event = |json: Json<'_>| Event::parse(json).ok().map(|event| self.event(&event, Some(raw)));
+        match parser.parse_written(|into| raw.write_kept(again == Again::Nothing, into), as_event)? {
+            Some(is_event) => Ok(is_event),
+            // Looked at as a whole, it may be something else.
+            None => parser.parse(raw.whole(), |json| self.value(json, 2)),
         }
     }
 
@@ -183,7 +240,7 @@ impl<C: Collect> Reader<'_, C> {
     /// Hands a record on; false when `json` is none.
     fn record(&mut self, json: Json<'_>) -> bool {
         let error = match Event::parse(json) {
-            Ok(event) => return self.event(&event),
+            Ok(event) => return self.event(&event, None),
             Err(error) => error,
         };
         if !is_record(json) {
@@ -198,14 +255,14 @@ impl<C: Collect> Reader<'_, C> {
             // Event version 1.0 had no ids. The content is one, so that two deliveries are one event.
             let id = content_id(json);
             if let Ok(event) = Event::parse_or_name(json, &id) {
-                return self.event(&event);
+                return self.event(&event, None);
             }
         }
         self.malformed(error);
         true
     }
 
-    fn event(&mut self, event: &Event<'_>) -> bool {
+    fn event(&mut self, event: &Event<'_>, raw: Option<&RawRecord<'_>>) -> bool {
         // Notifications of S3, DynamoDB and others look like records, but their sources are `aws:s3` and the like.
         if event.source.starts_with("aws:") {
             return false;
@@ -215,7 +272,10 @@ impl<C: Collect> Reader<'_, C> {
             Some(kind) => self.skipped(kind),
             None => {
                 self.found.events += 1;
-                self.collector.event(event);
+                match raw {
+                    Some(raw) => self.collector.event_raw(event, raw),
+                    None => self.collector.event(event),
+                }
             }
         }
         true

@@ -10,8 +10,8 @@ use super::decode::{Decoder, GZIP, LARGE};
 use super::pipeline::{Issue, Run, Trouble};
 use super::source::Object;
 use super::stream;
-use super::{Collect, LogKey};
-use crate::record::RecordError;
+use super::{Collect, Limits, LogKey};
+use crate::record::{self, RawSpans, RecordError};
 
 /// What became of an object.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -29,7 +29,8 @@ pub(super) struct Worker<C> {
     buffers: Buffers,
     tape: Tape<'static>,
     spare: Vec<Parser>,
-    depth: usize,
+    records: Vec<RawSpans>,
+    limits: Limits,
     pub(super) n_read: u64,
     pub(super) n_failed: u64,
     pub(super) skipped: BTreeMap<&'static str, u64>,
@@ -39,15 +40,16 @@ pub(super) struct Worker<C> {
 }
 
 impl<C: Collect> Worker<C> {
-    pub(super) fn new(collector: C, depth: usize) -> Self {
+    pub(super) fn new(collector: C, limits: Limits) -> Self {
         Self {
             collector,
             raw: Vec::new(),
             decoder: Decoder::new(),
-            buffers: Buffers::with_max_depth(0, depth),
+            buffers: Buffers::with_max_depth(0, limits.depth),
             tape: Tape(Vec::new()),
             spare: Vec::new(),
-            depth,
+            records: Vec::new(),
+            limits,
             n_read: 0,
             n_failed: 0,
             skipped: BTreeMap::new(),
@@ -79,8 +81,9 @@ impl<C: Collect> Worker<C> {
         if self.raw.capacity() > LARGE || self.tape.0.capacity() > LARGE / size_of::<simd_json::Node<'_>>() {
             self.raw = Vec::new();
             self.tape = Tape(Vec::new());
-            self.buffers = Buffers::with_max_depth(0, self.depth);
+            self.buffers = Buffers::with_max_depth(0, self.limits.depth);
             self.spare = Vec::new();
+            self.records = Vec::new();
         }
         add(&mut self.skipped_records, found.skipped);
         add(&mut self.malformed, found.malformed);
@@ -145,8 +148,8 @@ impl<C: Collect> Worker<C> {
 
     /// Decodes and reads `self.raw`; whether the text at least begins like JSON.
     fn parse(&mut self, most: usize, found: &mut Found, troubles: &mut Vec<Trouble>) -> bool {
-        let Self { collector, raw, decoder, buffers, tape, spare, depth, .. } = self;
-        let mut reader = Reader { collector, found, spare, depth: *depth };
+        let Self { collector, raw, decoder, buffers, tape, spare, records, limits, .. } = self;
+        let mut reader = Reader { collector, found, spare, depth: limits.depth, n_done: 0 };
         let (text, length, trouble) = decoder.decode(raw, most);
         let is_whole = trouble.is_none();
         troubles.extend(trouble);
@@ -160,7 +163,16 @@ impl<C: Collect> Worker<C> {
             return false;
         }
         let is_json = matches!(content.first(), Some(b'{' | b'['));
-        if is_json && is_whole && !stream::is_lines(content) {
+        if is_json && is_whole && limits.repeats && C::REPEATS {
+            let is_list = record::cut(content, limits.depth, records).is_some();
+            if is_list && std::str::from_utf8(content).is_ok() {
+                match reader.raw(content, records) {
+                    Ok(()) => return true,
+                    Err(n_done) => reader.n_done = n_done,
+                }
+            }
+        }
+        if is_json && is_whole && reader.n_done == 0 && !stream::is_lines(content) {
             let whole = parse_in_place(text, length, buffers, tape, |json| reader.top(json));
             if whole.is_ok() {
                 return true;
@@ -169,7 +181,7 @@ impl<C: Collect> Worker<C> {
         // The parser may have overwritten texts, so the broken or many-valued text is decoded once more.
         let (text, length, _) = decoder.decode(raw, most);
         let text = text.get(mark..length).unwrap_or_default();
-        let mut parser = reader.spare.pop().unwrap_or_else(|| Parser::new(*depth));
+        let mut parser = reader.spare.pop().unwrap_or_else(|| Parser::new(limits.depth));
         let broken = stream::read(text, &mut reader, &mut parser);
         reader.spare.push(parser);
         // A text that was cut off by us or by a broken stream breaks off, of course.

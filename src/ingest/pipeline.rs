@@ -121,7 +121,7 @@ pub fn run<C: Collect>(
         .map_err(|source| IngestError::Workers { threads: run.threads, source })?;
     let next = AtomicUsize::new(0);
     let work = |_| {
-        let mut worker = Worker::new(make(), run.limits.depth);
+        let mut worker = Worker::new(make(), run.limits);
         while let Some(object) = objects.get(next.fetch_add(1, Ordering::Relaxed)) {
             step(&mut worker, object, run);
         }

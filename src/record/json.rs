@@ -141,6 +141,26 @@ impl<'a> Json<'a> {
         })
     }
 
+    /// Appends the value in a form in which different values differ: for comparing and hashing whole values at once.
+    pub fn write_to(self, into: &mut Vec<u8>) {
+        for node in self.0.iter().take(Self::width(self.0)) {
+            let (tag, word, text) = match node {
+                Node::String(text) => (0, text.len() as u64, *text),
+                Node::Object { len, .. } => (1, *len as u64, ""),
+                Node::Array { len, .. } => (2, *len as u64, ""),
+                Node::Static(StaticNode::Null) => (3, 0, ""),
+                Node::Static(StaticNode::Bool(value)) => (4, u64::from(*value), ""),
+                Node::Static(StaticNode::I64(value)) => (5, value.cast_unsigned(), ""),
+                Node::Static(StaticNode::U64(value)) => (6, *value, ""),
+                Node::Static(StaticNode::F64(value)) => (7, value.to_bits(), ""),
+            };
+            into.push(tag);
+            into.extend_from_slice(&word.to_le_bytes());
+            into.extend_from_slice(text.as_bytes());
+        }
+        into.push(u8::MAX);
+    }
+
     /// Every string anywhere inside, with the key it stands under (array elements carry the array's key).
     ///
     /// Iterative: the depth of the JSON does not matter.

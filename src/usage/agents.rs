@@ -43,6 +43,11 @@ pub struct Agents {
 }
 
 impl Agents {
+    /// Whether a user agent, as it is written in a record, may tell anything.
+    pub(super) fn may_tell(agent: &[u8]) -> bool {
+        memchr::memmem::find(agent, b"DagRunKey").is_some() || memchr::memchr(b'\\', agent).is_some()
+    }
+
     /// Looks at one event; `id` is its `eventID`.
     pub(super) fn see(&mut self, event: &Event<'_>, id: &str, texts: &mut Texts) {
         // Most user agents end here.

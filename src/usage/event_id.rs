@@ -24,25 +24,48 @@ impl EventKey {
 
     /// The value of a GUID written as CloudTrail writes it: lower-case, 8-4-4-4-12.
     fn guid(text: &str) -> Option<Self> {
-        let bytes: &[u8; 36] = text.as_bytes().try_into().ok()?;
-        let mut bits = 0_u128;
-        for (position, byte) in bytes.iter().enumerate() {
-            let digit = match (position, byte) {
-                (8 | 13 | 18 | 23, b'-') => continue,
-                (8 | 13 | 18 | 23, _) => return None,
-                (_, b'0'..=b'9') => byte - b'0',
-                (_, b'a'..=b'f') => byte - b'a' + 10,
-                _ => return None,
-            };
-            bits = bits << 4 | u128::from(digit);
-        }
-        Some(Self::from_bits(bits))
+        let [a, b, c, d, e] = split_guid(text.as_bytes())?;
+        let (a, b, c) = (hex(a)?, hex(b)?, hex(c)?);
+        let (d, e) = (hex(d)?, hex(e)?);
+        Some(Self(a << 32 | b << 16 | c, d << 48 | e))
+    }
+
+    /// Both halves, for writing down.
+    pub(super) fn halves(self) -> (u64, u64) {
+        (self.0, self.1)
+    }
+
+    /// Back from [`EventKey::halves`].
+    pub(super) fn of_halves(a: u64, b: u64) -> Self {
+        Self(a, b)
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "the two halves are meant")]
     fn from_bits(bits: u128) -> Self {
         Self((bits >> 64) as u64, bits as u64)
     }
+}
+
+/// The five groups of digits of a GUID.
+fn split_guid(text: &[u8]) -> Option<[&[u8]; 5]> {
+    let (a, rest) = text.split_at_checked(8)?;
+    let (b, rest) = rest.strip_prefix(b"-")?.split_at_checked(4)?;
+    let (c, rest) = rest.strip_prefix(b"-")?.split_at_checked(4)?;
+    let (d, rest) = rest.strip_prefix(b"-")?.split_at_checked(4)?;
+    let e = rest.strip_prefix(b"-")?;
+    (e.len() == 12).then_some([a, b, c, d, e])
+}
+
+/// Lower-case hexadecimal digits, sixteen at most.
+fn hex(digits: &[u8]) -> Option<u64> {
+    let (mut value, mut wrong) = (0_u64, 0_u8);
+    for byte in digits {
+        // Both kinds of digits have their value in the lower bits; letters are nine more.
+        let is_letter = u8::from(matches!(byte, b'a'..=b'f'));
+        wrong |= u8::from(!byte.is_ascii_digit()) & !is_letter;
+        value = value << 4 | u64::from((byte & 0xf) + 9 * is_letter);
+    }
+    (wrong & 1 == 0).then_some(value)
 }
 
 impl OddIds {

@@ -98,6 +98,33 @@ pub struct IssuanceFacts {
     pub user_agent: Option<Text>,
     /// The error code and message of a denied issuance, shortened.
     pub error: Option<(Text, Text)>,
+    /// See [`Others`].
+    pub others: Option<Others>,
+}
+
+/// Further issuances that differ in their moment, key and generated parts of names only, which one stands for; see
+/// [`crate::usage::Keep`].
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Others {
+    /// How many.
+    pub count: u64,
+    /// The time of the latest.
+    pub last: Time,
+    /// Its `eventID`.
+    pub event: Text,
+}
+
+impl IssuanceFacts {
+    /// How many issuances it stands for, itself included.
+    pub fn times(&self) -> u64 {
+        1 + self.others.as_ref().map_or(0, |others| others.count)
+    }
+
+    /// The time of the latest of them, and its `eventID`.
+    pub fn last(&self) -> (Time, &Text) {
+        let own = (self.time, &self.event_id);
+        self.others.as_ref().map_or(own, |others| own.max((others.last, &others.event)))
+    }
 }
 
 /// What the denial of a call says.

@@ -10,9 +10,9 @@
 use hashbrown::{HashMap, HashSet};
 
 use super::denial;
-use super::text::{Pair, Texts};
+use super::text::{Pair, Texts, Triple};
 use super::{CallOutcome, DenialFacts, Text};
-use crate::catalog::{Needs, Resource};
+use crate::catalog::{Need, Needs, Resource};
 
 /// How much a ledger keeps exact.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,7 +31,7 @@ pub struct Caps {
 
 impl Default for Caps {
     fn default() -> Self {
-        Self { resources: 4_096, objects: 1_024, values: 64, messages: 1_024, rows: 1 << 15 }
+        Self { resources: 4_096, objects: 256, values: 64, messages: 1_024, rows: 1 << 15 }
     }
 }
 
@@ -193,14 +193,15 @@ impl Parent {
         self.settle(most, texts) || fell
     }
 
-    /// The form of a resource met before; `None` when it stays as it is.
-    fn form(&self, rest: &str) -> Option<String> {
+    /// The form of a resource met before, of which only the two parts given stay; `None` when it stays as it is.
+    fn form<'r>(&self, rest: &'r str) -> Option<(&'r str, &'r str)> {
         if self.level == EXACT {
             return None;
         }
-        let (head, _) = at_level(rest, self.level);
-        let tail = self.forms.get(head)?;
-        tail.several.then(|| format!("{head}{}*", tail.common.trim_end_matches('*')))
+        let (head, tail) = at_level(rest, self.level);
+        let known = self.forms.get(head).filter(|known| known.several)?;
+        // All resources of the form begin with what is common to them.
+        Some((head, tail.get(..known.common.trim_end_matches('*').len())?))
     }
 }
 
@@ -245,56 +246,83 @@ impl Folds {
 
     /// Takes in the message of a refused call.
     pub(super) fn meet_message(&mut self, api: (&str, &str), code: &str, message: &str, texts: &mut Texts) {
-        let place = (texts.intern(api.0), texts.intern(api.1), texts.intern(code));
-        let messages = self.messages.entry(place).or_insert_with(|| Messages::Whole(HashSet::new()));
+        let messages = match self.messages.get_mut(&Triple(api.0, api.1, code)) {
+            Some(messages) => messages,
+            None => {
+                let place = (texts.intern(api.0), texts.intern(api.1), texts.intern(code));
+                self.messages.entry(place).or_insert_with(|| Messages::Whole(HashSet::new()))
+            }
+        };
         messages.add(message, texts);
         self.fallen |= messages.settle(self.caps.messages, texts);
     }
 
     /// Needs in their present form; `None` when they stay as they are.
     pub(super) fn needs(&self, needs: &Needs) -> Option<Needs> {
-        let mut folded: Option<Needs> = None;
-        for (n, need) in needs.needs.iter().enumerate() {
-            for (r, resource) in need.resources.iter().enumerate() {
+        if !needs.needs.iter().any(|need| self.may_fold(need)) {
+            return None;
+        }
+        let mut copy = needs.clone();
+        self.fold(&mut copy).then_some(copy)
+    }
+
+    /// Whether anything a need says could have another form.
+    fn may_fold(&self, need: &Need) -> bool {
+        !need.context.is_empty()
+            || need.resources.iter().any(|resource| {
+                let Resource::Arn(arn) = resource else { return false };
+                self.resources.get(split(arn).0).is_some_and(|parent| parent.level != EXACT)
+            })
+    }
+
+    /// Brings needs into their present form; true when that changed them.
+    pub(super) fn fold(&self, needs: &mut Needs) -> bool {
+        let mut changed = false;
+        for need in &mut needs.needs {
+            let mut folded = false;
+            for resource in &mut need.resources {
                 let Resource::Arn(arn) = resource else { continue };
                 let (head, rest) = split(arn);
                 let form = self.resources.get(head).and_then(|parent| parent.form(rest));
-                let Some(form) = form.filter(|form| form != rest) else { continue };
-                let copy = folded.get_or_insert_with(|| needs.clone());
-                if let Some(slot) = copy.needs.get_mut(n).and_then(|need| need.resources.get_mut(r)) {
-                    *slot = Resource::Arn(format!("{head}{form}"));
+                let Some((stays, common)) = form else { continue };
+                let length = head.len() + stays.len() + common.len();
+                // Whatever followed the common part is now any text.
+                if arn.get(length..) != Some("*") {
+                    arn.truncate(length);
+                    arn.push('*');
+                    folded = true;
                 }
             }
-            let varied =
-                |key: &str| matches!(self.values.get(&Pair(need.action.as_str(), key)), Some(Values::Varied));
-            if need.context.iter().any(|(key, _)| varied(key)) {
-                let copy = folded.get_or_insert_with(|| needs.clone());
-                if let Some(need) = copy.needs.get_mut(n) {
-                    need.context.retain(|(key, _)| !varied(key));
-                }
+            let n_keys = need.context.len();
+            if n_keys > 0 {
+                let action = need.action.as_str();
+                let varied = |key: &str| matches!(self.values.get(&Pair(action, key)), Some(Values::Varied));
+                need.context.retain(|(key, _)| !varied(key));
             }
-        }
-        for need in folded.iter_mut().flat_map(|needs| &mut needs.needs) {
             // Several resources of one call may have become one pattern.
-            if need.resources.len() < 2 {
-                continue;
+            if folded && need.resources.len() > 1 {
+                let mut seen = HashSet::new();
+                need.resources.retain(|resource| seen.insert(resource.clone()));
             }
-            let mut seen = HashSet::new();
-            need.resources.retain(|resource| seen.insert(resource.clone()));
+            changed |= folded || need.context.len() < n_keys;
         }
-        folded
+        changed
     }
 
     /// An outcome in its present form; `None` when it stays as it is.
-    pub(super) fn outcome(&self, api: (&Text, &Text), outcome: &CallOutcome) -> Option<CallOutcome> {
+    pub(super) fn outcome(&self, api: (&str, &str), outcome: &CallOutcome) -> Option<CallOutcome> {
         let CallOutcome::Denied(DenialFacts { code, message: Some(message) }) = outcome else { return None };
-        let place = (api.0.clone(), api.1.clone(), code.clone());
-        let message = match self.messages.get(&place)? {
-            Messages::Whole(_) => return None,
-            Messages::WithoutNames(_) => Some(Text::from(denial::without_names(message))),
-            Messages::None => None,
-        };
+        let message = self.message(api, code, message)?.map(Text::from);
         Some(CallOutcome::Denied(DenialFacts { code: code.clone(), message }))
+    }
+
+    /// A refusal's message in its present form; `None` when it stays as it is.
+    pub(super) fn message(&self, api: (&str, &str), code: &str, message: &str) -> Option<Option<String>> {
+        match self.messages.get(&Triple(api.0, api.1, code))? {
+            Messages::Whole(_) => None,
+            Messages::WithoutNames(_) => Some(Some(denial::without_names(message).into_owned())),
+            Messages::None => Some(None),
+        }
     }
 
     /// Whether a level fell since the last question: rows may have become equal.

@@ -3,9 +3,15 @@
 //! See: <https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html>. The session token that such
 //! records carry is a live secret; it is never read.
 
-use super::session::SessionView;
-use super::text::{Texts, shortened};
+use std::borrow::Cow;
+
+use hashbrown::HashMap;
+
+use super::event_id::{EventKey, OddIds};
+use super::session::{Caller, Sessions};
+use super::text::{Fingerprint, Texts, Word, Words, limited, shortened};
 use super::{IssuanceFacts, IssuanceKind, Text, denial};
+use crate::ident::Time;
 use crate::record::{Event, Json, Outcome};
 
 /// AWS admits 50 session tags; transitive ones come on top.
@@ -45,86 +51,383 @@ fn is_denied(event: &Event<'_>) -> Option<bool> {
     }
 }
 
-/// What an event says about credentials issued; `None` when it is no such event.
-pub(super) fn read(event: &Event<'_>, id: &str, texts: &mut Texts) -> Option<IssuanceFacts> {
-    let kind = kind(event)?;
-    let denied = is_denied(event)?;
-    let (request, identity) = (event.request, &event.identity);
-    // Roles Anywhere answers with a list of one.
-    let set = event.response.get("credentialSet").elements().next().unwrap_or(Json::NULL);
-    let response = if set.is_object() { set } else { event.response };
-    let assumed = response.get("assumedRoleUser");
-    let federated = response.get("federatedUser");
-    let assumed_role_id = assumed.get("assumedRoleId").text().or(federated.get("federatedUserId").text());
+/// Number of texts in a [`Form`].
+const N_TEXTS: usize = 12;
 
-    let is_web = kind == IssuanceKind::AssumeRoleWithWebIdentity;
-    let is_saml = kind == IssuanceKind::AssumeRoleWithSaml;
-    let provider = match kind {
-        IssuanceKind::AssumeRoleWithWebIdentity => {
-            identity.identity_provider.or_else(|| response.get("provider").text())
-        }
-        IssuanceKind::AssumeRoleWithSaml => request
-            .get("principalArn")
+/// What an event says about credentials issued.
+#[derive(Debug)]
+pub(super) struct Issuing<'a> {
+    kind: IssuanceKind,
+    denied: bool,
+    has_external_id: bool,
+    time: Time,
+    pub(super) caller: Caller<'a>,
+    /// See [`Form::texts`].
+    texts: [Option<Cow<'a, str>>; N_TEXTS],
+    /// Bits of the texts that ended in the session's name.
+    named: u16,
+    name: Option<&'a str>,
+    key: Option<&'a str>,
+    tags: Vec<(&'a str, &'a str)>,
+}
+
+/// Where the assumed role's id and ARN stand among the texts.
+const ASSUMED: [usize; 2] = [0, 1];
+/// Where stands what another account's copy may tell: besides the two, role ARN to source identity.
+const FILLED: [usize; 7] = [0, 1, 4, 5, 6, 7, 8];
+
+impl<'a> Issuing<'a> {
+    /// `None` when it is no such event.
+    pub(super) fn read(event: &Event<'a>) -> Option<Self> {
+        let kind = kind(event)?;
+        let denied = is_denied(event)?;
+        let (request, identity) = (event.request, &event.identity);
+        // Roles Anywhere answers with a list of one.
+        let set = event.response.get("credentialSet").elements().next().unwrap_or(Json::NULL);
+        let response = if set.is_object() { set } else { event.response };
+        let assumed = response.get("assumedRoleUser");
+        let federated = response.get("federatedUser");
+        let assumed_role_id = assumed.get("assumedRoleId").text().or(federated.get("federatedUserId").text());
+
+        let is_web = kind == IssuanceKind::AssumeRoleWithWebIdentity;
+        let is_saml = kind == IssuanceKind::AssumeRoleWithSaml;
+        let provider = match kind {
+            IssuanceKind::AssumeRoleWithWebIdentity => {
+                identity.identity_provider.or_else(|| response.get("provider").text())
+            }
+            IssuanceKind::AssumeRoleWithSaml => request
+                .get("principalArn")
+                .text()
+                .or_else(|| resource_of_type(event.resources, "AWS::IAM::SAMLProvider", ":saml-provider/"))
+                .or(identity.identity_provider),
+            IssuanceKind::PodIdentity => request.get("clusterName").text(),
+            IssuanceKind::RolesAnywhere => request.get("trustAnchorArn").text(),
+            _ => None,
+        };
+        let subject = match kind {
+            IssuanceKind::AssumeRoleWithWebIdentity => {
+                identity.user_name.or_else(|| response.get("subjectFromWebIdentityToken").text())
+            }
+            IssuanceKind::AssumeRoleWithSaml => response.get("subject").text().or(identity.user_name),
+            IssuanceKind::RolesAnywhere => event.response.get("subjectArn").text(),
+            _ => None,
+        };
+        let audience = if is_web || is_saml {
+            response
+                .get("audience")
+                .text()
+                .or_else(|| audience_of(identity.principal_id?, provider?, subject?))
+        } else {
+            None
+        };
+        let role_arn = request
+            .get("roleArn")
             .text()
-            .or_else(|| resource_of_type(event.resources, "AWS::IAM::SAMLProvider", ":saml-provider/"))
-            .or(identity.identity_provider),
-        IssuanceKind::PodIdentity => request.get("clusterName").text(),
-        IssuanceKind::RolesAnywhere => request.get("trustAnchorArn").text(),
-        _ => None,
-    };
-    let subject = match kind {
-        IssuanceKind::AssumeRoleWithWebIdentity => {
-            identity.user_name.or_else(|| response.get("subjectFromWebIdentityToken").text())
-        }
-        IssuanceKind::AssumeRoleWithSaml => response.get("subject").text().or(identity.user_name),
-        IssuanceKind::RolesAnywhere => event.response.get("subjectArn").text(),
-        _ => None,
-    };
-    let audience = if is_web || is_saml {
-        response.get("audience").text().or_else(|| audience_of(identity.principal_id?, provider?, subject?))
-    } else {
-        None
-    };
-    let role_arn = request
-        .get("roleArn")
-        .text()
-        .or_else(|| resource_of_type(event.resources, "AWS::IAM::Role", ":role/"))
-        .or_else(|| event.error_message.and_then(denial::role_arn))
-        .or_else(|| response.get("roleArn").text());
-    let root = (kind == IssuanceKind::AssumeRoot).then(|| root_arn(event)).flatten();
-    let assumed_arn = assumed.get("arn").text().or(federated.get("arn").text()).or(root.as_deref());
-    let session_name = request
-        .get("roleSessionName")
-        .text()
-        .or_else(|| (kind == IssuanceKind::GetFederationToken).then(|| request.get("name").text())?)
-        .or_else(|| assumed.get("assumedRoleId").text()?.split_once(':').map(|(_, name)| name));
-    let caller = SessionView::of(identity).to_facts(texts);
-    Some(IssuanceFacts {
-        time: event.time,
-        event_id: texts.intern(id),
-        kind,
-        denied,
-        caller,
-        recipient_account: texts.option(event.recipient_account),
-        region: texts.intern(event.region),
-        issued_key: texts.option(response.at(&["credentials", "accessKeyId"]).text()),
-        role_arn: texts.option(role_arn),
-        assumed_role_id: texts.option(assumed_role_id),
-        assumed_arn: texts.option(assumed_arn),
-        session_name: texts.option(session_name),
-        provider: texts.option(provider),
-        subject: texts.option(subject),
-        audience: texts.option(audience),
-        tags: tags(request, texts),
-        source_identity: texts
-            .option(request.get("sourceIdentity").text().or_else(|| response.get("sourceIdentity").text())),
-        has_external_id: !request.get("externalId").is_null(),
-        user_agent: texts.option(event.user_agent.map(|text| shortened(text, LONGEST_AGENT))),
-        error: denied.then(|| {
+            .or_else(|| resource_of_type(event.resources, "AWS::IAM::Role", ":role/"))
+            .or_else(|| event.error_message.and_then(denial::role_arn))
+            .or_else(|| response.get("roleArn").text());
+        let root = (kind == IssuanceKind::AssumeRoot).then(|| root_arn(event)).flatten();
+        let assumed_arn = assumed.get("arn").text().or(federated.get("arn").text());
+        let name = request
+            .get("roleSessionName")
+            .text()
+            .or_else(|| (kind == IssuanceKind::GetFederationToken).then(|| request.get("name").text())?)
+            .or_else(|| assumed.get("assumedRoleId").text()?.split_once(':').map(|(_, name)| name))
+            .map(limited);
+        let refusal = denied.then(|| {
             let message = event.error_message.map(denial::kept).unwrap_or_default();
-            (texts.intern(event.error_code.unwrap_or_default()), texts.intern(message))
-        }),
-    })
+            (event.error_code.unwrap_or_default(), message)
+        });
+        let source_identity =
+            request.get("sourceIdentity").text().or_else(|| response.get("sourceIdentity").text());
+        let agent = event.user_agent.map(|text| shortened(text, LONGEST_AGENT));
+        let borrowed = |text: Option<&'a str>| text.map(limited).map(Cow::Borrowed);
+        let mut texts = [
+            borrowed(assumed_role_id),
+            borrowed(assumed_arn).or(root.map(Cow::Owned)),
+            borrowed(event.recipient_account),
+            borrowed(Some(event.region)),
+            borrowed(role_arn),
+            borrowed(provider),
+            borrowed(subject),
+            borrowed(audience),
+            borrowed(source_identity),
+            borrowed(agent),
+            borrowed(refusal.map(|(code, _)| code)),
+            borrowed(refusal.map(|(_, message)| message)),
+        ];
+        let mut named = 0;
+        if let Some(name) = name {
+            for at in ASSUMED {
+                let Some(Some(Cow::Borrowed(text))) = texts.get_mut(at) else { continue };
+                if let Some(head) = text.strip_suffix(name).filter(|head| head.ends_with([':', '/'])) {
+                    *text = head;
+                    named |= 1 << at;
+                }
+            }
+        }
+        Some(Self {
+            kind,
+            denied,
+            has_external_id: !request.get("externalId").is_null(),
+            time: event.time,
+            caller: Caller::of(identity),
+            texts,
+            named,
+            name,
+            key: response.at(&["credentials", "accessKeyId"]).text().map(limited),
+            tags: tags(request),
+        })
+    }
+
+    fn fingerprint(&self) -> u64 {
+        let mut print = Fingerprint::new();
+        self.caller.fingerprint(&mut print);
+        print.number(self.kind as u64 * 4 + u64::from(self.denied) * 2 + u64::from(self.has_external_id));
+        print.time(Some(self.time));
+        self.texts.iter().for_each(|text| print.option(text.as_deref()));
+        print.number(u64::from(self.named));
+        print.option(self.name);
+        print.option(self.key);
+        for (key, value) in &self.tags {
+            print.text(key);
+            print.text(value);
+        }
+        print.value()
+    }
+}
+
+/// What issuances share: for one role and one caller nearly everything.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(super) struct Form {
+    pub(super) kind: IssuanceKind,
+    pub(super) denied: bool,
+    has_external_id: bool,
+    named: u16,
+    /// Assumed role's id and ARN (up to the session's name), recipient account, Region, role ARN, provider, subject, audience,
+    /// source identity, user agent, error code, error message.
+    pub(super) texts: [Word; N_TEXTS],
+}
+
+impl Form {
+    /// The assumed role's id as a session shows it, in two parts; `None` when it is not told that way.
+    pub(super) fn assumed_id(&self, name: Word) -> Option<(Word, Word)> {
+        let head = *self.texts.first()?;
+        (self.named & 1 != 0 && head != Words::NONE).then_some((head, name))
+    }
+
+    /// What is told of whose session it began.
+    pub(super) fn assumed(&self) -> impl Iterator<Item = Word> {
+        self.texts.iter().take(ASSUMED.len()).copied()
+    }
+}
+
+/// One issuance.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Issued {
+    /// Decides between differing deliveries: a correction's facts (`false`) come before the original's.
+    order: (bool, u64),
+    pub(super) time: Time,
+    pub(super) form: u32,
+    /// In the ledger's table of sessions.
+    pub(super) caller: u32,
+    pub(super) name: Word,
+    pub(super) key: Word,
+    pub(super) tags: u32,
+}
+
+/// The issuances one ledger met, by event.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Issuances {
+    pub(super) all: HashMap<EventKey, Issued>,
+    forms: Vec<Form>,
+    form_numbers: HashMap<Form, u32>,
+    tags: Vec<Box<[(Word, Word)]>>,
+    tag_numbers: HashMap<Box<[(Word, Word)]>, u32>,
+}
+
+impl Issuances {
+    pub(super) fn add(
+        &mut self,
+        key: EventKey,
+        is_original: bool,
+        issuing: &Issuing<'_>,
+        sessions: &mut Sessions,
+        words: &mut Words,
+    ) {
+        let issued = Issued {
+            order: (is_original, issuing.fingerprint()),
+            time: issuing.time,
+            form: self.form(Form {
+                kind: issuing.kind,
+                denied: issuing.denied,
+                has_external_id: issuing.has_external_id,
+                named: issuing.named,
+                texts: issuing.texts.each_ref().map(|text| words.option(text.as_deref())),
+            }),
+            caller: sessions.intern(&issuing.caller, words),
+            name: words.option(issuing.name),
+            key: words.option(issuing.key),
+            tags: self.tags(
+                issuing.tags.iter().map(|(key, value)| (words.intern(key), words.intern(value))).collect(),
+            ),
+        };
+        self.keep(key, issued);
+    }
+
+    fn keep(&mut self, key: EventKey, issued: Issued) {
+        let known = self.all.entry(key).or_insert(issued);
+        if issued.order < known.order {
+            *known = issued;
+        }
+    }
+
+    fn form(&mut self, form: Form) -> u32 {
+        let new = u32::try_from(self.forms.len()).unwrap_or(u32::MAX);
+        match self.form_numbers.get(&form) {
+            Some(known) => *known,
+            None => {
+                self.forms.push(form.clone());
+                self.form_numbers.insert(form, new);
+                new
+            }
+        }
+    }
+
+    fn tags(&mut self, tags: Box<[(Word, Word)]>) -> u32 {
+        let new = u32::try_from(self.tags.len()).unwrap_or(u32::MAX);
+        match self.tag_numbers.get(&tags) {
+            Some(known) => *known,
+            None => {
+                self.tags.push(tags.clone());
+                self.tag_numbers.insert(tags, new);
+                new
+            }
+        }
+    }
+
+    /// Where the call was recorded.
+    pub(super) fn account_of(&self, key: EventKey) -> Option<Word> {
+        self.form_of(self.all.get(&key)?)?.texts.get(2).copied()
+    }
+
+    /// Takes in another ledger's, whose words and sessions got new numbers.
+    pub(super) fn merge(&mut self, other: Self, words: &[Word], sessions: &[u32]) {
+        let word = |old: Word| words.get(old as usize).copied().unwrap_or(Words::NONE);
+        let forms: Vec<u32> = other
+            .forms
+            .into_iter()
+            .map(|form| self.form(Form { texts: form.texts.map(word), ..form }))
+            .collect();
+        let tags: Vec<u32> = other
+            .tags
+            .into_iter()
+            .map(|tags| self.tags(tags.iter().map(|(key, value)| (word(*key), word(*value))).collect()))
+            .collect();
+        for (key, issued) in other.all {
+            let moved = |numbers: &[u32], old: u32| numbers.get(old as usize).copied().unwrap_or_default();
+            let issued = Issued {
+                form: moved(&forms, issued.form),
+                caller: moved(sessions, issued.caller),
+                name: word(issued.name),
+                key: word(issued.key),
+                tags: moved(&tags, issued.tags),
+                ..issued
+            };
+            self.keep(key, issued);
+        }
+    }
+
+    /// Fills what an issuance does not tell from another account's copy of the same call.
+    pub(super) fn fill(&mut self, key: EventKey, copy: EventKey, words: &mut Words) {
+        let (Some(mut own), Some(copy)) = (self.all.get(&key).copied(), self.all.get(&copy).copied()) else {
+            return;
+        };
+        let (Some(mut form), Some(theirs)) = (self.form_of(&own).cloned(), self.form_of(&copy)) else {
+            return;
+        };
+        for at in FILLED {
+            let (Some(mine), Some(told)) = (form.texts.get_mut(at), theirs.texts.get(at)) else { continue };
+            if *mine != Words::NONE {
+                continue;
+            }
+            *mine = *told;
+            if theirs.named & 1 << at == 0 {
+                continue;
+            }
+            if own.name == copy.name || own.name == Words::NONE {
+                form.named |= 1 << at;
+            } else if let (Some(head), Some(name)) = (words.text(*told), words.text(copy.name)) {
+                let whole = format!("{head}{name}");
+                *mine = words.intern(&whole);
+            }
+        }
+        form.has_external_id |= theirs.has_external_id;
+        for (mine, told) in [(&mut own.name, copy.name), (&mut own.key, copy.key)] {
+            if *mine == Words::NONE {
+                *mine = told;
+            }
+        }
+        if self.tags_of(&own).is_empty() {
+            own.tags = copy.tags;
+        }
+        own.form = self.form(form);
+        self.all.insert(key, own);
+    }
+
+    pub(super) fn form_of(&self, issued: &Issued) -> Option<&Form> {
+        self.forms.get(issued.form as usize)
+    }
+
+    pub(super) fn tags_of(&self, issued: &Issued) -> &[(Word, Word)] {
+        self.tags.get(issued.tags as usize).map(AsRef::as_ref).unwrap_or_default()
+    }
+
+    /// The issuance as its event told it.
+    pub(super) fn facts(
+        &self,
+        (key, issued): (EventKey, &Issued),
+        (sessions, words, ids): (&Sessions, &Words, &OddIds),
+        texts: &mut Texts,
+    ) -> Option<IssuanceFacts> {
+        let form = self.form_of(issued)?;
+        let name = words.text(issued.name).unwrap_or_default();
+        let whole = |at: usize| -> Option<Text> {
+            let head = words.text(*form.texts.get(at)?)?;
+            let is_cut = form.named & 1 << at != 0;
+            Some(if is_cut { format!("{head}{name}").into() } else { head.into() })
+        };
+        let (assumed_role_id, assumed_arn) = (whole(0), whole(1));
+        let mut shared = |word: Word| words.text(word).map(|text| texts.intern(text));
+        let [_, _, account, region, role_arn, provider, subject, audience, identity, agent, code, message] =
+            form.texts.map(&mut shared);
+        let tags = self.tags_of(issued).iter();
+        let tags = tags.filter_map(|(key, value)| Some((shared(*key)?, shared(*value)?))).collect();
+        let session_name = shared(issued.name);
+        Some(IssuanceFacts {
+            time: issued.time,
+            event_id: ids.text(key),
+            kind: form.kind,
+            denied: form.denied,
+            caller: sessions.caller(issued.caller, words)?.to_facts(texts),
+            recipient_account: account,
+            region: region.unwrap_or_default(),
+            issued_key: words.text(issued.key).map(Text::from),
+            role_arn,
+            assumed_role_id,
+            assumed_arn,
+            session_name,
+            provider,
+            subject,
+            audience,
+            tags,
+            source_identity: identity,
+            has_external_id: form.has_external_id,
+            user_agent: agent,
+            error: code.map(|code| (code, message.unwrap_or_default())),
+            others: None,
+        })
+    }
 }
 
 /// The ARN in `resources` of one type; items without a type are told by their ARN.
@@ -155,7 +458,7 @@ fn root_arn(event: &Event<'_>) -> Option<String> {
 }
 
 /// Session tags, principal tags and those handed down a chain, sorted; the call's own win over handed-down ones.
-fn tags(request: Json<'_>, texts: &mut Texts) -> Vec<(Text, Text)> {
+fn tags<'a>(request: Json<'a>) -> Vec<(&'a str, &'a str)> {
     let mut found: Vec<(&str, &str)> = Vec::new();
     for member in ["tags", "principalTags", "incomingTransitiveTags"] {
         let value = request.get(member);
@@ -172,29 +475,5 @@ fn tags(request: Json<'_>, texts: &mut Texts) -> Vec<(Text, Text)> {
         }
     }
     found.sort_unstable();
-    found.into_iter().map(|(key, value)| (texts.intern(key), texts.intern(value))).collect()
-}
-
-/// Fills what `own` does not tell from another account's copy of the same call.
-pub(super) fn fill(own: &mut IssuanceFacts, copy: &IssuanceFacts) {
-    let pairs = [
-        (&mut own.issued_key, &copy.issued_key),
-        (&mut own.role_arn, &copy.role_arn),
-        (&mut own.assumed_role_id, &copy.assumed_role_id),
-        (&mut own.assumed_arn, &copy.assumed_arn),
-        (&mut own.session_name, &copy.session_name),
-        (&mut own.provider, &copy.provider),
-        (&mut own.subject, &copy.subject),
-        (&mut own.audience, &copy.audience),
-        (&mut own.source_identity, &copy.source_identity),
-    ];
-    for (mine, theirs) in pairs {
-        if mine.is_none() {
-            mine.clone_from(theirs);
-        }
-    }
-    if own.tags.is_empty() {
-        own.tags.clone_from(&copy.tags);
-    }
-    own.has_external_id |= copy.has_external_id;
+    found
 }

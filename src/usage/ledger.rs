@@ -1,22 +1,22 @@
 //! The ledger: what one worker writes down, and what several become when they merge.
 
+use hashbrown::HashMap;
 use hashbrown::hash_map::Entry as MapEntry;
-use hashbrown::hash_table::Entry as TableEntry;
-use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
-use std::cmp::Ordering;
 use std::collections::BTreeSet;
-use std::hash::BuildHasher;
 
+use super::calls::{CallView, Calls, OutcomeView};
 use super::event_id::{EventKey, OddIds};
 use super::fold::{Caps, Folds};
+use super::issuance::{Issuances, Issuing};
+use super::log::{Entry, Log, OUTSIDE};
+use super::memo::{Known, KnownCaller, Memo};
 use super::observe::Observer;
-use super::rows::{CallView, OutcomeView, Rows};
-use super::session::{SessionView, Sessions};
-use super::text::{Texts, limited};
-use super::{Agents, IssuanceFacts, denial, issuance};
+use super::session::{Caller, Sessions};
+use super::text::{Fingerprint, Texts, Words, limited};
+use super::{Agents, denial};
 use crate::catalog::Needs;
-use crate::ident::TimeRange;
-use crate::record::{Category, Event, Outcome};
+use crate::ident::{Time, TimeRange};
+use crate::record::{Category, Event, Outcome, RawRecord};
 
 /// Which events count.
 #[derive(Clone, Debug)]
@@ -39,145 +39,62 @@ impl Scope {
     }
 }
 
+/// How much of a record was met before.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Again {
+    /// Caller and call: the event is written down.
+    All,
+    /// The caller; what the call needed does not rest on more than is known of it.
+    Caller,
+    /// Nothing.
+    Nothing,
+}
+
 /// What one worker knows of the events it read.
 ///
-/// Every event is kept once, under its `eventID`, with the row of its content; counts, times and samples are worked out
-/// from these entries at the end. So the result does not depend on how often and in which order events were delivered,
-/// on the split over workers, or on the order of merges: [`Ledger::merge`] is associative and commutative, and merging
-/// what was merged before changes nothing but the numbers of records read and of duplicates.
+/// Every delivery of an event is kept as one small entry of a log, with the numbers of its session and its call; counts,
+/// times and samples are worked out from these entries at the end. So the result does not depend on how often and in which
+/// order events were delivered, on the split over workers, or on the order of merges: [`Ledger::merge`] is associative and
+/// commutative, and merging what was merged before changes nothing but the numbers of records read and of duplicates.
 ///
-/// Memory grows by 32 bytes per distinct event, and with the number of distinct sessions and contents; resources that are
-/// too many for that are folded to prefix patterns (`fold.rs`).
+/// Memory grows with the number of distinct sessions (some hundred bytes each) and distinct calls; resources that are too many
+/// for that are folded to prefix patterns (`fold.rs`), and the log lies in a scratch file in the system's folder for temporary
+/// files (40 bytes a delivery) when it is long.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     pub(super) scope: Scope,
     pub(super) texts: Texts,
+    pub(super) words: Words,
     pub(super) sessions: Sessions,
-    pub(super) rows: Rows,
+    pub(super) calls: Calls,
     pub(super) folds: Folds,
-    pub(super) events: Events,
+    log: Log,
+    /// Logs of ledgers that were merged into this one.
+    others: Vec<Moved>,
     pub(super) odd_ids: OddIds,
-    /// `sharedEventID` groups of events that carry one.
-    pub(super) shared: HashMap<EventKey, EventKey>,
-    /// Corrected content of events, by the corrected event.
-    pub(super) corrections: HashMap<EventKey, Entry>,
-    /// By event; a correction's facts (`false`) come before the original's.
-    pub(super) issuances: HashMap<EventKey, (bool, IssuanceFacts)>,
-    /// Events of which deliveries with differing content were met.
-    pub(super) conflicts: HashSet<EventKey>,
+    /// `sharedEventID` groups of events that carry one, with the delivery that counts.
+    pub(super) shared: HashMap<EventKey, (EventKey, Entry)>,
+    pub(super) issuances: Issuances,
     pub(super) observer: Observer,
     pub(super) agents: Agents,
-    /// Records that are events, each delivery counted.
-    pub(super) n_records: u64,
     pub(super) n_malformed: u64,
-    /// Rows above which folding is worth a pass over all events.
-    compact_above: usize,
-    /// The least that [`Self::compact_above`] may be.
-    min_rows: usize,
+    memo: Memo,
+    /// The caller of the record at hand, when it is known.
+    known: Option<KnownCaller>,
+    /// Room for what is to be hashed.
+    bytes: Vec<u8>,
+    /// Calls above which folding is worth a pass over all of them.
+    fold_above: usize,
+    /// The least that [`Self::fold_above`] may be.
+    min_calls: usize,
 }
 
-/// One event. Ordered so that of two contents of one event the same one wins everywhere.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Entry {
-    pub(super) key: EventKey,
-    /// Of the record's content before folding.
-    pub(super) fingerprint: u64,
-    pub(super) row: u32,
-    /// Seconds since the epoch, as far as 32 bits reach (1970 to 2106).
-    pub(super) time: u32,
-}
-
-// The promise of the ledger's documentation.
-const _: () = assert!(size_of::<Entry>() == 32);
-
-/// The row of an event outside the scope.
-pub(super) const OUTSIDE: u32 = u32::MAX;
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (self.key, self.content()).cmp(&(other.key, other.content()))
-    }
-}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Entry {}
-
-impl Entry {
-    /// What tells two deliveries apart. Row numbers do not: they belong to one ledger.
-    fn content(&self) -> (u64, u32) {
-        (self.fingerprint, self.time)
-    }
-}
-
-/// The table of events.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Events {
-    table: HashTable<Entry>,
-    hasher: DefaultHashBuilder,
-}
-
-impl Events {
-    /// Adds a delivery; true when the event was there with another content.
-    fn add(&mut self, entry: Entry) -> bool {
-        let Self { table, hasher } = self;
-        let hash = hasher.hash_one(entry.key);
-        match table.entry(hash, |known| known.key == entry.key, |known| hasher.hash_one(known.key)) {
-            TableEntry::Vacant(place) => {
-                place.insert(entry);
-                false
-            }
-            TableEntry::Occupied(mut known) => {
-                let differs = known.get().content() != entry.content();
-                if entry.content() < known.get().content() {
-                    *known.get_mut() = entry;
-                }
-                differs
-            }
-        }
-    }
-
-    /// Puts a correction in the place of what was delivered.
-    pub(super) fn replace(&mut self, entry: Entry) {
-        let Self { table, hasher } = self;
-        let hash = hasher.hash_one(entry.key);
-        match table.entry(hash, |known| known.key == entry.key, |known| hasher.hash_one(known.key)) {
-            TableEntry::Vacant(place) => drop(place.insert(entry)),
-            TableEntry::Occupied(mut known) => *known.get_mut() = entry,
-        }
-    }
-
-    pub(super) fn get(&self, key: EventKey) -> Option<&Entry> {
-        self.table.find(self.hasher.hash_one(key), |known| known.key == key)
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.table.iter()
-    }
-
-    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
-        self.table.iter_mut()
-    }
-
-    /// Makes room for the larger part of what is to be added: ledgers that merge share few events.
-    fn reserve(&mut self, additional: usize) {
-        let Self { table, hasher } = self;
-        table.reserve(additional, |known| hasher.hash_one(known.key));
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.table.len()
-    }
+/// Another ledger's log, and what its numbers are here.
+#[derive(Clone, Debug)]
+struct Moved {
+    log: Log,
+    sessions: Vec<u32>,
+    calls: Vec<u32>,
 }
 
 impl Ledger {
@@ -190,22 +107,24 @@ impl Ledger {
     pub fn with_caps(scope: Scope, caps: Caps) -> Self {
         Self {
             scope,
-            min_rows: caps.rows,
             texts: Texts::default(),
+            words: Words::default(),
             sessions: Sessions::default(),
-            rows: Rows::default(),
+            calls: Calls::default(),
             folds: Folds::new(caps),
-            events: Events::default(),
+            log: Log::default(),
+            others: Vec::new(),
             odd_ids: OddIds::default(),
             shared: HashMap::new(),
-            corrections: HashMap::new(),
-            issuances: HashMap::new(),
-            conflicts: HashSet::new(),
+            issuances: Issuances::default(),
             observer: Observer::default(),
             agents: Agents::default(),
-            n_records: 0,
             n_malformed: 0,
-            compact_above: caps.rows,
+            memo: Memo::default(),
+            known: None,
+            bytes: Vec::new(),
+            fold_above: caps.rows,
+            min_calls: caps.rows,
         }
     }
 
@@ -214,37 +133,128 @@ impl Ledger {
     /// Events of the categories network activity, Insight and aggregated repeat what other events say and are no use of a
     /// permission: they are ignored here, and callers count them apart.
     pub fn record(&mut self, event: &Event<'_>, needs: impl FnOnce(&Event<'_>) -> Needs) {
+        self.write_down(event, None, needs);
+    }
+
+    /// [`Ledger::record`], and remembers how the record is written, for [`Ledger::again`].
+    ///
+    /// The event's identity is not looked at when [`Ledger::again`] told that the caller is known; `needs` then sees the parts
+    /// named below.
+    ///
+    /// What `needs` answers may rest on anything but the event's id, times, session name and access key; of the caller on no
+    /// more than kind, account, partition and the service that calls for it, except for the source `iam.amazonaws.com`.
+    pub fn record_raw(
+        &mut self,
+        event: &Event<'_>,
+        raw: &RawRecord<'_>,
+        needs: impl FnOnce(&Event<'_>) -> Needs,
+    ) {
+        self.write_down(event, Some(raw), needs);
+    }
+
+    /// Writes one event down without parsing it, if neither addendum nor user agent say more, and its caller and its call were met before, written alike.
+    pub fn again(&mut self, raw: &RawRecord<'_>) -> Again {
+        let may_repeat = !raw.has_addendum() && !Agents::may_tell(raw.user_agent());
+        self.known = if may_repeat { self.memo.caller(raw) } else { None };
+        let Some(caller) = self.known else { return Again::Nothing };
+        if self.known_call(raw, caller).is_some() {
+            return Again::All;
+        }
+        if raw.is_about_its_caller() {
+            self.known = None;
+            return Again::Nothing;
+        }
+        Again::Caller
+    }
+
+    fn known_call(&mut self, raw: &RawRecord<'_>, caller: KnownCaller) -> Option<()> {
+        let (id, time, shared) = (raw.id()?, raw.time()?, raw.shared_id()?);
+        let known = self.memo.call(self.memo.call_key(raw, caller))?;
+        if !self.scope.window.contains(time) {
+            return None;
+        }
+        let shared = match shared {
+            Some(shared) => {
+                let (source, name) = raw.api()?;
+                Some(EventKey::of_parts([shared, source, name]))
+            }
+            None => None,
+        };
+        let (_, session_print) = self.sessions.form_and_print(caller.session);
+        let entry = Entry {
+            key: self.odd_ids.key(limited(id)),
+            fingerprint: content_print(session_print, known.print),
+            time: seconds(time),
+            session: caller.session,
+            call: known.call,
+            is_original: true,
+        };
+        self.sessions.seen(entry.session, (entry.time, entry.time), shared.is_none());
+        self.observer.again(known.place, time);
+        self.append(entry, shared);
+        Some(())
+    }
+
+    fn write_down(
+        &mut self,
+        event: &Event<'_>,
+        raw: Option<&RawRecord<'_>>,
+        needs: impl FnOnce(&Event<'_>) -> Needs,
+    ) {
         if !matches!(event.category, Category::Management | Category::Data) {
             return;
         }
-        self.n_records += 1;
         // An addendum that corrects an event is that event, not a second one.
         let corrected = (event.addendum.get("reason").as_str() == Some("UPDATED_DATA"))
             .then(|| event.addendum.get("originalEventID").text())
             .flatten();
-        let id = limited(corrected.unwrap_or(event.id));
-        let key = self.odd_ids.key(id);
-        if let Some(shared) = event.shared_id {
-            let group = EventKey::of_parts([shared, event.source, event.name]);
-            smallest(self.shared.entry(key), group);
+        let key = self.odd_ids.key(limited(corrected.unwrap_or(event.id)));
+        let issuing = Issuing::read(event);
+        if let Some(issuing) = &issuing {
+            self.issuances.add(key, corrected.is_none(), issuing, &mut self.sessions, &mut self.words);
         }
-        if let Some(facts) = issuance::read(event, id, &mut self.texts) {
-            smallest(self.issuances.entry(key), (corrected.is_none(), facts));
-        }
-        let time = u32::try_from(event.time.unix().max(0)).unwrap_or(u32::MAX);
-        let mut entry = Entry { key, fingerprint: u64::MAX, row: OUTSIDE, time };
+        let mut entry = Entry {
+            key,
+            fingerprint: u64::MAX,
+            time: seconds(event.time),
+            session: 0,
+            call: OUTSIDE,
+            is_original: corrected.is_none(),
+        };
+        let caller = self.known.take().filter(|_| raw.is_some());
         if self.scope.contains(event) {
-            (entry.row, entry.fingerprint) = self.row(event, needs);
-            self.agents.see(event, id, &mut self.texts);
+            let session = match caller {
+                Some(caller) => caller.session,
+                None => self.sessions.intern(&Caller::of(&event.identity), &mut self.words),
+            };
+            self.agents.see(event, limited(corrected.unwrap_or(event.id)), &mut self.texts);
+            let known = match caller {
+                Some(_) => self.call_by(session, event, needs),
+                None => self.call(event, needs),
+            };
+            self.sessions.seen(session, (entry.time, entry.time), event.shared_id.is_none());
+            let (_, session_print) = self.sessions.form_and_print(session);
+            entry.session = session;
+            entry.call = known.call;
+            entry.fingerprint = content_print(session_print, known.print);
+            // An issuance is told anew by each event.
+            if let Some(raw) = raw.filter(|raw| issuing.is_none() && !raw.has_addendum()) {
+                let caller = caller.unwrap_or_else(|| self.memo.put_caller(raw, &event.identity, session));
+                self.memo.put_call(self.memo.call_key(raw, caller), known);
+            }
         }
-        if corrected.is_some() {
-            smallest(self.corrections.entry(key), entry);
-        } else if self.events.add(entry) {
-            self.conflicts.insert(key);
+        let group = event.shared_id.map(|shared| EventKey::of_parts([shared, event.source, event.name]));
+        self.append(entry, group);
+        if self.calls.len() > self.fold_above {
+            self.fold();
         }
-        if self.rows.len() > self.compact_above {
-            self.compact();
+    }
+
+    fn append(&mut self, entry: Entry, group: Option<EventKey>) {
+        if let Some(group) = group {
+            share(&mut self.shared, group, entry);
         }
+        self.log.add(entry);
     }
 
     /// Counts a record that is no event.
@@ -252,11 +262,53 @@ impl Ledger {
         self.n_malformed += 1;
     }
 
-    /// The row of an event's content, and the content's fingerprint.
-    fn row(&mut self, event: &Event<'_>, needs: impl FnOnce(&Event<'_>) -> Needs) -> (u32, u64) {
+    /// The call of an event by a known caller, of whom it says nothing itself.
+    fn call_by(&mut self, session: u32, event: &Event<'_>, needs: impl FnOnce(&Event<'_>) -> Needs) -> Known {
+        let words = std::mem::take(&mut self.words);
+        let caller = self.sessions.caller(session, &words);
+        let identity = caller.map_or(event.identity, |caller| caller.relevant());
+        let known = self.call(&Event { identity, ..*event }, needs);
+        self.words = words;
+        known
+    }
+
+    /// The call of an event in scope.
+    fn call(&mut self, event: &Event<'_>, needs: impl FnOnce(&Event<'_>) -> Needs) -> Known {
         let data_type = data_type(event);
-        self.observer.see(event, data_type, &mut self.texts);
-        let session = SessionView::of(&event.identity);
+        let place = self.observer.see(event, data_type, &mut self.texts);
+        let print = self.print(event);
+        Known { call: self.new_call(event, data_type, needs), place, print }
+    }
+
+    /// The fingerprint of all that a call is made from besides its caller, however the record is written.
+    fn print(&mut self, event: &Event<'_>) -> u64 {
+        let Event { source, name, region, recipient_account, event_type, error_code, vpc_endpoint, .. } =
+            event;
+        let message = event.error_message.map(denial::kept);
+        let into = &mut self.bytes;
+        into.clear();
+        into.extend_from_slice(&[event.category as u8, event.read_only.map_or(2, u8::from)]);
+        let texts = [Some(*source), Some(*name), Some(*region), *recipient_account, *event_type];
+        for text in texts.into_iter().chain([*error_code, message, *vpc_endpoint]) {
+            let length = text.map_or(u64::MAX, |text| text.len() as u64);
+            into.extend_from_slice(&length.to_le_bytes());
+            into.extend_from_slice(text.unwrap_or_default().as_bytes());
+        }
+        for value in [event.request, event.response, event.resources] {
+            value.write_to(into);
+        }
+        let mut print = Fingerprint::new();
+        print.bytes(into);
+        print.value()
+    }
+
+    /// The number of a call.
+    fn new_call(
+        &mut self,
+        event: &Event<'_>,
+        data_type: Option<&str>,
+        needs: impl FnOnce(&Event<'_>) -> Needs,
+    ) -> u32 {
         let code = || limited(event.error_code.unwrap_or_default());
         let mut refused = None;
         let outcome = match event.outcome() {
@@ -268,11 +320,23 @@ impl Ledger {
                 OutcomeView::Denied(code(), event.error_message.map(denial::kept))
             }
         };
-        let needs = refused.unwrap_or_else(|| needs(event));
+        let mut needs = refused.unwrap_or_else(|| needs(event));
+        let (source, name) = (limited(event.source), limited(event.name));
+        self.folds.meet(&needs, &mut self.texts);
+        // In a large bucket nearly every object is new, but its folded form is not.
+        self.folds.fold(&mut needs);
+        let mut folded = None;
+        if let OutcomeView::Denied(code, Some(message)) = outcome {
+            self.folds.meet_message((source, name), code, message, &mut self.texts);
+            folded = self.folds.message((source, name), code, message);
+        }
+        let outcome = match (&folded, outcome) {
+            (Some(message), OutcomeView::Denied(code, _)) => OutcomeView::Denied(code, message.as_deref()),
+            _ => outcome,
+        };
         let call = CallView {
-            session: self.sessions.intern(session, &mut self.texts),
-            source: limited(event.source),
-            name: limited(event.name),
+            source,
+            name,
             region: limited(event.region),
             recipient_account: event.recipient_account.map(limited),
             data_type: data_type.map(limited),
@@ -281,112 +345,119 @@ impl Ledger {
             needs: &needs,
             vpc_endpoint: event.vpc_endpoint.map(limited),
         };
-        if let Some(known) = self.rows.find_exact(&call) {
-            return known;
-        }
-        let fingerprint = call.fingerprint(&session);
-        self.folds.meet(&needs, &mut self.texts);
-        if let OutcomeView::Denied(code, Some(message)) = outcome {
-            self.folds.meet_message((call.source, call.name), code, message, &mut self.texts);
-        }
-        // In a large bucket nearly every object is new, but its folded form is not.
-        if let Some(folded) = self.folds.needs(&needs)
-            && let Some(known) = self.rows.find_folded(&CallView { needs: &folded, ..call })
-        {
-            return (known, fingerprint);
-        }
-        let mut content = Rows::content(&call, fingerprint, &mut self.texts);
-        content.fold(&self.folds);
-        (self.rows.intern(content), fingerprint)
+        self.calls.number(&call, &mut self.texts)
     }
 
-    /// Lets rows that folding made equal become one.
-    fn compact(&mut self) {
+    /// Lets calls that folding made equal become one.
+    fn fold(&mut self) {
         if self.folds.take_fallen() {
-            let old = std::mem::take(&mut self.rows);
-            let moved: Vec<u32> = old
-                .into_contents()
-                .into_iter()
-                .map(|mut content| {
-                    content.fold(&self.folds);
-                    self.rows.intern(content)
-                })
-                .collect();
-            for entry in self.events.iter_mut().chain(self.corrections.values_mut()) {
-                entry.row = moved.get(entry.row as usize).copied().unwrap_or(OUTSIDE);
-            }
+            self.calls.fold(&self.folds);
         }
-        self.compact_above = self.rows.len().saturating_mul(2).max(self.min_rows);
+        self.fold_above = self.calls.len().saturating_mul(2).max(self.min_calls);
     }
 
     /// One ledger of two that were made for the same scope and caps.
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
-        let (mut into, from) =
-            if self.events.len() >= other.events.len() { (self, other) } else { (other, self) };
-        into.n_records += from.n_records;
+        let (mut into, from) = if self.log.len() >= other.log.len() { (self, other) } else { (other, self) };
         into.n_malformed += from.n_malformed;
         into.odd_ids.merge(from.odd_ids);
         into.observer.merge(from.observer);
         into.agents.merge(from.agents);
-        into.conflicts.extend(from.conflicts);
         into.folds.merge(from.folds, &mut into.texts);
-        for (key, group) in from.shared {
-            smallest(into.shared.entry(key), group);
-        }
-        for (key, issuance) in from.issuances {
-            smallest(into.issuances.entry(key), issuance);
-        }
-        let sessions: Vec<u32> = from
-            .sessions
-            .facts()
-            .iter()
-            .map(|facts| into.sessions.intern(SessionView::from_facts(facts), &mut into.texts))
-            .collect();
-        let moved: Vec<u32> = from
-            .rows
-            .into_contents()
-            .into_iter()
-            .map(|mut content| {
-                content.session = sessions.get(content.session as usize).copied().unwrap_or(content.session);
-                content.fold(&into.folds);
-                into.rows.intern(content)
+        let sessions: Vec<u32> = (0..from.sessions.len())
+            .map(|old| {
+                let caller = from.sessions.caller(u32::try_from(old).unwrap_or(u32::MAX), &from.words);
+                caller.map_or(0, |caller| into.sessions.intern(&caller, &mut into.words))
             })
             .collect();
-        let place = |entry: &Entry| {
-            let row = moved.get(entry.row as usize).copied().unwrap_or(OUTSIDE);
-            Entry { row, ..*entry }
-        };
-        into.events.reserve(from.events.len());
-        for entry in from.events.iter() {
-            if into.events.add(place(entry)) {
-                into.conflicts.insert(entry.key);
+        for (session, number) in from.sessions.iter().zip(&sessions) {
+            if let Some(span) = session.span {
+                into.sessions.seen(*number, span, session.has_own);
             }
         }
-        for (key, entry) in &from.corrections {
-            smallest(into.corrections.entry(*key), place(entry));
+        let words: Vec<u32> = from.words.iter().map(|word| into.words.intern(word)).collect();
+        into.issuances.merge(from.issuances, &words, &sessions);
+        let (calls, places) = from.calls.into_parts();
+        let moved: Vec<u32> = calls
+            .into_iter()
+            .map(|mut call| {
+                call.fold(&into.folds);
+                into.calls.intern(call)
+            })
+            .collect();
+        let calls: Vec<u32> =
+            places.iter().map(|place| moved.get(*place as usize).copied().unwrap_or(OUTSIDE)).collect();
+        let number = |numbers: &[u32], old: u32| numbers.get(old as usize).copied().unwrap_or(OUTSIDE);
+        for (group, entry) in from.shared.into_values() {
+            let (session, call) = (number(&sessions, entry.session), number(&calls, entry.call));
+            share(&mut into.shared, group, Entry { session, call, ..entry });
         }
-        if into.rows.len() > into.compact_above {
-            into.compact();
+        for other in from.others {
+            into.others.push(Moved {
+                log: other.log,
+                sessions: other.sessions.iter().map(|old| number(&sessions, *old)).collect(),
+                calls: other.calls.iter().map(|old| number(&calls, *old)).collect(),
+            });
+        }
+        into.others.push(Moved { log: from.log, sessions, calls });
+        if into.calls.len() > into.fold_above {
+            into.fold();
         }
         into
     }
+
+    /// All entries of one part, sorted: the deliveries of an event lie side by side, the one that counts first.
+    pub(super) fn part(&self, part: usize) -> std::io::Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        self.log.read(part, &mut entries)?;
+        for other in &self.others {
+            let start = entries.len();
+            other.log.read(part, &mut entries)?;
+            for entry in entries.iter_mut().skip(start) {
+                entry.session = other.sessions.get(entry.session as usize).copied().unwrap_or_default();
+                entry.call = other.calls.get(entry.call as usize).copied().unwrap_or(OUTSIDE);
+            }
+        }
+        entries.sort_unstable_by(Entry::order);
+        Ok(entries)
+    }
+
+    /// Number of deliveries written down.
+    pub(super) fn n_records(&self) -> u64 {
+        self.log.len() + self.others.iter().map(|other| other.log.len()).sum::<u64>()
+    }
 }
 
-/// Keeps the smaller of what is there and `value`.
-fn smallest<K: Eq + std::hash::Hash, V: Ord, S: BuildHasher>(place: MapEntry<'_, K, V, S>, value: V) {
-    match place {
-        MapEntry::Vacant(place) => drop(place.insert(value)),
+/// Seconds since the epoch as entries have them.
+fn seconds(time: Time) -> u32 {
+    u32::try_from(time.unix().max(0)).unwrap_or(u32::MAX)
+}
+
+/// The fingerprint of a whole content.
+fn content_print(session: u64, call: u64) -> u64 {
+    let mut print = Fingerprint::new();
+    print.number(session);
+    print.number(call);
+    print.value()
+}
+
+/// Keeps the delivery of a shared event that counts; of several groups told for one event, the smallest.
+fn share(shared: &mut HashMap<EventKey, (EventKey, Entry)>, group: EventKey, entry: Entry) {
+    match shared.entry(entry.key) {
+        MapEntry::Vacant(place) => drop(place.insert((group, entry))),
         MapEntry::Occupied(mut known) => {
-            if value < *known.get() {
-                known.insert(value);
+            let (known_group, known_entry) = known.get_mut();
+            *known_group = group.min(*known_group);
+            if entry.order(known_entry).is_lt() {
+                *known_entry = entry;
             }
         }
     }
 }
 
 /// What kind of data event this is: the type of its resource (an S3 object rather than its bucket), else its source.
-fn data_type<'a>(event: &Event<'a>) -> Option<&'a str> {
+pub(super) fn data_type<'a>(event: &Event<'a>) -> Option<&'a str> {
     if event.category != Category::Data {
         return None;
     }

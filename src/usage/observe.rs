@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
 
 use super::text::{Pair, Texts, limited};
@@ -16,8 +15,9 @@ const UNKNOWN: &str = "unknown";
 /// A worker's part of an [`Observation`]. Sets and extremes only, so that deliveries in any order and number give the same.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Observer {
-    /// By account and place: a Region, or a Region and a kind of data event (see [`Observer::place`]).
-    regions: HashMap<(Text, Text), Seen>,
+    seen: Vec<Seen>,
+    /// By account and place, a Region, or a Region and a kind of data event (see [`Observer::place`]): where in `seen` it is.
+    regions: HashMap<(Text, Text), usize>,
     /// Room to write a place.
     place: String,
     data_types: HashSet<(Text, Text)>,
@@ -42,7 +42,8 @@ struct Flags {
 }
 
 impl Seen {
-    fn new(time: Time, hour: i64) -> Self {
+    fn new(time: Time) -> Self {
+        let hour = hour_of(time);
         Self {
             span: (time, time),
             hours: HashSet::from_iter([hour]),
@@ -54,8 +55,8 @@ impl Seen {
 }
 
 impl Observer {
-    /// Takes in one record of the window.
-    pub(super) fn see(&mut self, event: &Event<'_>, data_type: Option<&str>, texts: &mut Texts) {
+    /// Takes in one record of the window; gives the number of its place, for [`Observer::again`].
+    pub(super) fn see(&mut self, event: &Event<'_>, data_type: Option<&str>, texts: &mut Texts) -> usize {
         let account = event.recipient_account.or(event.identity.account_id).unwrap_or(UNKNOWN);
         let region = if event.region.is_empty() { UNKNOWN } else { event.region };
         let (account, region) = (limited(account), limited(region));
@@ -73,22 +74,22 @@ impl Observer {
         {
             self.data_types.insert((texts.intern(account), texts.intern(data_type)));
         }
-        let hour = event.time.unix().div_euclid(3_600);
         let region = Self::place(&mut self.place, region, data_type.map(limited));
-        let seen = match self.regions.get_mut(&Pair(account, region)) {
-            Some(seen) => seen,
-            None => self
-                .regions
-                .entry((texts.intern(account), texts.intern(region)))
-                .or_insert_with(|| Seen::new(event.time, hour)),
+        let place = match self.regions.get(&Pair(account, region)) {
+            Some(place) => *place,
+            None => {
+                let place = self.seen.len();
+                self.seen.push(Seen::new(event.time));
+                self.regions.insert((texts.intern(account), texts.intern(region)), place);
+                place
+            }
         };
-        seen.reads |= event.read_only != Some(false);
-        seen.writes |= event.read_only != Some(true);
-        seen.span = widened(seen.span, (event.time, event.time));
-        if seen.last != hour {
-            seen.last = hour;
-            seen.hours.insert(hour);
+        if let Some(seen) = self.seen.get_mut(place) {
+            seen.reads |= event.read_only != Some(false);
+            seen.writes |= event.read_only != Some(true);
         }
+        self.again(place, event.time);
+        place
     }
 
     /// The Region, or for a data event the Region and its kind with a NUL between them, which neither may hold.
@@ -102,16 +103,30 @@ impl Observer {
         room
     }
 
+    /// Takes in one record more that differs in its time only.
+    pub(super) fn again(&mut self, place: usize, time: Time) {
+        let Some(seen) = self.seen.get_mut(place) else { return };
+        let hour = hour_of(time);
+        seen.span = widened(seen.span, (time, time));
+        if seen.last != hour {
+            seen.last = hour;
+            seen.hours.insert(hour);
+        }
+    }
+
     pub(super) fn merge(&mut self, other: Self) {
-        for (place, theirs) in other.regions {
-            match self.regions.entry(place) {
-                Entry::Vacant(place) => drop(place.insert(theirs)),
-                Entry::Occupied(mut own) => {
-                    let own = own.get_mut();
+        for (key, place) in other.regions {
+            let Some(theirs) = other.seen.get(place) else { continue };
+            match self.regions.get(&key).and_then(|own| self.seen.get_mut(*own)) {
+                Some(own) => {
                     own.span = widened(own.span, theirs.span);
-                    own.hours.extend(theirs.hours);
+                    own.hours.extend(&theirs.hours);
                     own.reads |= theirs.reads;
                     own.writes |= theirs.writes;
+                }
+                None => {
+                    self.regions.insert(key, self.seen.len());
+                    self.seen.push(theirs.clone());
                 }
             }
         }
@@ -126,7 +141,8 @@ impl Observer {
 
     pub(super) fn finish(self) -> Observation {
         let mut observation = Observation::default();
-        for ((account, region), seen) in self.regions {
+        for ((account, region), place) in self.regions {
+            let Some(seen) = self.seen.get(place) else { continue };
             let span = observation.span.map_or(seen.span, |span| widened(span, seen.span));
             observation.span = Some(span);
             let (region, kind) = match region.split_once('\0') {
@@ -142,7 +158,7 @@ impl Observer {
             }
             let all = observation.regions.entry(account).or_default().entry(region).or_default();
             all.span = Some(all.span.map_or(seen.span, |span| widened(span, seen.span)));
-            all.hours.extend(seen.hours);
+            all.hours.extend(&seen.hours);
         }
         for (account, data_type) in self.data_types {
             observation.data_types.entry(account).or_default().insert(data_type);
@@ -155,6 +171,10 @@ impl Observer {
         observation.kms = with(|flags| flags.kms);
         observation
     }
+}
+
+fn hour_of(time: Time) -> i64 {
+    time.unix().div_euclid(3_600)
 }
 
 fn widened(a: (Time, Time), b: (Time, Time)) -> (Time, Time) {

@@ -1,85 +1,305 @@
 //! Who called, as borrowed from a record, and the table of distinct callers.
+//!
+//! Sessions are many and alike: those of one role differ in their name, their key and the moment they began. The table keeps
+//! what they share once, as a [`Form`], and some twenty bytes and the new texts for each session.
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 
-use super::text::{Fingerprint, Texts, limited};
+use super::text::{Fingerprint, Texts, Word, Words, limited};
 use super::{SessionFacts, Text};
 use crate::ident::Time;
-use crate::record::{IdentityType, UserIdentity};
+use crate::record::{IdentityType, Json, SessionContext, UserIdentity};
 
-/// Number of optional texts in [`SessionFacts`].
-const N_TEXTS: usize = 17;
+/// Number of optional texts of a [`Form`].
+const N_TEXTS: usize = 16;
+/// Places of texts that are asked for one by one.
+const PRINCIPAL: usize = 0;
+const ARN: usize = 1;
+const ACCOUNT: usize = 2;
+const INVOKED_BY: usize = 5;
+const ISSUER_ARN: usize = 11;
+const PROVIDER: usize = 13;
 
-/// [`SessionFacts`] without owning any of it.
+/// What the records of one caller say, with the session's name taken out of the two texts that end in it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(super) struct SessionView<'a> {
-    kind: IdentityType,
-    creation: Option<Time>,
+pub(super) struct Caller<'a> {
+    pub(super) kind: IdentityType,
+    /// `principalId` up to its colon when [`Caller::name`] follows it; whole otherwise.
     texts: [Option<&'a str>; N_TEXTS],
+    /// Whether the ARN ended in a slash and the name too.
+    named_arn: bool,
+    pub(super) name: Option<&'a str>,
+    pub(super) key: Option<&'a str>,
+    pub(super) creation: Option<Time>,
 }
 
-impl<'a> SessionView<'a> {
+impl<'a> Caller<'a> {
     /// What a record says.
     pub(super) fn of(identity: &UserIdentity<'a>) -> Self {
         let session = &identity.session;
+        let (mut principal, mut arn) = (identity.principal_id.map(limited), identity.arn.map(limited));
+        let name = principal.and_then(|id| id.split_once(':')).map(|(_, name)| name);
+        let name = name.filter(|name| !name.is_empty());
+        let mut named_arn = false;
+        if let Some(name) = name {
+            principal = principal.and_then(|id| id.strip_suffix(name));
+            let head = arn.and_then(|arn| arn.strip_suffix(name)).filter(|head| head.ends_with('/'));
+            named_arn = head.is_some();
+            arn = head.or(arn);
+        }
         Self {
             kind: identity.kind,
-            creation: session.creation,
             texts: [
-                identity.account_id,
-                identity.principal_id,
-                identity.arn,
-                identity.access_key_id,
-                identity.user_name,
-                identity.identity_provider,
-                identity.invoked_by,
-                identity.in_scope_of,
-                identity.in_scope_of_type,
-                identity.on_behalf_of,
-                identity.delegate_account,
-                session.issuer_type,
-                session.issuer_arn,
-                session.issuer_id,
-                session.federated_provider,
-                session.source_identity,
-                session.ec2_role_delivery,
-            ]
-            .map(|text| text.map(limited)),
+                principal,
+                arn,
+                identity.account_id.map(limited),
+                identity.user_name.map(limited),
+                identity.identity_provider.map(limited),
+                identity.invoked_by.map(limited),
+                identity.in_scope_of.map(limited),
+                identity.in_scope_of_type.map(limited),
+                identity.on_behalf_of.map(limited),
+                identity.delegate_account.map(limited),
+                session.issuer_type.map(limited),
+                session.issuer_arn.map(limited),
+                session.issuer_id.map(limited),
+                session.federated_provider.map(limited),
+                session.source_identity.map(limited),
+                session.ec2_role_delivery.map(limited),
+            ],
+            named_arn,
+            name,
+            key: identity.access_key_id.map(limited),
+            creation: session.creation,
         }
     }
 
-    /// What was kept of a record.
-    pub(super) fn from_facts(facts: &'a SessionFacts) -> Self {
-        let texts = [
-            &facts.account,
-            &facts.principal_id,
-            &facts.arn,
-            &facts.access_key,
-            &facts.user_name,
-            &facts.identity_provider,
-            &facts.invoked_by,
-            &facts.in_scope_of,
-            &facts.in_scope_of_type,
-            &facts.on_behalf_of,
-            &facts.delegate_account,
-            &facts.issuer_type,
-            &facts.issuer_arn,
-            &facts.issuer_id,
-            &facts.federated_provider,
-            &facts.source_identity,
-            &facts.ec2_role_delivery,
-        ];
-        Self { kind: facts.kind, creation: facts.creation, texts: texts.map(Option::as_deref) }
+    /// What the needs of a call may rest on, of a caller that the call is not about.
+    pub(super) fn relevant(&self) -> UserIdentity<'a> {
+        let none = UserIdentity::parse(Json::NULL);
+        UserIdentity {
+            kind: self.kind,
+            // Only the partition is looked at.
+            arn: self.texts[ARN],
+            account_id: self.texts[ACCOUNT],
+            invoked_by: self.texts[INVOKED_BY],
+            session: SessionContext { issuer_arn: self.texts[ISSUER_ARN], ..none.session },
+            ..none
+        }
+    }
+
+    /// Adds all of it to a content fingerprint.
+    pub(super) fn fingerprint(&self, into: &mut Fingerprint) {
+        let Self { kind, texts, named_arn, name, key, creation } = self;
+        into.number(*kind as u64 * 2 + u64::from(*named_arn));
+        into.time(*creation);
+        texts.iter().chain([name, key]).for_each(|text| into.option(*text));
+    }
+}
+
+/// What sessions share.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) struct Form {
+    pub(super) kind: IdentityType,
+    texts: [Word; N_TEXTS],
+    named_arn: bool,
+}
+
+impl Form {
+    /// `principalId`, up to the colon for sessions with a name.
+    pub(super) fn principal(&self) -> Word {
+        self.texts[PRINCIPAL]
+    }
+
+    pub(super) fn arn(&self) -> Word {
+        self.texts[ARN]
+    }
+
+    pub(super) fn invoked_by(&self) -> Word {
+        self.texts[INVOKED_BY]
+    }
+
+    /// `webIdFederationData.federatedProvider`.
+    pub(super) fn provider(&self) -> Word {
+        self.texts[PROVIDER]
+    }
+
+    pub(super) fn issuer_arn(&self) -> Word {
+        self.texts[ISSUER_ARN]
+    }
+}
+
+/// What tells a session from others of its form.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Session {
+    pub(super) form: u32,
+    pub(super) name: Word,
+    pub(super) key: Word,
+    pub(super) creation: Option<Time>,
+    /// Earliest and latest call in scope, in seconds since the epoch.
+    pub(super) span: Option<(u32, u32)>,
+    /// A call in scope is not shared with other accounts, so it is no copy.
+    pub(super) has_own: bool,
+    /// See [`Caller::fingerprint`].
+    print: u64,
+}
+
+/// The distinct callers one ledger met, numbered in order of appearance.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sessions {
+    all: Vec<Session>,
+    forms: Vec<Form>,
+    /// Hash and number.
+    table: HashTable<(u64, u32)>,
+    form_table: HashTable<(u64, u32)>,
+    hasher: DefaultHashBuilder,
+    /// Neighbouring records often have one caller.
+    last: u32,
+}
+
+impl Sessions {
+    /// The number of a caller; [`u32::MAX`] callers are out of reach of any memory.
+    pub(super) fn intern(&mut self, caller: &Caller<'_>, words: &mut Words) -> u32 {
+        if self.is(self.last, caller, words) {
+            return self.last;
+        }
+        let hash = self.hasher.hash_one(caller);
+        let known = self.table.find(hash, |known| known.0 == hash && self.is(known.1, caller, words));
+        let index = match known {
+            Some((_, index)) => *index,
+            None => self.insert(hash, caller, words),
+        };
+        self.last = index;
+        index
+    }
+
+    fn insert(&mut self, hash: u64, caller: &Caller<'_>, words: &mut Words) -> u32 {
+        let form = Form {
+            kind: caller.kind,
+            texts: caller.texts.map(|text| words.option(text)),
+            named_arn: caller.named_arn,
+        };
+        let form_hash = self.hasher.hash_one(form);
+        let known = self.form_table.find(form_hash, |(other, index)| {
+            *other == form_hash && self.forms.get(*index as usize) == Some(&form)
+        });
+        let form = match known {
+            Some((_, index)) => *index,
+            None => {
+                let index = u32::try_from(self.forms.len()).unwrap_or(u32::MAX);
+                self.form_table.insert_unique(form_hash, (form_hash, index), |known| known.0);
+                self.forms.push(form);
+                index
+            }
+        };
+        let (name, key) = (words.option(caller.name), words.option(caller.key));
+        let index = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
+        self.table.insert_unique(hash, (hash, index), |known| known.0);
+        let mut print = Fingerprint::new();
+        caller.fingerprint(&mut print);
+        self.all.push(Session {
+            form,
+            name,
+            key,
+            creation: caller.creation,
+            span: None,
+            has_own: false,
+            print: print.value(),
+        });
+        index
+    }
+
+    fn is(&self, index: u32, caller: &Caller<'_>, words: &Words) -> bool {
+        self.all.get(index as usize).is_some_and(|session| {
+            // What differs most often comes first.
+            words.text(session.key) == caller.key
+                && session.creation == caller.creation
+                && words.text(session.name) == caller.name
+                && self.forms.get(session.form as usize).is_some_and(|form| {
+                    form.kind == caller.kind
+                        && form.named_arn == caller.named_arn
+                        && form.texts.iter().zip(caller.texts).all(|(word, text)| words.text(*word) == text)
+                })
+        })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Notes that a session was seen between two times.
+    pub(super) fn seen(&mut self, index: u32, span: (u32, u32), has_own: bool) {
+        if let Some(session) = self.all.get_mut(index as usize) {
+            session.has_own |= has_own;
+            let known = session.span.unwrap_or(span);
+            session.span = Some((known.0.min(span.0), known.1.max(span.1)));
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Session> {
+        self.all.iter()
+    }
+
+    pub(super) fn form(&self, form: u32) -> Option<&Form> {
+        self.forms.get(form as usize)
+    }
+
+    /// The number of a session's form, and the fingerprint of all it says.
+    pub(super) fn form_and_print(&self, index: u32) -> (u32, u64) {
+        self.all.get(index as usize).map_or((u32::MAX, 0), |session| (session.form, session.print))
+    }
+
+    /// A session and its form.
+    pub(super) fn get(&self, index: u32) -> Option<(&Session, &Form)> {
+        let session = self.all.get(index as usize)?;
+        Some((session, self.forms.get(session.form as usize)?))
+    }
+
+    /// The caller as it was told.
+    pub(super) fn caller<'w>(&self, index: u32, words: &'w Words) -> Option<Caller<'w>> {
+        let (session, form) = self.get(index)?;
+        Some(Caller {
+            kind: form.kind,
+            texts: form.texts.map(|word| words.text(word)),
+            named_arn: form.named_arn,
+            name: words.text(session.name),
+            key: words.text(session.key),
+            creation: session.creation,
+        })
+    }
+
+    /// How much a copy of a call tells about its caller: the caller's own account writes ARN and key, the resource owner's
+    /// account only `AWSAccount` with ids.
+    pub(super) fn richness(&self, index: u32) -> u32 {
+        let Some((session, form)) = self.get(index) else { return 0 };
+        let by_kind = match form.kind {
+            IdentityType::AwsAccount => 0,
+            IdentityType::Missing | IdentityType::Unknown | IdentityType::Other => 1,
+            _ => 2,
+        };
+        let told = [form.arn(), session.key, form.issuer_arn()];
+        by_kind * 4 + told.into_iter().map(|word| u32::from(word != Words::NONE)).sum::<u32>()
+    }
+}
+
+impl Caller<'_> {
+    /// `principalId`, as it was told.
+    pub(super) fn principal_id(&self) -> Option<String> {
+        Some(format!("{}{}", self.texts[PRINCIPAL]?, self.name.unwrap_or_default()))
     }
 
     /// Owned facts, sharing their texts with what was met before.
     pub(super) fn to_facts(self, texts: &mut Texts) -> SessionFacts {
+        let whole = |head: Option<&str>, is_cut: bool| -> Option<String> {
+            Some(format!("{}{}", head?, self.name.filter(|_| is_cut).unwrap_or_default()))
+        };
+        let principal_id = self.principal_id();
+        let arn = whole(self.texts[ARN], self.named_arn);
         let [
+            _,
+            _,
             account,
-            principal_id,
-            arn,
-            access_key,
             user_name,
             identity_provider,
             invoked_by,
@@ -97,9 +317,9 @@ impl<'a> SessionView<'a> {
         SessionFacts {
             kind: self.kind,
             account,
-            principal_id,
-            arn,
-            access_key,
+            principal_id: principal_id.map(Text::from),
+            arn: arn.map(Text::from),
+            access_key: self.key.map(Text::from),
             user_name,
             identity_provider,
             invoked_by,
@@ -116,61 +336,14 @@ impl<'a> SessionView<'a> {
             ec2_role_delivery,
         }
     }
-
-    /// Adds all of it to a content fingerprint.
-    pub(super) fn fingerprint(&self, into: &mut Fingerprint) {
-        into.number(self.kind as u64);
-        into.time(self.creation);
-        for text in self.texts {
-            into.option(text);
-        }
-    }
 }
 
-/// How much a copy of a call tells about its caller: the caller's own account writes ARN and key, the resource owner's
-/// account only `AWSAccount` with ids.
-pub(super) fn richness(facts: &SessionFacts) -> u32 {
-    let by_kind = match facts.kind {
-        IdentityType::AwsAccount => 0,
-        IdentityType::Missing | IdentityType::Unknown | IdentityType::Other => 1,
-        _ => 2,
-    };
-    let told: [&Option<Text>; 3] = [&facts.arn, &facts.access_key, &facts.issuer_arn];
-    by_kind * 4 + u32::try_from(told.iter().filter(|text| text.is_some()).count()).unwrap_or(0)
-}
-
-/// The distinct callers one ledger met, numbered in order of appearance.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Sessions {
-    facts: Vec<SessionFacts>,
-    /// Hash and number.
-    table: HashTable<(u64, u32)>,
-    hasher: DefaultHashBuilder,
-    /// Neighbouring records often have one caller.
-    last: u32,
-}
-
-impl Sessions {
-    /// The number of a caller; [`u32::MAX`] callers are out of reach of any memory.
-    pub(super) fn intern(&mut self, view: SessionView<'_>, texts: &mut Texts) -> u32 {
-        let Self { facts, table, hasher, last } = self;
-        let is = |index: u32| facts.get(index as usize).map(SessionView::from_facts) == Some(view);
-        if is(*last) {
-            return *last;
-        }
-        let hash = hasher.hash_one(view);
-        if let Some((_, index)) = table.find(hash, |known| known.0 == hash && is(known.1)) {
-            *last = *index;
-            return *index;
-        }
-        let index = u32::try_from(facts.len()).unwrap_or(u32::MAX);
-        table.insert_unique(hash, (hash, index), |known| known.0);
-        facts.push(view.to_facts(texts));
-        *last = index;
-        index
-    }
-
-    pub(super) fn facts(&self) -> &[SessionFacts] {
-        &self.facts
-    }
+/// Whether a text can be an access key id: masked and placeholder values stand for many.
+pub fn is_access_key_id(key: &str) -> bool {
+    let tail = key.get(4..).unwrap_or_default();
+    let first = tail.bytes().next();
+    tail.len() >= 4
+        && key.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && tail.bytes().any(|byte| Some(byte) != first)
+        && !["REDACTED", "HIDDEN", "MASKED"].iter().any(|mask| key.to_ascii_uppercase().contains(mask))
 }

@@ -11,6 +11,8 @@ use crate::ident::Time;
 pub struct Usage {
     /// Indexed by [`super::SessionId`], sorted.
     pub sessions: Vec<SessionFacts>,
+    /// By session; of a usage made by hand it may be empty, which says that every session stands for itself.
+    pub groups: Vec<SessionGroup>,
     /// Sorted; calls inside the window only.
     pub rows: Vec<Row>,
     /// Sorted by time; issuances before the window are here too, because sessions outlive windows' edges.
@@ -21,6 +23,18 @@ pub struct Usage {
     pub observation: Observation,
     /// See [`Agents`].
     pub agents: Agents,
+}
+
+/// What a session stands for.
+///
+/// Sessions that attribution must answer alike are counted with the first of them (see [`crate::usage::Keep`]): the rows of a
+/// session that stands for others are theirs as well.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct SessionGroup {
+    /// Earliest and latest call of the session itself.
+    pub span: Option<(Time, Time)>,
+    /// Number of further sessions its rows are of.
+    pub others: u64,
 }
 
 /// Where every record read went. INVARIANT: `read = duplicates + copies + malformed + outside_window + counted`.

@@ -1,6 +1,8 @@
 //! Shared texts, and fingerprints that are equal in every process.
 
-use hashbrown::{Equivalent, HashSet};
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, Equivalent, HashSet, HashTable};
 
 use super::Text;
 use crate::ident::Time;
@@ -39,6 +41,61 @@ impl Texts {
     }
 }
 
+/// Number of a text in [`Words`].
+pub(super) type Word = u32;
+
+/// Texts kept once each in one long buffer, for what there is very much of: names and keys of sessions.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Words {
+    buffer: String,
+    /// Where each word ends; it begins where the one before ends.
+    ends: Vec<usize>,
+    table: HashTable<Word>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Words {
+    /// Stands for an absent text.
+    pub(super) const NONE: Word = u32::MAX;
+
+    /// The number of a text, shortened to what is kept of any text.
+    pub(super) fn intern(&mut self, text: &str) -> Word {
+        let Self { buffer, ends, table, hasher } = self;
+        let text = limited(text);
+        let hash = hasher.hash_one(text);
+        if let Some(known) = table.find(hash, |known| word(buffer, ends, *known) == text) {
+            return *known;
+        }
+        let new = u32::try_from(ends.len()).unwrap_or(Self::NONE);
+        buffer.push_str(text);
+        ends.push(buffer.len());
+        table.insert_unique(hash, new, |known| hasher.hash_one(word(buffer, ends, *known)));
+        new
+    }
+
+    /// [`Words::intern`] for what may be absent.
+    pub(super) fn option(&mut self, text: Option<&str>) -> Word {
+        text.map_or(Self::NONE, |text| self.intern(text))
+    }
+
+    /// The text behind a number.
+    pub(super) fn text(&self, number: Word) -> Option<&str> {
+        (number != Self::NONE).then(|| word(&self.buffer, &self.ends, number))
+    }
+
+    /// All texts, in the order of their numbers.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..).zip(&self.ends).map(|(number, _)| word(&self.buffer, &self.ends, number))
+    }
+}
+
+fn word<'w>(buffer: &'w str, ends: &[usize], number: Word) -> &'w str {
+    let number = number as usize;
+    let start = number.checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or(0);
+    let end = ends.get(number).copied().unwrap_or(start);
+    buffer.get(start..end).unwrap_or_default()
+}
+
 /// Two texts, to look up a pair of kept ones without owning either.
 #[derive(Hash)]
 pub(super) struct Pair<'a>(pub(super) &'a str, pub(super) &'a str);
@@ -46,6 +103,16 @@ pub(super) struct Pair<'a>(pub(super) &'a str, pub(super) &'a str);
 impl Equivalent<(Text, Text)> for Pair<'_> {
     fn equivalent(&self, (a, b): &(Text, Text)) -> bool {
         *self.0 == **a && *self.1 == **b
+    }
+}
+
+/// [`Pair`] with one more.
+#[derive(Hash)]
+pub(super) struct Triple<'a>(pub(super) &'a str, pub(super) &'a str, pub(super) &'a str);
+
+impl Equivalent<(Text, Text, Text)> for Triple<'_> {
+    fn equivalent(&self, (a, b, c): &(Text, Text, Text)) -> bool {
+        *self.0 == **a && *self.1 == **b && *self.2 == **c
     }
 }
 
@@ -77,6 +144,26 @@ impl Fingerprint {
         if !rest.is_empty() {
             self.number(rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
         }
+    }
+
+    /// A long run of bytes, sixteen at a time.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        self.number(bytes.len() as u64);
+        let (pairs, rest) = bytes.as_chunks::<16>();
+        for pair in pairs {
+            let both = u128::from_le_bytes(*pair);
+            #[expect(clippy::cast_possible_truncation, reason = "the two halves are meant")]
+            let (a, b) = (both as u64, (both >> 64) as u64);
+            let product = u128::from(a ^ 0x9e37_79b9_7f4a_7c15) * u128::from(b ^ self.0);
+            #[expect(clippy::cast_possible_truncation, reason = "both halves are folded together")]
+            let folded = product as u64 ^ (product >> 64) as u64;
+            // Adding keeps a factor of zero from wiping out what came before.
+            self.0 = self.0.rotate_left(29).wrapping_add(folded);
+        }
+        for byte in rest {
+            self.0 = self.0 << 8 ^ self.0 >> 56 ^ u64::from(*byte);
+        }
+        self.number(rest.len() as u64);
     }
 
     pub(super) fn option(&mut self, text: Option<&str>) {

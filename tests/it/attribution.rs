@@ -1,5 +1,6 @@
 //! From sessions to workloads, and from calls to what principals did.
 
+mod alike;
 mod corpus;
 
 use std::collections::BTreeMap;
@@ -118,6 +119,7 @@ fn issued(kind: IssuanceKind, caller: SessionFacts, to: &SessionFacts, at: i64) 
         has_external_id: false,
         user_agent: None,
         error: None,
+        others: None,
     }
 }
 

@@ -4,6 +4,7 @@ mod carriers;
 mod corpus;
 mod ledger;
 mod objects;
+mod repeats;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -77,7 +78,7 @@ pub(crate) fn ingest_bytes(name: &str, bytes: &[u8], limits: Limits) -> (Collect
     for issue in &mut collected.issues {
         issue.object = issue.object.rsplit('/').next().unwrap().to_owned();
     }
-    let usage = collected.collector.clone().into_ledger().finish();
+    let usage = collected.collector.clone().into_ledger().finish().unwrap();
     assert!(usage.counts.balances(), "{:?}", usage.counts);
     (collected, usage)
 }

@@ -511,6 +511,7 @@ fn assumed_by(subject: &str) -> IssuanceFacts {
         has_external_id: false,
         user_agent: None,
         error: None,
+        others: None,
     }
 }
 

@@ -139,14 +139,16 @@ pub fn bindings(inventory: &Inventory, usage: &Usage) -> Vec<Binding> {
         let seen = row(&mut rows, key).observed.entry(role.to_string()).or_default();
         let succeeded_before = seen.irsa + seen.pod_identity > 0;
         match (issuance.denied, is_irsa) {
-            (true, _) => seen.denied += 1,
-            (false, true) => seen.irsa += 1,
-            (false, false) => seen.pod_identity += 1,
+            (true, _) => seen.denied += issuance.times(),
+            (false, true) => seen.irsa += issuance.times(),
+            (false, false) => seen.pod_identity += issuance.times(),
         }
-        // Issuances are sorted by time.
-        if !issuance.denied || !succeeded_before {
-            seen.last = Some(issuance.time);
-            seen.event = issuance.event_id.to_string();
+        let (time, event) = issuance.last();
+        let is_first_success = !issuance.denied && !succeeded_before;
+        let is_later = seen.last.is_none_or(|last| (last, seen.event.as_str()) <= (time, event));
+        if is_first_success || (issuance.denied != succeeded_before && is_later) {
+            seen.last = Some(time);
+            seen.event = event.to_string();
         }
     }
     rows.into_values().collect()

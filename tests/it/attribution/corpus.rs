@@ -20,7 +20,7 @@ fn read(folder: &Path) -> Usage {
     let settings = Run { limits: Limits::default(), window, threads: 2, progress: &Quiet, cancel: &cancel };
     let recorder = || Recorder::new(Scope::default(), |event| Catalog::embedded().needs(event));
     let collected = run(vec![Input::Path(folder.to_owned())], &settings, recorder).unwrap();
-    collected.collector.into_ledger().finish()
+    collected.collector.into_ledger().finish().unwrap()
 }
 
 struct Seen {

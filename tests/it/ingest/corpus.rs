@@ -23,12 +23,12 @@ fn all_real_input_is_read_in_one_run_and_accounted_for() {
     let n_malformed: u64 = collected.malformed.values().sum();
     let issues: Vec<_> =
         collected.issues.iter().map(|i| (i.kind, i.object.rsplit('/').next().unwrap())).collect();
-    let one = collected.collector.into_ledger().finish();
+    let one = collected.collector.into_ledger().finish().unwrap();
     assert!(one.counts.balances(), "{:?}", one.counts);
     assert_eq!(one.counts.malformed, n_malformed);
     assert!(one.counts.counted > 12_000, "{:?}", one.counts);
     assert!(issues.len() < 20, "{issues:?}");
-    let again = ingest(&[&corpus], 1).collector.into_ledger().finish();
+    let again = ingest(&[&corpus], 1).collector.into_ledger().finish().unwrap();
     assert_eq!(one, again, "one worker or two");
 }
 
@@ -49,7 +49,7 @@ fn a_real_bucket_with_overlapping_trails_counts_each_event_once() {
     let collected = ingest(&[&bucket], 2);
     assert_eq!(collected.issues, []);
     assert_eq!(collected.objects.read, collected.objects.listed);
-    let usage = collected.collector.into_ledger().finish();
+    let usage = collected.collector.into_ledger().finish().unwrap();
     assert_eq!(usage.counts.read, n_records);
     assert_eq!(usage.counts.duplicates, n_records - ids.len() as u64);
     assert!(usage.counts.duplicates > 1_000, "{:?}", usage.counts);

@@ -27,7 +27,7 @@ fn ledger_of<'r>(records: impl IntoIterator<Item = &'r Value>, scope: &Scope, ca
 
 /// The sums over `records` with the usual caps.
 fn usage(records: &[Value]) -> Usage {
-    let usage = ledger_of(records, &Scope::default(), Caps::default()).finish();
+    let usage = ledger_of(records, &Scope::default(), Caps::default()).finish().unwrap();
     assert!(usage.counts.balances(), "{:?}", usage.counts);
     usage
 }
@@ -124,7 +124,7 @@ proptest! {
         let caps = if tight { Caps { resources: 4, objects: 4, values: 2, messages: 3, rows: 5 } } else { Caps::default() };
         let all: Vec<&Value> = records.iter().map(|(record, _)| record).collect();
         let plain = ledger_of(all.iter().copied(), &scope, caps);
-        let expected = plain.clone().finish();
+        let expected = plain.clone().finish().unwrap();
         prop_assert!(expected.counts.balances(), "{:?}", expected.counts);
         let total: u64 = expected.rows.iter().map(|row| row.calls).sum();
         prop_assert_eq!(total, expected.counts.counted);
@@ -132,17 +132,17 @@ proptest! {
         let mut rotated = all.clone();
         rotated.rotate_left(shuffled.index(all.len()));
         rotated.reverse();
-        prop_assert_eq!(&ledger_of(rotated, &scope, caps).finish(), &expected);
+        prop_assert_eq!(&ledger_of(rotated, &scope, caps).finish().unwrap(), &expected);
 
         let worker = |n| ledger_of(records.iter().filter(|(_, own)| *own == n).map(|(record, _)| record), &scope, caps);
         let (a, b, c, d) = (worker(0), worker(1), worker(2), worker(3));
-        let left = a.clone().merge(b.clone()).merge(c.clone()).merge(d.clone()).finish();
+        let left = a.clone().merge(b.clone()).merge(c.clone()).merge(d.clone()).finish().unwrap();
         prop_assert_eq!(&left, &expected);
-        let right = d.merge(c.merge(b.merge(a))).finish();
+        let right = d.merge(c.merge(b.merge(a))).finish().unwrap();
         prop_assert_eq!(&right, &expected);
 
         // What is merged a second time is a second delivery of everything, and nothing else.
-        let twice = plain.clone().merge(plain).finish();
+        let twice = plain.clone().merge(plain).finish().unwrap();
         prop_assert_eq!(&twice.rows, &expected.rows);
         prop_assert_eq!(&twice.sessions, &expected.sessions);
         prop_assert_eq!(&twice.issuances, &expected.issuances);
@@ -220,7 +220,7 @@ fn a_window_is_half_open_and_issuances_before_it_are_kept() {
         at(4, "2026-01-03T00:00:00Z"),
         issuance,
     ];
-    let usage = ledger_of(&records, &Scope { window, ..Scope::default() }, Caps::default()).finish();
+    let usage = ledger_of(&records, &Scope { window, ..Scope::default() }, Caps::default()).finish().unwrap();
     assert_eq!((usage.counts.counted, usage.counts.outside_window), (2, 3));
     assert_eq!(usage.issuances[0].issued_key.as_deref(), Some("ASIA9"));
     assert_eq!(usage.rows[0].first.to_string(), "2026-01-02T00:00:00Z");
@@ -228,7 +228,7 @@ fn a_window_is_half_open_and_issuances_before_it_are_kept() {
     let region = &usage.observation.regions["111122223333"]["us-east-1"];
     assert_eq!(region.hours.len(), 2);
     let scope = Scope { regions: ["eu-west-1".to_owned()].into(), ..Scope::default() };
-    let elsewhere = ledger_of(&records, &scope, Caps::default()).finish();
+    let elsewhere = ledger_of(&records, &scope, Caps::default()).finish().unwrap();
     assert_eq!((elsewhere.counts.counted, elsewhere.counts.outside_window), (0, 5));
 }
 
@@ -338,7 +338,7 @@ fn too_many_resources_become_the_narrowest_prefixes_that_fit() {
     let fold = |keys: &[String]| {
         let records: Vec<Value> =
             keys.iter().zip(0..).map(|(key, n)| event(n, on(&format!("arn:aws:s3:::b/{key}")))).collect();
-        let usage = ledger_of(&records, &Scope::default(), caps).finish();
+        let usage = ledger_of(&records, &Scope::default(), caps).finish().unwrap();
         assert_eq!(usage.counts.counted, keys.len() as u64);
         resources(&usage)
     };
@@ -354,7 +354,7 @@ fn too_many_resources_become_the_narrowest_prefixes_that_fit() {
     // Another bucket is another parent.
     let mut records: Vec<Value> = (0..9).map(|n| event(n, on(&format!("arn:aws:s3:::b/{n}")))).collect();
     records.push(event(99, on("arn:aws:s3:::other/key")));
-    let usage = ledger_of(&records, &Scope::default(), caps).finish();
+    let usage = ledger_of(&records, &Scope::default(), caps).finish().unwrap();
     assert_eq!(resources(&usage), ["arn:aws:s3:::b/*", "arn:aws:s3:::other/key"]);
 }
 
@@ -365,7 +365,7 @@ fn a_million_keys_are_a_few_rows() {
     for n in 0..20_000_u32 {
         write_down(&mut ledger, &event(n, on(&format!("arn:aws:s3:::b/day={}/part-{n}", n % 100))));
     }
-    let usage = ledger.finish();
+    let usage = ledger.finish().unwrap();
     assert_eq!((usage.counts.counted, usage.rows.len()), (20_000, 100));
     assert_eq!(resources(&usage)[0], "arn:aws:s3:::b/day=0/part-*");
 }

@@ -189,9 +189,9 @@ fn a_folder_is_read_with_everything_else_in_it_accounted_for() {
         issues,
         [("strange.json", "no-records"), ("plain.json.gz", "not-gzip"), ("text.json", "not-json")]
     );
-    let usage = collected.collector.into_ledger().finish();
+    let usage = collected.collector.into_ledger().finish().unwrap();
     assert_eq!(usage.counts.counted, 5);
-    assert_eq!(read(1).collector.into_ledger().finish(), usage);
+    assert_eq!(read(1).collector.into_ledger().finish().unwrap(), usage);
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn a_stream_is_an_object_and_a_missing_path_is_an_error() {
     let stream = Input::Stream("-".to_owned(), Box::new(std::io::Cursor::new(gzip(log(0..4).as_bytes()))));
     let collected = ingest_with(vec![stream], 2, Limits::default(), TimeRange::ALWAYS);
     assert_eq!(collected.objects.read, 1);
-    assert_eq!(collected.collector.into_ledger().finish().counts.counted, 4);
+    assert_eq!(collected.collector.into_ledger().finish().unwrap().counts.counted, 4);
     let cancel = std::sync::atomic::AtomicBool::new(true);
     let quiet = leastwise::ingest::Quiet;
     let settings = leastwise::ingest::Run {

@@ -1,0 +1,257 @@
+//! The table of distinct calls: what records say besides who called, when, and under which id.
+
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::fold::Folds;
+use super::text::Texts;
+use super::{CallOutcome, DenialFacts, Text};
+use crate::catalog::Needs;
+
+/// An outcome without owning it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) enum OutcomeView<'a> {
+    Used(Option<&'a str>),
+    Denied(&'a str, Option<&'a str>),
+    Unproven(&'a str),
+}
+
+/// A call, borrowed from a record or from the table.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CallView<'a> {
+    pub(super) source: &'a str,
+    pub(super) name: &'a str,
+    pub(super) region: &'a str,
+    pub(super) recipient_account: Option<&'a str>,
+    pub(super) data_type: Option<&'a str>,
+    pub(super) read_only: Option<bool>,
+    pub(super) outcome: OutcomeView<'a>,
+    pub(super) needs: &'a Needs,
+    pub(super) vpc_endpoint: Option<&'a str>,
+}
+
+/// One distinct call.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) source: Text,
+    pub(super) name: Text,
+    pub(super) region: Text,
+    pub(super) recipient_account: Option<Text>,
+    pub(super) data_type: Option<Text>,
+    pub(super) read_only: Option<bool>,
+    pub(super) outcome: CallOutcome,
+    pub(super) needs: Arc<Needs>,
+    pub(super) vpc_endpoint: Option<Text>,
+}
+
+impl<'a> From<&'a CallOutcome> for OutcomeView<'a> {
+    fn from(outcome: &'a CallOutcome) -> Self {
+        match outcome {
+            CallOutcome::Used { failed } => Self::Used(failed.as_deref()),
+            CallOutcome::Denied(DenialFacts { code, message }) => Self::Denied(code, message.as_deref()),
+            CallOutcome::Unproven(code) => Self::Unproven(code),
+        }
+    }
+}
+
+impl OutcomeView<'_> {
+    fn to_owned(self, texts: &mut Texts) -> CallOutcome {
+        match self {
+            Self::Used(failed) => CallOutcome::Used { failed: texts.option(failed) },
+            Self::Denied(code, message) => {
+                // Messages may differ from call to call; one that folding drops must not stay behind among the texts.
+                CallOutcome::Denied(DenialFacts {
+                    code: texts.intern(code),
+                    message: message.map(Text::from),
+                })
+            }
+            Self::Unproven(code) => CallOutcome::Unproven(texts.intern(code)),
+        }
+    }
+}
+
+impl Call {
+    pub(super) fn view(&self) -> CallView<'_> {
+        CallView {
+            source: &self.source,
+            name: &self.name,
+            region: &self.region,
+            recipient_account: self.recipient_account.as_deref(),
+            data_type: self.data_type.as_deref(),
+            read_only: self.read_only,
+            outcome: (&self.outcome).into(),
+            needs: &self.needs,
+            vpc_endpoint: self.vpc_endpoint.as_deref(),
+        }
+    }
+
+    /// Brings the call into the present folded form.
+    pub(super) fn fold(&mut self, folds: &Folds) {
+        if let Some(needs) = folds.needs(&self.needs) {
+            self.needs = Arc::new(needs);
+        }
+        if let Some(outcome) = folds.outcome((&*self.source, &*self.name), &self.outcome) {
+            self.outcome = outcome;
+        }
+    }
+}
+
+impl CallView<'_> {
+    /// Of what differs between calls; the rest is left to [`CallView::is_same`].
+    fn hash(&self, state: &mut impl Hasher) {
+        let Self { source, name, region, outcome, needs, vpc_endpoint, .. } = self;
+        (source, name, region, outcome, vpc_endpoint).hash(state);
+        for need in &needs.needs {
+            // Calls keep spellings apart, and whole texts hash faster than letters without case.
+            need.action.as_str().hash(state);
+            need.resources.hash(state);
+            need.context.hash(state);
+        }
+    }
+
+    /// Equal to the byte: `Needs` compare actions without case, and which spelling a report shows must not depend on
+    /// which record came first.
+    pub(super) fn is_same(&self, other: &CallView<'_>) -> bool {
+        self.name == other.name
+            && self.source == other.source
+            && self.region == other.region
+            && self.recipient_account == other.recipient_account
+            && self.data_type == other.data_type
+            && self.read_only == other.read_only
+            && self.outcome == other.outcome
+            && self.vpc_endpoint == other.vpc_endpoint
+            && self.needs == other.needs
+            && same_spelling(self.needs, other.needs)
+    }
+}
+
+impl CallView<'_> {
+    /// An owned copy.
+    fn to_call(self, texts: &mut Texts) -> Call {
+        Call {
+            source: texts.intern(self.source),
+            name: texts.intern(self.name),
+            region: texts.intern(self.region),
+            recipient_account: texts.option(self.recipient_account),
+            data_type: texts.option(self.data_type),
+            read_only: self.read_only,
+            outcome: self.outcome.to_owned(texts),
+            needs: Arc::new(self.needs.clone()),
+            vpc_endpoint: texts.option(self.vpc_endpoint),
+        }
+    }
+}
+
+/// Whether equal needs also spell their actions alike.
+fn same_spelling(a: &Needs, b: &Needs) -> bool {
+    a.needs.iter().zip(&b.needs).all(|(a, b)| a.action.as_str() == b.action.as_str())
+}
+
+/// The distinct calls one ledger met. A number once given stays good: calls that folding made equal share one place.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Calls {
+    all: Vec<Call>,
+    /// Where the call of a number is now.
+    places: Vec<u32>,
+    table: HashTable<Slot>,
+    hasher: DefaultHashBuilder,
+}
+
+/// A call's place in the table. The hash is kept: it spares reading the call's texts when the table grows or hashes collide.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    hash: u64,
+    place: u32,
+    number: u32,
+}
+
+impl Calls {
+    fn hash_of(&self, call: &CallView<'_>) -> u64 {
+        let mut state = self.hasher.build_hasher();
+        call.hash(&mut state);
+        state.finish()
+    }
+
+    fn find(&self, hash: u64, call: &CallView<'_>) -> Option<Slot> {
+        let same = |slot: &Slot| {
+            slot.hash == hash
+                && self.all.get(slot.place as usize).is_some_and(|known| known.view().is_same(call))
+        };
+        self.table.find(hash, same).copied()
+    }
+
+    /// The number of a call borrowed from a record.
+    pub(super) fn number(&mut self, call: &CallView<'_>, texts: &mut Texts) -> u32 {
+        let hash = self.hash_of(call);
+        match self.find(hash, call) {
+            Some(slot) => slot.number,
+            None => self.insert(hash, call.to_call(texts)),
+        }
+    }
+
+    /// The number of a call.
+    pub(super) fn intern(&mut self, call: Call) -> u32 {
+        let hash = self.hash_of(&call.view());
+        match self.find(hash, &call.view()) {
+            Some(slot) => slot.number,
+            None => self.insert(hash, call),
+        }
+    }
+
+    fn insert(&mut self, hash: u64, call: Call) -> u32 {
+        let number = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
+        let place = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
+        self.table.insert_unique(hash, Slot { hash, place, number }, |slot| slot.hash);
+        self.all.push(call);
+        self.places.push(place);
+        number
+    }
+
+    /// Brings all calls into their present folded form; those that are equal then become one.
+    pub(super) fn fold(&mut self, folds: &Folds) {
+        let old = std::mem::take(&mut self.all);
+        let places = std::mem::take(&mut self.places);
+        self.table.clear();
+        let moved: Vec<u32> = old
+            .into_iter()
+            .map(|mut call| {
+                call.fold(folds);
+                let number = self.intern(call);
+                self.places.get(number as usize).copied().unwrap_or_default()
+            })
+            .collect();
+        self.places =
+            places.iter().map(|old| moved.get(*old as usize).copied().unwrap_or_default()).collect();
+        // Numbers in the table were those of a moment ago; any number that leads to the place will do.
+        let mut numbers = vec![0; self.all.len()];
+        for (place, number) in self.places.iter().zip(0_u32..) {
+            if let Some(slot) = numbers.get_mut(*place as usize) {
+                *slot = number;
+            }
+        }
+        for slot in &mut self.table {
+            slot.number = numbers.get(slot.place as usize).copied().unwrap_or_default();
+        }
+    }
+
+    /// Number of distinct calls.
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(super) fn get(&self, number: u32) -> Option<&Call> {
+        self.all.get(self.place(number) as usize)
+    }
+
+    /// Where the call of a number is among all; nowhere for an unknown number.
+    pub(super) fn place(&self, number: u32) -> u32 {
+        self.places.get(number as usize).copied().unwrap_or(u32::MAX)
+    }
+
+    /// The calls, and where the call of each number is.
+    pub(super) fn into_parts(self) -> (Vec<Call>, Vec<u32>) {
+        (self.all, self.places)
+    }
+}

@@ -1,0 +1,197 @@
+//! The log of events: one small entry for each delivery, sorted into parts by event, and written to a scratch file when there
+//! are many. So deduplication over the whole run is exact and takes no memory that grows with the input.
+
+use std::cmp::Ordering;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::event_id::EventKey;
+
+/// One delivery of an event. Ordered so that of several contents of one event the same one comes first everywhere: a
+/// correction before what it corrects.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    pub(super) key: EventKey,
+    /// Of the record's content before folding.
+    pub(super) fingerprint: u64,
+    /// Seconds since the epoch, as far as 32 bits reach (1970 to 2106).
+    pub(super) time: u32,
+    /// In the ledger's table of sessions.
+    pub(super) session: u32,
+    /// In the ledger's table of calls; [`OUTSIDE`] for an event outside the scope.
+    pub(super) call: u32,
+    /// Not an addendum that corrects the event.
+    pub(super) is_original: bool,
+}
+
+/// The call of an event outside the scope.
+pub(super) const OUTSIDE: u32 = u32::MAX;
+
+/// Bytes of an entry as written.
+const WIDTH: usize = 40;
+/// Parts an event's key decides between: what is looked at together at the end is so much less than everything.
+const PARTS: usize = 64;
+/// Entries held back until they are written: 5 MB.
+const HELD: usize = 1 << 17;
+
+impl Entry {
+    /// What tells two deliveries apart. Numbers of sessions and calls do not: they belong to one ledger.
+    pub(super) fn content(&self) -> (u64, u32) {
+        (self.fingerprint, self.time)
+    }
+
+    pub(super) fn order(&self, other: &Self) -> Ordering {
+        (self.key, self.is_original, self.content()).cmp(&(other.key, other.is_original, other.content()))
+    }
+
+    fn write(&self, into: &mut Vec<u8>) {
+        let (a, b) = self.key.halves();
+        for word in [a, b, self.fingerprint] {
+            into.extend_from_slice(&word.to_le_bytes());
+        }
+        for word in [self.time, self.session, self.call, u32::from(self.is_original)] {
+            into.extend_from_slice(&word.to_le_bytes());
+        }
+    }
+
+    fn read(bytes: &[u8; WIDTH]) -> Self {
+        let (words, rest) = bytes.as_chunks::<8>();
+        let long = |at: usize| words.get(at).map_or(0, |word| u64::from_le_bytes(*word));
+        let (halves, _) = bytes.as_chunks::<4>();
+        let short = |at: usize| halves.get(at).map_or(0, |word| u32::from_le_bytes(*word));
+        debug_assert!(rest.is_empty(), "an entry is whole words");
+        Self {
+            key: EventKey::of_halves(long(0), long(1)),
+            fingerprint: long(2),
+            time: short(6),
+            session: short(7),
+            call: short(8),
+            is_original: short(9) != 0,
+        }
+    }
+
+    fn part(&self) -> usize {
+        let (a, b) = self.key.halves();
+        let mixed = (a ^ b.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        usize::try_from(mixed >> 32).unwrap_or_default() % PARTS
+    }
+}
+
+/// Entries of one ledger, by part.
+#[derive(Clone, Debug)]
+pub(super) struct Log {
+    held: Vec<Vec<Entry>>,
+    n_held: usize,
+    /// Entries written, by part: places in the file, and how many entries lie there.
+    written: Vec<Vec<(u64, usize)>>,
+    file: Option<Arc<Mutex<File>>>,
+    /// The scratch file could not be made or written; everything is held.
+    is_refused: bool,
+    n: u64,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            held: vec![Vec::new(); PARTS],
+            n_held: 0,
+            written: vec![Vec::new(); PARTS],
+            file: None,
+            is_refused: false,
+            n: 0,
+        }
+    }
+}
+
+impl Log {
+    pub(super) const PARTS: usize = PARTS;
+
+    pub(super) fn add(&mut self, entry: Entry) {
+        if let Some(part) = self.held.get_mut(entry.part()) {
+            part.push(entry);
+        }
+        self.n += 1;
+        self.n_held += 1;
+        if self.n_held >= HELD && !self.is_refused {
+            // A full disk is no reason to lose a record: what cannot be written stays in memory.
+            self.is_refused = self.write().is_err();
+        }
+    }
+
+    /// Number of deliveries.
+    pub(super) fn len(&self) -> u64 {
+        self.n
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        let file = match &self.file {
+            Some(file) => Arc::clone(file),
+            None => Arc::clone(self.file.insert(Arc::new(Mutex::new(tempfile::tempfile()?)))),
+        };
+        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut place = file.seek(SeekFrom::End(0))?;
+        let mut bytes = Vec::with_capacity(self.n_held * WIDTH);
+        self.held.iter().flatten().for_each(|entry| entry.write(&mut bytes));
+        file.write_all(&bytes)?;
+        for (held, written) in self.held.iter_mut().zip(&mut self.written) {
+            if !held.is_empty() {
+                written.push((place, held.len()));
+                place += (held.len() * WIDTH) as u64;
+                held.clear();
+            }
+        }
+        self.n_held = 0;
+        Ok(())
+    }
+
+    /// The entries of one part, in no order, added to `into`.
+    pub(super) fn read(&self, part: usize, into: &mut Vec<Entry>) -> io::Result<()> {
+        into.extend(self.held.get(part).into_iter().flatten());
+        let Some(file) = &self.file else { return Ok(()) };
+        let mut bytes = Vec::new();
+        for (place, n) in self.written.get(part).into_iter().flatten() {
+            bytes.resize(n * WIDTH, 0);
+            {
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                file.seek(SeekFrom::Start(*place))?;
+                file.read_exact(&mut bytes)?;
+            }
+            let (entries, _) = bytes.as_chunks::<WIDTH>();
+            into.extend(entries.iter().map(Entry::read));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_comes_back() {
+        let mut log = Log::default();
+        let entry = |n: u64| Entry {
+            key: EventKey::of_halves(n.wrapping_mul(0x9e37_79b9_7f4a_7c15), !n),
+            fingerprint: n << 7,
+            time: 1_700_000_000,
+            session: 7,
+            call: if n == 3 { OUTSIDE } else { 9 },
+            is_original: !n.is_multiple_of(5),
+        };
+        let n = HELD as u64 * 2 + 17;
+        (0..n).for_each(|number| log.add(entry(number)));
+        let copy = log.clone();
+        log.add(entry(n));
+        assert_eq!((log.len(), copy.len(), log.n_held), (n + 1, n, 18));
+        let mut all = Vec::new();
+        (0..PARTS).for_each(|part| log.read(part, &mut all).unwrap());
+        all.sort_by_key(|entry| entry.fingerprint);
+        assert_eq!(all.len() as u64, n + 1);
+        for (found, number) in all.iter().zip(0..) {
+            let expected = entry(number);
+            assert_eq!(found.order(&expected), Ordering::Equal);
+            assert_eq!((found.session, found.call), (expected.session, expected.call));
+        }
+    }
+}
