@@ -10,8 +10,10 @@ use rayon::prelude::*;
 use super::alike::{Alike, Seen, alike};
 use super::calls::Call;
 use super::event_id::{EventKey, OddIds};
+use super::fold::Folds;
 use super::ledger::Ledger;
 use super::log::{Entry, Log, OUTSIDE};
+use super::memo::Memo;
 use super::text::{Texts, Word, Words};
 use super::{
     CallOutcome, EventCounts, IssuanceFacts, Observation, Others, Row, SessionGroup, SessionId, Usage,
@@ -69,6 +71,9 @@ impl Ledger {
         let copies = self.copies();
         self.one_issuance_per_call();
         self.calls.fold(&self.folds);
+        // From here on there is only ever less to be known.
+        self.memo = Memo::default();
+        self.folds = Folds::default();
         let observation = std::mem::take(&mut self.observer).finish();
         let is_used = self.used(&copies);
         let seen = Seen {
@@ -101,7 +106,8 @@ impl Ledger {
         let counted: HashSet<u32> = sums.tallies.keys().map(|(session, _)| *session).collect();
         let (order, groups) = self.kept_sessions((&is_used, &counted), &stands, &mut texts);
         let issuances = self.kept_issuances(&issuances, &mut texts);
-        let Self { calls, odd_ids, agents, .. } = self;
+        let Self { calls, odd_ids, agents, sessions, words, issuances: all_issuances, .. } = self;
+        drop((sessions, words, all_issuances, stands, is_used));
         let (calls, _) = calls.into_parts();
         let rows = rows(sums.tallies, &calls, &order, &odd_ids);
         let (sessions, groups) = groups.into_iter().unzip();
@@ -329,28 +335,26 @@ fn rows(
     sessions: &HashMap<u32, SessionId>,
     ids: &OddIds,
 ) -> Vec<Row> {
-    let mut rows: Vec<Row> = tallies
-        .into_iter()
-        .filter_map(|((session, place), tally)| {
-            let call = calls.get(place as usize)?;
-            Some(Row {
-                session: *sessions.get(&session)?,
-                source: call.source.clone(),
-                name: call.name.clone(),
-                region: call.region.clone(),
-                recipient_account: call.recipient_account.clone(),
-                data_type: call.data_type.clone(),
-                read_only: call.read_only,
-                outcome: call.outcome.clone(),
-                needs: call.needs.clone(),
-                vpc_endpoint: call.vpc_endpoint.clone(),
-                calls: tally.calls,
-                first: time(tally.first),
-                last: time(tally.last),
-                sample: ids.text(tally.sample),
-            })
+    let mut rows: Vec<Row> = Vec::with_capacity(tallies.len());
+    rows.extend(tallies.into_iter().filter_map(|((session, place), tally)| {
+        let call = calls.get(place as usize)?;
+        Some(Row {
+            session: *sessions.get(&session)?,
+            source: call.source.clone(),
+            name: call.name.clone(),
+            region: call.region.clone(),
+            recipient_account: call.recipient_account.clone(),
+            data_type: call.data_type.clone(),
+            read_only: call.read_only,
+            outcome: call.outcome.clone(),
+            needs: call.needs.clone(),
+            vpc_endpoint: call.vpc_endpoint.clone(),
+            calls: tally.calls,
+            first: time(tally.first),
+            last: time(tally.last),
+            sample: ids.text(tally.sample),
         })
-        .collect();
+    }));
     rows.par_sort_unstable_by(row_order);
     rows
 }

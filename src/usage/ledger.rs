@@ -78,7 +78,7 @@ pub struct Ledger {
     pub(super) observer: Observer,
     pub(super) agents: Agents,
     pub(super) n_malformed: u64,
-    memo: Memo,
+    pub(super) memo: Memo,
     /// The caller of the record at hand, when it is known.
     known: Option<KnownCaller>,
     /// Room for what is to be hashed.
@@ -154,7 +154,7 @@ impl Ledger {
 
     /// Writes one event down without parsing it, if neither addendum nor user agent say more, and its caller and its call were met before, written alike.
     pub fn again(&mut self, raw: &RawRecord<'_>) -> Again {
-        let may_repeat = !raw.has_addendum() && !Agents::may_tell(raw.user_agent());
+        let may_repeat = !raw.has_addendum() && !self.memo.agent_may_tell(raw.user_agent());
         self.known = if may_repeat { self.memo.caller(raw) } else { None };
         let Some(caller) = self.known else { return Again::Nothing };
         if self.known_call(raw, caller).is_some() {
@@ -361,6 +361,9 @@ impl Ledger {
     pub fn merge(self, other: Self) -> Self {
         let (mut into, from) = if self.log.len() >= other.log.len() { (self, other) } else { (other, self) };
         into.n_malformed += from.n_malformed;
+        // Nothing more is read into a merged ledger, as a rule.
+        into.memo = Memo::default();
+        drop(from.memo);
         into.odd_ids.merge(from.odd_ids);
         into.observer.merge(from.observer);
         into.agents.merge(from.agents);

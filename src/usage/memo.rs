@@ -3,6 +3,7 @@
 use hashbrown::{DefaultHashBuilder, HashMap};
 use std::hash::{BuildHasher, Hasher};
 
+use super::Agents;
 use crate::record::{RawRecord, UserIdentity};
 
 /// What became of a call met before.
@@ -31,7 +32,7 @@ type SeededHasher = <DefaultHashBuilder as BuildHasher>::Hasher;
 type Key = (u64, u64);
 
 /// Calls remembered; then all are forgotten, which costs time only.
-const MOST_CALLS: usize = 1 << 16;
+const MOST_CALLS: usize = 1 << 15;
 /// Callers remembered.
 const MOST_CALLERS: usize = 1 << 14;
 
@@ -43,6 +44,8 @@ pub(super) struct Memo {
     seeds: [DefaultHashBuilder; 2],
     /// Neighbouring records often have one caller.
     last: Option<(Vec<u8>, KnownCaller)>,
+    /// The last user agent that told nothing.
+    last_agent: Vec<u8>,
 }
 
 impl Memo {
@@ -70,6 +73,19 @@ impl Memo {
                 hasher.write(piece);
             }
         })
+    }
+
+    /// Whether a user agent may tell anything.
+    pub(super) fn agent_may_tell(&mut self, agent: &[u8]) -> bool {
+        if self.last_agent == agent {
+            return false;
+        }
+        let may_tell = Agents::may_tell(agent);
+        if !may_tell {
+            self.last_agent.clear();
+            self.last_agent.extend_from_slice(agent);
+        }
+        may_tell
     }
 
     /// A caller met before.
