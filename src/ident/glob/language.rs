@@ -100,6 +100,15 @@ pub(super) fn includes(outer: &[Piece], inner: &[Piece]) -> bool {
     if outer == inner || outer == [Piece::AnyRun] {
         return true;
     }
+    // Most pairs differ in their first letters already.
+    let is_letter = |piece: &Piece| matches!(piece, Piece::Char(_));
+    let same = outer.iter().zip(inner).take_while(|(own, theirs)| own == theirs && is_letter(own)).count();
+    let (_, outer) = outer.split_at_checked(same).unwrap_or((&[], outer));
+    let (_, inner) = inner.split_at_checked(same).unwrap_or((&[], inner));
+    if outer.first().is_some_and(is_letter) {
+        // Whatever else `inner` may begin with, that is not all of it.
+        return false;
+    }
     let fresh = fresh(outer, inner);
     // Of each position of `inner`, the smallest sets of `outer` positions seen: what fails from a set fails from its subsets, so
     // larger sets need no look.
