@@ -181,9 +181,10 @@ impl<'a> Coverage<'a> {
             _ => not_covered.push(format!("No log of account {account} was read.")),
         }
         match self.losses.by_account.get(account) {
-            Some(n) if *n > 0 => {
-                not_covered.push(format!("{n} log objects of account {account} could not be read."))
-            }
+            Some(n) if *n > 0 => not_covered.push(format!(
+                "{n} log object{} of account {account} could not be read.",
+                if *n == 1 { "" } else { "s" }
+            )),
             _ => {}
         }
         if self.losses.unplaced > 0 {
