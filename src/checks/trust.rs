@@ -38,6 +38,8 @@ struct Assumed<'a> {
     arns: BTreeSet<&'a str>,
     accounts: BTreeSet<&'a str>,
     providers: BTreeSet<&'a str>,
+    /// Some issuances stand for others, whose callers' session names are not told.
+    stand_for_others: bool,
 }
 
 impl<'a> Assumed<'a> {
@@ -55,6 +57,7 @@ impl<'a> Assumed<'a> {
                 self.subjects.extend(issuance.subject.as_deref().map(|subject| (issuer(provider), subject)));
             }
         }
+        self.stand_for_others |= issuance.others.is_some();
         let caller = &issuance.caller;
         self.services.extend(caller.invoked_by.as_deref());
         self.arns.extend(caller.arn.as_deref());
@@ -303,6 +306,8 @@ fn never_came(
         PrincipalPattern::Aws(text) => {
             let (came, account) = match Arn::parse(text) {
                 Some(arn) if arn.resource == "root" => (seen.accounts.contains(arn.account), arn.account),
+                // One of the sessions that others stand for may have come.
+                Some(arn) if arn.assumed_role().is_some() && seen.stand_for_others => (true, arn.account),
                 Some(arn) => (seen.arns.contains(text.as_str()), arn.account),
                 None => (seen.accounts.contains(text.as_str()), text.as_str()),
             };
