@@ -10,3 +10,6 @@ mod time;
 pub use action::{Action, InvalidAction};
 pub use arn::{Arn, role_arn_from_session};
 pub use time::{InvalidTime, Time, TimeRange};
+
+/// The service that opens the sessions of pods with an EKS Pod Identity association.
+pub const POD_IDENTITY: &str = "pods.eks.amazonaws.com";

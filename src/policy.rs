@@ -21,7 +21,7 @@ pub use document::{
 };
 pub use error::PolicyError;
 pub(crate) use literal::instant;
-pub use operator::{Comparison, Operator, Order, SetQualifier};
+pub use operator::{Comparison, Operator, Order, SetQualifier, boolean};
 pub use parse::{parse, parse_value};
 pub use refusal::refusals;
 pub use render::{render, size};

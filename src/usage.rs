@@ -24,5 +24,7 @@ pub use facts::{
 pub use finish::{Keep, LedgerError};
 pub use fold::Caps;
 pub use ledger::{Again, Ledger, Scope};
+pub use memo::KnownCaller;
+pub use session::LONGEST_SESSION;
 pub use session::is_access_key_id;
 pub use summary::{DataObservation, EventCounts, Observation, RegionObservation, SessionGroup, Usage};

@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::dag::Dags;
 use super::{Attribution, Grade, WorkloadKind};
+use crate::ident::POD_IDENTITY;
 use crate::inventory::Inventory;
 use crate::record::IdentityType;
-use crate::usage::{AgentSession, Agents, IssuanceFacts, IssuanceKind, SessionFacts, Usage};
+use crate::usage::{Agents, IssuanceFacts, IssuanceKind, SessionFacts, Usage};
 
 /// Labels kept of one workload in one role.
 pub const MOST_LABELS: usize = 64;
@@ -178,9 +179,8 @@ impl<'a> Labeller<'a> {
             add(&mut labels, "astronomer-deployment", deployment, Basis::ServiceAccount, first);
             add(&mut labels, "astronomer-component", component, Basis::ServiceAccount, first);
         }
-        if let Some(session) = agent_session(facts)
-            && let Some(tasks) = self.agents.airflow.get(&session)
-        {
+        let (principal, arn, key) = (&facts.principal_id, &facts.arn, &facts.access_key);
+        if let Some(tasks) = self.agents.of(principal.as_deref(), arn.as_deref(), key.as_deref()) {
             for (task, (_, event)) in tasks {
                 if let Some(operator) = &task.operator {
                     add(&mut labels, "airflow-operator", operator, Basis::UserAgent, event);
@@ -201,11 +201,6 @@ fn add(labels: &mut Labels, kind: &'static str, value: &str, basis: Basis, event
     if !value.is_empty() {
         labels.insert(Label { kind, value, basis }, event);
     }
-}
-
-fn agent_session(facts: &SessionFacts) -> Option<AgentSession> {
-    let principal = facts.principal_id.clone().or_else(|| facts.arn.clone())?;
-    Some((principal, facts.access_key.clone()))
 }
 
 /// Who opened the session, when it was no principal of AWS.
@@ -248,9 +243,7 @@ fn of_issuance(issuance: &IssuanceFacts) -> Vec<(&'static str, String, Basis)> {
             let subject = issuance.subject.as_deref().unwrap_or_default();
             found.extend(of_subject(subject).into_iter().map(|(kind, value)| (kind, value, Basis::Token)));
         }
-        IssuanceKind::AssumeRole
-            if issuance.caller.invoked_by.as_deref() == Some("pods.eks.amazonaws.com") =>
-        {
+        IssuanceKind::AssumeRole if issuance.caller.invoked_by.as_deref() == Some(POD_IDENTITY) => {
             let tag = |wanted: &str| {
                 issuance.tags.iter().find(|(key, _)| &**key == wanted).map(|(_, value)| &**value)
             };

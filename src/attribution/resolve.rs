@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::sessions::{self, Join, Miss, Sessions};
 use super::trust::{self, Subject};
 use super::{Attribution, Grade, Workload, WorkloadKind, ids};
-use crate::ident::Arn;
+use crate::ident::{Arn, POD_IDENTITY};
 use crate::inventory::{Inventory, Role};
 use crate::record::IdentityType;
 use crate::usage::{IssuanceFacts, IssuanceKind, SessionFacts, Usage};
@@ -58,8 +58,6 @@ impl Step {
     }
 }
 
-/// Who opens the sessions of pods with an EKS Pod Identity association.
-const POD_IDENTITY: &str = "pods.eks.amazonaws.com";
 const LAMBDA: &str = "lambda.amazonaws.com";
 
 const BY_KEY: &str = "joined to the issuance by access key id";
@@ -445,15 +443,15 @@ impl Resolver<'_> {
     fn why_unknown(&self, facts: &SessionFacts, arn: &str, miss: Miss) -> String {
         let account = Arn::parse(arn).map(|arn| arn.account).unwrap_or_default();
         let observation = &self.usage.observation;
-        let regions = observation.regions.get(account);
-        let begins = regions.and_then(|regions| {
-            regions.values().filter_map(|region| region.span).map(|(first, _)| first).min()
-        });
-        let begins = begins.into_iter().chain(self.sessions.issuances.first().map(|first| first.time)).min();
+        let begins = observation
+            .begins(account)
+            .into_iter()
+            .chain(self.sessions.issuances.first().map(|first| first.time))
+            .min();
         let good_key = facts.access_key.as_deref().is_none_or(|key| self.sessions.is_good_key(key));
         let text = if miss == Miss::Ambiguous {
             "several issuances with different callers fit the session"
-        } else if regions.is_none() && !observation.regions.is_empty() {
+        } else if !observation.regions.contains_key(account) && !observation.regions.is_empty() {
             "the logs of the role's account are not here"
         } else if facts.creation.zip(begins).is_some_and(|(creation, begins)| creation < begins) {
             "the session began before the logs"

@@ -6,12 +6,10 @@ use super::ids;
 use crate::ident::{Arn, Time, role_arn_from_session};
 use crate::inventory::Inventory;
 use crate::record::IdentityType;
-use crate::usage::{IssuanceFacts, IssuanceKind, SessionFacts, Usage, is_access_key_id};
+use crate::usage::{IssuanceFacts, IssuanceKind, LONGEST_SESSION, SessionFacts, Usage, is_access_key_id};
 
 /// `creationDate` equals the issuance's `eventTime`; clocks of two services may differ by this many seconds.
 pub(super) const TOLERANCE: i64 = 5;
-/// No temporary credentials live longer (`GetSessionToken`: 36 hours).
-const LONGEST_SESSION: i64 = 36 * 3_600;
 
 /// One identity as records show it, with the time it was seen.
 pub(super) struct Node<'a> {

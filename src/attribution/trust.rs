@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::ids;
 use crate::eval::trust;
-use crate::ident::Arn;
 use crate::ident::glob::Glob;
+use crate::ident::{Arn, POD_IDENTITY};
 use crate::inventory::Role;
 use crate::policy::{
     ActionElement, Condition, Effect, Policy, PrincipalElement, PrincipalPattern, Statement,
@@ -67,7 +67,7 @@ fn subjects_of(
     let mut found = Vec::new();
     for principal in principals {
         match principal {
-            PrincipalPattern::Service(service) if service == "pods.eks.amazonaws.com" => {
+            PrincipalPattern::Service(service) if service == POD_IDENTITY => {
                 found.push(pod(statement).unwrap_or_else(|| Subject::Service(service.clone())));
             }
             PrincipalPattern::Service(service) => found.push(Subject::Service(service.clone())),

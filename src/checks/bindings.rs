@@ -7,7 +7,7 @@ use super::{Case, document, event};
 use crate::eval::trust::issuer;
 use crate::explain::{Assumption, assumption};
 use crate::finding::{Code, Evidence, Finding, Severity};
-use crate::ident::Arn;
+use crate::ident::{Arn, POD_IDENTITY};
 use crate::inventory::ServiceAccount;
 
 pub(super) use drift::{
@@ -86,7 +86,7 @@ fn why_not(case: &Case<'_>, binding: &Binding, role_arn: &str) -> String {
     let is_annotated = binding.annotated.is_some();
     let subject = match is_annotated {
         true => format!("system:serviceaccount:{}:{}", binding.namespace, binding.service_account),
-        false => "pods.eks.amazonaws.com".to_owned(),
+        false => POD_IDENTITY.to_owned(),
     };
     let provider = case.inventory.cluster(&binding.cluster).and_then(|cluster| cluster.issuer.clone());
     let question = Assumption {

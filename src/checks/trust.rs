@@ -9,7 +9,7 @@ use crate::finding::{Code, Confidence, Finding, Severity};
 use crate::ident::Arn;
 use crate::ident::glob::Glob;
 use crate::inventory::Role;
-use crate::policy::{Condition, Effect, PrincipalElement, PrincipalPattern, Statement};
+use crate::policy::{Condition, Effect, Policy, PrincipalElement, PrincipalPattern, Statement, Version};
 use crate::rightsize::issuances_by_role;
 use crate::usage::{IssuanceFacts, IssuanceKind};
 
@@ -331,14 +331,7 @@ fn never_came(
 
 /// The subjects one statement lists exactly; empty when it does not list them.
 fn statement_subjects(statement: &Statement, provider: &str) -> BTreeSet<String> {
-    let alone = crate::policy::Policy {
-        version: crate::policy::Version::V2012,
-        version_written: true,
-        id: None,
-        statements: vec![statement.clone()],
-        unknown: Vec::new(),
-        lints: Vec::new(),
-    };
+    let alone = Policy::of(Version::V2012, vec![statement.clone()]);
     exact_subjects(&alone, provider).map(|exact| exact.subjects).unwrap_or_default()
 }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::Truth;
 use super::request::{Context, ContextValue};
 use crate::ident::glob::{Colons, Glob, Piece, ShortArn};
-use crate::policy::{Comparison, Order, Template, TemplatePiece, Version, instant};
+use crate::policy::{Comparison, Order, Template, TemplatePiece, Version, boolean, instant};
 
 /// What comparing two values gives.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -136,16 +136,6 @@ fn ordered<T: Ord>(order: Order, value: Option<T>, policy_value: Option<T>) -> O
     match (value, policy_value) {
         (Some(value), Some(policy_value)) => matched(order.accepts(value.cmp(&policy_value))),
         _ => Outcome::Malformed,
-    }
-}
-
-pub(super) fn boolean(text: &str) -> Option<bool> {
-    if text.eq_ignore_ascii_case("true") {
-        Some(true)
-    } else if text.eq_ignore_ascii_case("false") {
-        Some(false)
-    } else {
-        None
     }
 }
 

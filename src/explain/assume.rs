@@ -7,12 +7,10 @@ use super::trust::{self, shown};
 use super::{Agreement, Explanation, Nearest, Suggestion, Verdict, Witness, own, suggest};
 use crate::eval::trust::{Caller, admits_with};
 use crate::eval::{Context, ContextValue, Principal, Truth};
-use crate::ident::{Arn, role_arn_from_session};
+use crate::ident::{Arn, POD_IDENTITY, role_arn_from_session};
 use crate::inventory::{Inventory, Role, ServiceAccount};
 use crate::policy::Policy;
 
-/// Who hands out Pod Identity's sessions.
-pub(super) const POD_IDENTITY: &str = "pods.eks.amazonaws.com";
 /// The audience of tokens made for STS, unless a ServiceAccount's annotation says another.
 const USUAL_AUDIENCE: &str = "sts.amazonaws.com";
 /// Providers AWS knows without a provider in the account.

@@ -6,6 +6,7 @@ use super::refusal::{Asker, Refusal, resource_name};
 use super::{Agreement, EventShown, Explanation, Suggestion, Verdict, Witness, suggest};
 use crate::eval::Context;
 use crate::eval::trust::{Caller, admits};
+use crate::ident::POD_IDENTITY;
 use crate::inventory::{Inventory, Role};
 
 /// Explains a refused call.
@@ -146,7 +147,7 @@ fn pod_identity(explanation: &mut Explanation, refusal: &Refusal, inventory: &In
     explanation.reason = format!(
         "EKS was not allowed to assume the role that is associated with the pod's ServiceAccount in cluster `{name}`."
     );
-    let caller = Caller::Service(super::assume::POD_IDENTITY.to_owned());
+    let caller = Caller::Service(POD_IDENTITY.to_owned());
     let Some(cluster) = inventory.cluster(name) else {
         explanation
             .notes
@@ -173,7 +174,7 @@ fn pod_identity(explanation: &mut Explanation, refusal: &Refusal, inventory: &In
         }
     }
     if let [role] = roles.as_slice() {
-        let asker = Asker::Service(super::assume::POD_IDENTITY.to_owned());
+        let asker = Asker::Service(POD_IDENTITY.to_owned());
         judge(explanation, &role.arn, &asker, &Context::open(), inventory);
     }
 }

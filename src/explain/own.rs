@@ -11,7 +11,7 @@ use crate::eval::{
 };
 use crate::ident::Arn;
 use crate::inventory::{Attached, Inventory, Role};
-use crate::policy::{Effect, Policy, PolicyKind};
+use crate::policy::{Effect, Policy, PolicyKind, Version};
 
 /// The policies attached to a user or role, with their documents.
 struct Own<'i> {
@@ -224,14 +224,7 @@ fn refused(explanation: &mut Explanation, own: &Own<'_>, name: &str, said: &Said
     let statement = suggest::allowing(&request.action, &request.resource);
     explanation.missing = Some(suggest::as_json(&statement));
     nearest_allow(explanation, said, request);
-    let added = Policy {
-        version: crate::policy::Version::V2012,
-        version_written: true,
-        id: None,
-        statements: vec![statement],
-        unknown: Vec::new(),
-        lints: Vec::new(),
-    };
+    let added = Policy::of(Version::V2012, vec![statement]);
     let with_it = said.documents.iter().map(|(_, policy)| *policy).chain([&added]).collect();
     let checked = decision(with_it, true, request).verdict == Decided::Allowed;
     let place = own.boundary.filter(|_| name == "boundary");

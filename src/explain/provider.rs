@@ -1,11 +1,11 @@
 //! Where a token comes from: its provider, and what the account knows of it.
 
-use super::assume::{BUILT_IN, POD_IDENTITY, service_accounts};
+use super::assume::{BUILT_IN, service_accounts};
 use super::nearest::nearest;
 use super::{Explanation, Suggestion, Verdict, Witness, trust};
 use crate::eval::Context;
 use crate::eval::trust::{Caller, admits_with, issuer};
-use crate::ident::Arn;
+use crate::ident::{Arn, POD_IDENTITY};
 use crate::inventory::{Inventory, Role};
 use crate::policy::{PrincipalElement, PrincipalPattern};
 

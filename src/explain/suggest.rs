@@ -5,7 +5,9 @@ use serde_json::json;
 use super::{Condition as Failed, Explanation, Suggestion};
 use crate::eval::trust::{Caller, admits_with, issuer};
 use crate::eval::{Context, RequestResource};
+use crate::ident::POD_IDENTITY;
 use crate::inventory::{Inventory, Role};
+use crate::policy::Version;
 use crate::policy::{
     ActionElement, Comparison, Condition, Effect, Operator, Policy, PrincipalElement, PrincipalPattern,
     ResourceElement, Statement, render, size,
@@ -105,7 +107,7 @@ fn admitting(caller: &Caller) -> Option<Statement> {
         Caller::Saml { .. } => return None,
         Caller::Service(name) => {
             let mut actions = vec!["sts:AssumeRole"];
-            actions.extend((name == super::assume::POD_IDENTITY).then_some("sts:TagSession"));
+            actions.extend((name == POD_IDENTITY).then_some("sts:TagSession"));
             (PrincipalPattern::Service(name.clone()), actions, Vec::new())
         }
         Caller::Aws(principal) => {
@@ -141,14 +143,7 @@ pub(super) fn allowing(action: &str, resource: &RequestResource) -> Statement {
 
 /// A statement as JSON.
 pub(super) fn as_json(statement: &Statement) -> serde_json::Value {
-    let alone = Policy {
-        version: crate::policy::Version::V2012,
-        version_written: true,
-        id: None,
-        statements: vec![statement.clone()],
-        unknown: Vec::new(),
-        lints: Vec::new(),
-    };
+    let alone = Policy::of(Version::V2012, vec![statement.clone()]);
     render(&alone).get("Statement").and_then(|list| list.get(0)).cloned().unwrap_or_else(|| json!(null))
 }
 

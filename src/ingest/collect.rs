@@ -2,7 +2,7 @@
 
 use crate::catalog::Needs;
 use crate::record::{Event, RawRecord, RecordError};
-use crate::usage::{Again, Ledger, Scope};
+use crate::usage::{Again, KnownCaller, Ledger, Scope};
 
 /// Takes the records of one worker; associative and commutative under `merge`, so that workers may share the objects out
 /// in any way.
@@ -17,9 +17,9 @@ pub trait Collect: Send {
         Again::Nothing
     }
     /// One event, and how it is written; only members that [`RawRecord`] keeps are there, and no identity when
-    /// [`Collect::again`] told that the caller is known.
-    fn event_raw(&mut self, event: &Event<'_>, raw: &RawRecord<'_>) {
-        let _ = raw;
+    /// [`Collect::again`] told the caller, who is then given back.
+    fn event_raw(&mut self, event: &Event<'_>, raw: &RawRecord<'_>, caller: Option<KnownCaller>) {
+        let _ = (raw, caller);
         self.event(event);
     }
     /// One record that is no event.
@@ -61,8 +61,8 @@ impl<N: Fn(&Event<'_>) -> Needs + Send> Collect for Recorder<N> {
         self.ledger.again(raw)
     }
 
-    fn event_raw(&mut self, event: &Event<'_>, raw: &RawRecord<'_>) {
-        self.ledger.record_raw(event, raw, &self.needs);
+    fn event_raw(&mut self, event: &Event<'_>, raw: &RawRecord<'_>, caller: Option<KnownCaller>) {
+        self.ledger.record_raw(event, raw, caller, &self.needs);
     }
 
     fn malformed(&mut self, _: RecordError) {

@@ -12,7 +12,7 @@ use simd_json::{Buffers, Tape};
 use super::Collect;
 use super::key::LogKind;
 use crate::record::{Category, Event, Json, RawRecord, RawSpans, RecordError};
-use crate::usage::Again;
+use crate::usage::{Again, KnownCaller};
 
 /// How deep carriers may lie in one another (SQS around SNS around a subscription …).
 const DEEPEST_CARRIER: u8 = 6;
@@ -150,14 +150,18 @@ impl<C: Collect> Reader<'_, C> {
 
     /// Whether a record of a list is one, or carries one.
     fn raw_record(&mut self, raw: &RawRecord<'_>, parser: &mut Parser) -> Result<bool, simd_json::Error> {
-        let again = self.collector.again(raw);
-        if again == Again::All {
-            self.found.records += 1;
-            self.found.events += 1;
-            return Ok(true);
-        }
-        let as_event = |json: Json<'_>| Event::parse(json).ok().map(|event| self.event(&event, Some(raw)));
-        match parser.parse_written(|into| raw.write_kept(again == Again::Nothing, into), as_event)? {
+        let caller = match self.collector.again(raw) {
+            Again::All => {
+                self.found.records += 1;
+                self.found.events += 1;
+                return Ok(true);
+            }
+            Again::Caller(caller) => Some(caller),
+            Again::Nothing => None,
+        };
+        let as_event =
+            |json: Json<'_>| Event::parse(json).ok().map(|event| self.event(&event, Some((raw, caller))));
+        match parser.parse_written(|into| raw.write_kept(caller.is_none(), into), as_event)? {
             Some(is_event) => Ok(is_event),
             // Looked at as a whole, it may be something else.
             None => parser.parse(raw.whole(), |json| self.value(json, 2)),
@@ -262,7 +266,7 @@ impl<C: Collect> Reader<'_, C> {
         true
     }
 
-    fn event(&mut self, event: &Event<'_>, raw: Option<&RawRecord<'_>>) -> bool {
+    fn event(&mut self, event: &Event<'_>, raw: Option<(&RawRecord<'_>, Option<KnownCaller>)>) -> bool {
         // Notifications of S3, DynamoDB and others look like records, but their sources are `aws:s3` and the like.
         if event.source.starts_with("aws:") {
             return false;
@@ -273,7 +277,7 @@ impl<C: Collect> Reader<'_, C> {
             None => {
                 self.found.events += 1;
                 match raw {
-                    Some(raw) => self.collector.event_raw(event, raw),
+                    Some((raw, caller)) => self.collector.event_raw(event, raw, caller),
                     None => self.collector.event(event),
                 }
             }

@@ -56,6 +56,13 @@ pub struct Policy {
     pub lints: Vec<String>,
 }
 
+impl Policy {
+    /// A document of these statements and nothing else.
+    pub fn of(version: Version, statements: Vec<Statement>) -> Self {
+        Self { version, version_written: true, id: None, statements, unknown: Vec::new(), lints: Vec::new() }
+    }
+}
+
 /// One statement. Texts are kept as written.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Statement {

@@ -144,6 +144,17 @@ impl Order {
     }
 }
 
+/// A boolean of a policy or a request, as `Bool` and `Null` read it: `true` and `false` in any case.
+pub fn boolean(text: &str) -> Option<bool> {
+    if text.eq_ignore_ascii_case("true") {
+        Some(true)
+    } else if text.eq_ignore_ascii_case("false") {
+        Some(false)
+    } else {
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,7 +13,7 @@ use super::literal::{self, Block, Literal, Point, Test};
 use super::operator::{Order, Quantifier};
 use super::pattern::{self, ANYTHING, Letters, Symbol, Token};
 use super::space::{self, Space};
-use crate::policy::{Condition, Version};
+use crate::policy::{Condition, Version, boolean};
 
 /// Number of a literal.
 pub(super) type LiteralId = u32;
@@ -440,7 +440,7 @@ impl Conditions {
                     .filter(|v| v.first == v.last)
                     .map(|v| blocks.iter().any(|b| b.v6 == v.v6 && b.first <= v.first && v.last <= b.last)));
             }
-            Test::Bool(yes, no) => return Ok(literal::boolean(value).map(|v| if v { *yes } else { *no })),
+            Test::Bool(yes, no) => return Ok(boolean(value).map(|v| if v { *yes } else { *no })),
             _ => return Ok(None),
         };
         if matches!(literal.test, Test::Arn(_)) && value.split(':').count() < 6 {

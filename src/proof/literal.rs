@@ -7,7 +7,7 @@ use super::operator::{Comparison, Operator, Order, Quantifier};
 use super::pattern::{self, Letters, Token};
 use super::space::{ListId, Space};
 use crate::ident::Time;
-use crate::policy::{Condition, Version};
+use crate::policy::{Condition, Version, boolean};
 
 /// What a literal asks of one value of its key.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
@@ -204,17 +204,6 @@ fn booleans(values: &[String]) -> Option<(bool, bool)> {
         }
     }
     Some(found)
-}
-
-/// A boolean of a policy or a request.
-pub(super) fn boolean(text: &str) -> Option<bool> {
-    if text.eq_ignore_ascii_case("true") {
-        Some(true)
-    } else if text.eq_ignore_ascii_case("false") {
-        Some(false)
-    } else {
-        None
-    }
 }
 
 /// Half-billionths of one.

@@ -30,67 +30,41 @@ enum Member {
     VpcEndpoint,
     Addendum,
     UserAgent,
-    Additional,
-    Tls,
     Other,
 }
 
 /// Number of members that are kept.
 const N_KEPT: usize = Member::UserAgent as usize + 1;
 
+/// The kept members and their names, in the order of their numbers.
+const KEPT: [(Member, &str); N_KEPT] = [
+    (Member::Identity, "userIdentity"),
+    (Member::Time, "eventTime"),
+    (Member::Source, "eventSource"),
+    (Member::Name, "eventName"),
+    (Member::Region, "awsRegion"),
+    (Member::ErrorCode, "errorCode"),
+    (Member::ErrorMessage, "errorMessage"),
+    (Member::Request, "requestParameters"),
+    (Member::Response, "responseElements"),
+    (Member::Id, "eventID"),
+    (Member::ReadOnly, "readOnly"),
+    (Member::Resources, "resources"),
+    (Member::Type, "eventType"),
+    (Member::Management, "managementEvent"),
+    (Member::Account, "recipientAccountId"),
+    (Member::Category, "eventCategory"),
+    (Member::SharedId, "sharedEventID"),
+    (Member::VpcEndpoint, "vpcEndpointId"),
+    (Member::Addendum, "addendum"),
+    (Member::UserAgent, "userAgent"),
+];
+
 impl Member {
     fn of(key: &[u8]) -> Self {
-        match key {
-            b"userIdentity" => Self::Identity,
-            b"eventTime" => Self::Time,
-            b"eventSource" => Self::Source,
-            b"eventName" => Self::Name,
-            b"awsRegion" => Self::Region,
-            b"errorCode" => Self::ErrorCode,
-            b"errorMessage" => Self::ErrorMessage,
-            b"requestParameters" => Self::Request,
-            b"responseElements" => Self::Response,
-            b"eventID" => Self::Id,
-            b"readOnly" => Self::ReadOnly,
-            b"resources" => Self::Resources,
-            b"eventType" => Self::Type,
-            b"managementEvent" => Self::Management,
-            b"recipientAccountId" => Self::Account,
-            b"eventCategory" => Self::Category,
-            b"sharedEventID" => Self::SharedId,
-            b"vpcEndpointId" => Self::VpcEndpoint,
-            b"addendum" => Self::Addendum,
-            b"userAgent" => Self::UserAgent,
-            b"additionalEventData" => Self::Additional,
-            b"tlsDetails" => Self::Tls,
-            _ => Self::Other,
-        }
+        KEPT.iter().find(|(_, name)| name.as_bytes() == key).map_or(Self::Other, |(member, _)| *member)
     }
 }
-
-/// Names of the kept members, as they are written.
-const NAMES: [&str; N_KEPT] = [
-    "userIdentity",
-    "eventTime",
-    "eventSource",
-    "eventName",
-    "awsRegion",
-    "errorCode",
-    "errorMessage",
-    "requestParameters",
-    "responseElements",
-    "eventID",
-    "readOnly",
-    "resources",
-    "eventType",
-    "managementEvent",
-    "recipientAccountId",
-    "eventCategory",
-    "sharedEventID",
-    "vpcEndpointId",
-    "addendum",
-    "userAgent",
-];
 
 /// A part of a text that is shorter than 4 GB.
 #[derive(Clone, Copy, Debug, Default)]
@@ -238,7 +212,7 @@ impl<'t> RawRecord<'t> {
     pub fn write_kept(&self, with_identity: bool, into: &mut Vec<u8>) {
         let mut separator = b'{';
         let first = if with_identity { Member::Identity } else { Member::Time } as usize;
-        for (name, span) in NAMES.iter().zip(&self.spans.members).skip(first) {
+        for ((_, name), span) in KEPT.iter().zip(&self.spans.members).skip(first) {
             let value = span.of(self.text);
             if value.is_empty() {
                 continue;
@@ -262,13 +236,8 @@ impl<'t> RawRecord<'t> {
 /// `depth` caps the nesting. What lies between brackets and quotes is not looked at.
 pub fn cut(text: &[u8], depth: usize, into: &mut Vec<RawSpans>) -> Option<()> {
     into.clear();
-    let mut cutter = Cutter {
-        text,
-        at: 0,
-        depth,
-        order: [(Member::Other, Span::default(), Span::default()); N_ORDER],
-        last: [Span::default(); N_LAST],
-    };
+    let mut cutter =
+        Cutter { text, at: 0, depth, order: [(Member::Other, Span::default(), Span::default()); N_ORDER] };
     cutter.expect(b'{')?;
     cutter.expect(b'"')?;
     if cutter.key()? != b"Records" {
@@ -295,8 +264,6 @@ pub fn cut(text: &[u8], depth: usize, into: &mut Vec<RawSpans>) -> Option<()> {
 
 /// Members a record may have before their order is no longer remembered.
 const N_ORDER: usize = 40;
-/// Members whose last value is compared with.
-const N_LAST: usize = Member::Tls as usize + 1;
 
 struct Cutter<'t> {
     text: &'t [u8],
@@ -305,8 +272,6 @@ struct Cutter<'t> {
     /// The members of the last record in their order, for a guess at the next: what it was, and the place of the whole of it
     /// and of its value.
     order: [(Member, Span, Span); N_ORDER],
-    /// The last value of each member that is an object or a list.
-    last: [Span; N_LAST],
 }
 
 impl<'t> Cutter<'t> {
@@ -374,7 +339,7 @@ impl<'t> Cutter<'t> {
     }
 
     /// A value.
-    fn value(&mut self, member: Member) -> Option<Span> {
+    fn value(&mut self) -> Option<Span> {
         self.blank();
         let start = self.at;
         match self.text.get(start)? {
@@ -383,17 +348,8 @@ impl<'t> Cutter<'t> {
                 self.string()?;
             }
             b'{' | b'[' => {
-                let last = self.last.get(member as usize).map_or(&[][..], |span| span.of(self.text));
-                if !last.is_empty() && self.text.get(start..).is_some_and(|rest| rest.starts_with(last)) {
-                    // Equal to a whole value, so it ends where that one ended.
-                    self.at += last.len();
-                } else {
-                    self.at += 1;
-                    self.container()?;
-                    if let Some(last) = self.last.get_mut(member as usize) {
-                        *last = Span::new(start, self.at)?;
-                    }
-                }
+                self.at += 1;
+                self.container()?;
             }
             _ => {
                 while !matches!(self.text.get(self.at)?, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r') {
@@ -450,7 +406,7 @@ impl<'t> Cutter<'t> {
         let start = self.at - 1;
         let member = self.member(place)?;
         self.expect(b':')?;
-        let value = self.value(member)?;
+        let value = self.value()?;
         if let Some(slot) = self.order.get_mut(place) {
             *slot = (member, Span::new(start, self.at)?, value);
         }
@@ -460,7 +416,7 @@ impl<'t> Cutter<'t> {
     /// Behind an opening quote: the member's name, which is most often the one that was here in the record before.
     fn member(&mut self, place: usize) -> Option<Member> {
         let guess = self.order.get(place).map_or(Member::Other, |(member, ..)| *member);
-        if let Some(name) = NAMES.get(guess as usize) {
+        if let Some((_, name)) = KEPT.get(guess as usize) {
             let rest = self.text.get(self.at..)?;
             if rest.starts_with(name.as_bytes()) && rest.get(name.len()) == Some(&b'"') {
                 self.at += name.len() + 1;
@@ -473,5 +429,17 @@ impl<'t> Cutter<'t> {
             return None;
         }
         Some(Member::of(key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_stand_where_their_numbers_say() {
+        for (at, (member, name)) in KEPT.iter().enumerate() {
+            assert_eq!(*member as usize, at, "{name}");
+        }
     }
 }

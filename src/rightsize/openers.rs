@@ -5,11 +5,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::ident::POD_IDENTITY;
 use crate::ident::glob::Glob;
 use crate::policy::{ActionElement, Condition, Effect, PrincipalElement, PrincipalPattern, Statement};
-
-/// Who hands out Pod Identity's sessions.
-pub(super) const POD_IDENTITY: &str = "pods.eks.amazonaws.com";
 
 /// What kind of callers a statement lets in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

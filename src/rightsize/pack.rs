@@ -75,19 +75,14 @@ pub(super) fn by_version(pieces: &[Piece]) -> Vec<Policy> {
     for piece in pieces {
         policies.entry(std::cmp::Reverse(piece.version)).or_default().push(piece.statement.clone());
     }
-    policies.into_iter().map(|(version, statements)| policy(version.0, statements)).collect()
-}
-
-/// A document of these statements.
-pub(super) fn policy(version: Version, statements: Vec<Statement>) -> Policy {
-    Policy { version, version_written: true, id: None, statements, unknown: Vec::new(), lints: Vec::new() }
+    policies.into_iter().map(|(version, statements)| Policy::of(version.0, statements)).collect()
 }
 
 /// Cuts a document into documents of at most `limit` characters.
 fn fill(whole: Policy, limit: usize) -> Result<Vec<Policy>, TooLarge> {
     let version = whole.version;
-    let empty = size(&policy(version, Vec::new()));
-    let length = |statement: &Statement| size(&policy(version, vec![statement.clone()])) - empty + 1;
+    let empty = size(&Policy::of(version, Vec::new()));
+    let length = |statement: &Statement| size(&Policy::of(version, vec![statement.clone()])) - empty + 1;
     let mut documents: Vec<(usize, Vec<Statement>)> = Vec::new();
     for statement in whole.statements {
         for part in cut(statement, limit.saturating_sub(empty + 1), &length)? {
@@ -101,7 +96,7 @@ fn fill(whole: Policy, limit: usize) -> Result<Vec<Policy>, TooLarge> {
             }
         }
     }
-    Ok(documents.into_iter().map(|(_, statements)| policy(version, statements)).collect())
+    Ok(documents.into_iter().map(|(_, statements)| Policy::of(version, statements)).collect())
 }
 
 /// Cuts a statement that is too long along its actions, or its resources; conditions stay with every part.

@@ -8,6 +8,7 @@ use super::propose::{named, replay, write};
 use super::trust::trust_of;
 use super::{Settings, SplitRole, Subject};
 use crate::attribution::{Grade, Opener, Use, Workload, WorkloadShare};
+use crate::ident::POD_IDENTITY;
 use crate::inventory::Role;
 use crate::policy::Policy;
 use crate::proof::{self, Verdict};
@@ -77,7 +78,7 @@ fn change(share: &WorkloadShare, role: &Role, name: &str) -> String {
                 .labels
                 .openers
                 .iter()
-                .any(|one| matches!(one, Opener::Service(name) if name == "pods.eks.amazonaws.com"));
+                .any(|one| matches!(one, Opener::Service(name) if name == POD_IDENTITY));
             match by_pods {
                 true => format!("Point the Pod Identity association of {namespace}/{account} at `{arn}`."),
                 false => format!(

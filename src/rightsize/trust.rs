@@ -5,12 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::openers::{Kind, POD_IDENTITY, for_callers, for_pod, for_principal, kind, limited, patterns};
-use super::pack::policy as document;
+use super::openers::{Kind, for_callers, for_pod, for_principal, kind, limited, patterns};
 use super::{AccountCoverage, Expected, Quotas, Subject, TrustProposal};
 use crate::attribution::{Opener, Workload, WorkloadKind, WorkloadShare};
 use crate::eval::trust::{Caller, admits};
 use crate::eval::{Principal, reach};
+use crate::ident::POD_IDENTITY;
 use crate::policy::{
     Condition, Effect, Policy, PrincipalElement, PrincipalPattern, Statement, Version, size,
 };
@@ -57,7 +57,7 @@ pub(super) fn narrower_trust(
     if statements.is_empty() || statements == old.statements {
         return None;
     }
-    let new = document(old.version, statements);
+    let new = Policy::of(old.version, statements);
     // Policies may be attached to a role without limit of kind, but a trust policy has one document and one quota.
     if size(&new) > quotas.trust.max(size(old)) {
         return None;
@@ -106,7 +106,7 @@ fn web(
 
 /// Subjects of this provider that are bound to the role and that the statement admits today.
 fn bound_to<'s>(subject: &Subject<'s>, statement: &Statement, provider: &str) -> BTreeSet<&'s str> {
-    let alone = document(Version::V2012, vec![statement.clone()]);
+    let alone = Policy::of(Version::V2012, vec![statement.clone()]);
     let admits = |bound: &str| {
         let caller =
             Caller::WebIdentity { provider: provider.to_owned(), subject: bound.to_owned(), audience: None };
@@ -299,7 +299,7 @@ pub(super) fn trust_of(old: &Policy, share: &WorkloadShare) -> Option<Policy> {
     if new.is_empty() {
         return None;
     }
-    let new = document(old.version, new);
+    let new = Policy::of(old.version, new);
     (proof::no_new_access(&[old], &[&new], &proof::Settings::default()).verdict == Verdict::Proven)
         .then_some(new)
 }

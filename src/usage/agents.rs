@@ -53,11 +53,21 @@ impl Agents {
         // Most user agents end here.
         let Some(agent) = event.user_agent.filter(|agent| agent.contains("DagRunKey/")) else { return };
         let identity = &event.identity;
-        let Some(principal) = identity.principal_id.or(identity.arn) else { return };
+        let Some(principal) = principal(identity.principal_id, identity.arn) else { return };
         let Some(task) = airflow(agent, texts) else { return };
         let session = (texts.intern(principal), texts.option(identity.access_key_id));
         let seen = (event.time, texts.intern(id));
         self.insert(session, task, seen);
+    }
+
+    /// What was met of a session, by its id, its ARN and its key.
+    pub fn of(
+        &self,
+        principal_id: Option<&str>,
+        arn: Option<&str>,
+        key: Option<&str>,
+    ) -> Option<&BTreeMap<AirflowTask, (Time, Text)>> {
+        self.airflow.get(&(principal(principal_id, arn)?.into(), key.map(Text::from)))
     }
 
     fn insert(&mut self, session: AgentSession, task: AirflowTask, seen: (Time, Text)) {
@@ -84,6 +94,11 @@ impl Agents {
             }
         }
     }
+}
+
+/// What a session is known by besides its key.
+fn principal<'a>(principal_id: Option<&'a str>, arn: Option<&'a str>) -> Option<&'a str> {
+    principal_id.or(arn)
 }
 
 /// `… Airflow/VERSION AmPP/VERSION Caller/OPERATOR DagRunKey/UUID`.

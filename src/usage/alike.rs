@@ -11,27 +11,21 @@
 //! fits, or there can be none. Whatever is less clear is kept.
 
 use hashbrown::{HashMap, HashSet};
-use std::collections::BTreeMap;
 
 use super::event_id::{EventKey, OddIds};
 use super::issuance::{Issuances, Issued};
 use super::session::{Session, Sessions};
 use super::text::{Word, Words};
-use super::{Agents, AirflowTask, IssuanceKind, Text, is_access_key_id};
-use crate::ident::{Arn, Time};
+use super::{Agents, AirflowTask, IssuanceKind, LONGEST_SESSION, Observation, is_access_key_id};
+use crate::ident::{Arn, POD_IDENTITY, Time};
 use crate::record::IdentityType;
 
 /// Sessions of a class that are kept as they are.
 pub(super) const KEPT: usize = 4;
-/// Less than sessions may live, so that what lies within is certain.
-const LIFE: i64 = 36 * 3_600;
 /// How far two clocks may be apart, with room to spare.
 const APART: i64 = 600;
 /// Chains longer than this are kept.
 const DEEPEST: usize = 16;
-
-/// Who opens the sessions of pods with an EKS Pod Identity association.
-const POD_IDENTITY: &str = "pods.eks.amazonaws.com";
 
 /// What the sessions of a class share.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -88,8 +82,7 @@ pub(super) struct Seen<'l> {
     pub(super) ids: &'l OddIds,
     /// Whether the session made a call that counts.
     pub(super) is_used: &'l [bool],
-    /// The first event of each account's logs.
-    pub(super) begins: BTreeMap<&'l str, Time>,
+    pub(super) observation: &'l Observation,
     pub(super) agents: &'l Agents,
 }
 
@@ -208,7 +201,7 @@ impl<'l> Classer<'l> {
         let (first, last) = session.span?;
         let fits = self.seen.issuances.form_of(issued)?.assumed_id(issued.name) == Some(own)
             && issued.time.unix() <= i64::from(first)
-            && i64::from(last) <= issued.time.unix() + LIFE;
+            && i64::from(last) <= issued.time.unix() + LONGEST_SESSION;
         fits.then_some((key, issued))
     }
 
@@ -218,11 +211,10 @@ impl<'l> Classer<'l> {
             return Vec::new();
         }
         let caller = self.seen.sessions.caller(number, self.seen.words);
-        let session = caller.and_then(|caller| {
-            let principal = caller.principal_id()?;
-            Some((Text::from(principal), caller.key.map(Text::from)))
+        let tasks = caller.and_then(|caller| {
+            let (principal, arn) = (caller.principal_id(), caller.arn());
+            self.seen.agents.of(principal.as_deref(), arn.as_deref(), caller.key)
         });
-        let tasks = session.and_then(|session| self.seen.agents.airflow.get(&session));
         tasks.into_iter().flat_map(|tasks| tasks.keys().cloned()).collect()
     }
 
@@ -247,7 +239,7 @@ impl<'l> Classer<'l> {
                 return None;
             }
             let role = Arn::parse(self.seen.words.text(form.issuer_arn())?)?;
-            let begins = self.seen.begins.get(role.account).copied();
+            let begins = self.seen.observation.begins(role.account);
             let begins = begins.into_iter().chain(self.earliest.map(|(time, _)| time)).min();
             let before = session.creation.zip(begins).is_some_and(|(creation, begins)| creation < begins);
             // Other services than those that take tokens name sessions after what they run.

@@ -1,7 +1,6 @@
 //! From a merged ledger to what follows from it.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::io;
 
 use hashbrown::{HashMap, HashSet};
@@ -15,9 +14,7 @@ use super::ledger::Ledger;
 use super::log::{Entry, Log, OUTSIDE};
 use super::memo::Memo;
 use super::text::{Texts, Word, Words};
-use super::{
-    CallOutcome, EventCounts, IssuanceFacts, Observation, Others, Row, SessionGroup, SessionId, Usage,
-};
+use super::{CallOutcome, EventCounts, IssuanceFacts, Others, Row, SessionGroup, SessionId, Usage};
 use crate::catalog::Needs;
 use crate::ident::Time;
 
@@ -82,7 +79,7 @@ impl Ledger {
             issuances: &self.issuances,
             ids: &self.odd_ids,
             is_used: &is_used,
-            begins: begins(&observation),
+            observation: &observation,
             agents: &self.agents,
         };
         let Alike { stands, issuances } = match keep {
@@ -318,15 +315,6 @@ fn richest(members: &[EventKey], best: impl Fn(&EventKey) -> u32) -> Option<Even
 
 fn time(seconds: u32) -> Time {
     Time::from_unix(i64::from(seconds))
-}
-
-/// The first event of each account's logs.
-fn begins(observation: &Observation) -> BTreeMap<&str, Time> {
-    let first = |regions: &BTreeMap<_, super::RegionObservation>| {
-        regions.values().filter_map(|region| region.span).map(|(first, _)| first).min()
-    };
-    let accounts = observation.regions.iter();
-    accounts.filter_map(|(account, regions)| Some((account.as_ref(), first(regions)?))).collect()
 }
 
 fn rows(

@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 
 use super::event_id::{EventKey, OddIds};
 use super::session::{Caller, Sessions};
-use super::text::{Fingerprint, Texts, Word, Words, limited, shortened};
+use super::text::{Fingerprint, Numbered, Texts, Word, Words, limited, shortened};
 use super::{IssuanceFacts, IssuanceKind, Text, denial};
 use crate::ident::Time;
 use crate::record::{Event, Json, Outcome};
@@ -240,10 +240,8 @@ pub(super) struct Issued {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Issuances {
     pub(super) all: HashMap<EventKey, Issued>,
-    forms: Vec<Form>,
-    form_numbers: HashMap<Form, u32>,
-    tags: Vec<Box<[(Word, Word)]>>,
-    tag_numbers: HashMap<Box<[(Word, Word)]>, u32>,
+    forms: Numbered<Form>,
+    tags: Numbered<Box<[(Word, Word)]>>,
 }
 
 impl Issuances {
@@ -258,7 +256,7 @@ impl Issuances {
         let issued = Issued {
             order: (is_original, issuing.fingerprint()),
             time: issuing.time,
-            form: self.form(Form {
+            form: self.forms.number(Form {
                 kind: issuing.kind,
                 denied: issuing.denied,
                 has_external_id: issuing.has_external_id,
@@ -268,7 +266,7 @@ impl Issuances {
             caller: sessions.intern(&issuing.caller, words),
             name: words.option(issuing.name),
             key: words.option(issuing.key),
-            tags: self.tags(
+            tags: self.tags.number(
                 issuing.tags.iter().map(|(key, value)| (words.intern(key), words.intern(value))).collect(),
             ),
         };
@@ -282,30 +280,6 @@ impl Issuances {
         }
     }
 
-    fn form(&mut self, form: Form) -> u32 {
-        let new = u32::try_from(self.forms.len()).unwrap_or(u32::MAX);
-        match self.form_numbers.get(&form) {
-            Some(known) => *known,
-            None => {
-                self.forms.push(form.clone());
-                self.form_numbers.insert(form, new);
-                new
-            }
-        }
-    }
-
-    fn tags(&mut self, tags: Box<[(Word, Word)]>) -> u32 {
-        let new = u32::try_from(self.tags.len()).unwrap_or(u32::MAX);
-        match self.tag_numbers.get(&tags) {
-            Some(known) => *known,
-            None => {
-                self.tags.push(tags.clone());
-                self.tag_numbers.insert(tags, new);
-                new
-            }
-        }
-    }
-
     /// Where the call was recorded.
     pub(super) fn account_of(&self, key: EventKey) -> Option<Word> {
         self.form_of(self.all.get(&key)?)?.texts.get(2).copied()
@@ -316,13 +290,17 @@ impl Issuances {
         let word = |old: Word| words.get(old as usize).copied().unwrap_or(Words::NONE);
         let forms: Vec<u32> = other
             .forms
+            .into_all()
             .into_iter()
-            .map(|form| self.form(Form { texts: form.texts.map(word), ..form }))
+            .map(|form| self.forms.number(Form { texts: form.texts.map(word), ..form }))
             .collect();
         let tags: Vec<u32> = other
             .tags
+            .into_all()
             .into_iter()
-            .map(|tags| self.tags(tags.iter().map(|(key, value)| (word(*key), word(*value))).collect()))
+            .map(|tags| {
+                self.tags.number(tags.iter().map(|(key, value)| (word(*key), word(*value))).collect())
+            })
             .collect();
         for (key, issued) in other.all {
             let moved = |numbers: &[u32], old: u32| numbers.get(old as usize).copied().unwrap_or_default();
@@ -371,16 +349,16 @@ impl Issuances {
         if self.tags_of(&own).is_empty() {
             own.tags = copy.tags;
         }
-        own.form = self.form(form);
+        own.form = self.forms.number(form);
         self.all.insert(key, own);
     }
 
     pub(super) fn form_of(&self, issued: &Issued) -> Option<&Form> {
-        self.forms.get(issued.form as usize)
+        self.forms.get(issued.form)
     }
 
     pub(super) fn tags_of(&self, issued: &Issued) -> &[(Word, Word)] {
-        self.tags.get(issued.tags as usize).map(AsRef::as_ref).unwrap_or_default()
+        self.tags.get(issued.tags).map(AsRef::as_ref).unwrap_or_default()
     }
 
     /// The issuance as its event told it.

@@ -45,7 +45,7 @@ pub enum Again {
     /// Caller and call: the event is written down.
     All,
     /// The caller; what the call needed does not rest on more than is known of it.
-    Caller,
+    Caller(KnownCaller),
     /// Nothing.
     Nothing,
 }
@@ -79,8 +79,6 @@ pub struct Ledger {
     pub(super) agents: Agents,
     pub(super) n_malformed: u64,
     pub(super) memo: Memo,
-    /// The caller of the record at hand, when it is known.
-    known: Option<KnownCaller>,
     /// Room for what is to be hashed.
     bytes: Vec<u8>,
     /// Calls above which folding is worth a pass over all of them.
@@ -121,7 +119,6 @@ impl Ledger {
             agents: Agents::default(),
             n_malformed: 0,
             memo: Memo::default(),
-            known: None,
             bytes: Vec::new(),
             fold_above: caps.rows,
             min_calls: caps.rows,
@@ -133,13 +130,12 @@ impl Ledger {
     /// Events of the categories network activity, Insight and aggregated repeat what other events say and are no use of a
     /// permission: they are ignored here, and callers count them apart.
     pub fn record(&mut self, event: &Event<'_>, needs: impl FnOnce(&Event<'_>) -> Needs) {
-        self.write_down(event, None, needs);
+        self.write_down(event, None, None, needs);
     }
 
     /// [`Ledger::record`], and remembers how the record is written, for [`Ledger::again`].
     ///
-    /// The event's identity is not looked at when [`Ledger::again`] told that the caller is known; `needs` then sees the parts
-    /// named below.
+    /// The event's identity is not looked at when [`Ledger::again`] told the caller; `needs` then sees the parts named below.
     ///
     /// What `needs` answers may rest on anything but the event's id, times, session name and access key; of the caller on no
     /// more than kind, account, partition and the service that calls for it, except for the source `iam.amazonaws.com`.
@@ -147,24 +143,23 @@ impl Ledger {
         &mut self,
         event: &Event<'_>,
         raw: &RawRecord<'_>,
+        caller: Option<KnownCaller>,
         needs: impl FnOnce(&Event<'_>) -> Needs,
     ) {
-        self.write_down(event, Some(raw), needs);
+        self.write_down(event, Some(raw), caller, needs);
     }
 
-    /// Writes one event down without parsing it, if neither addendum nor user agent say more, and its caller and its call were met before, written alike.
+    /// Writes one event down without parsing it, if neither addendum nor user agent say more, and its caller and its call were
+    /// met before, written alike.
     pub fn again(&mut self, raw: &RawRecord<'_>) -> Again {
-        let may_repeat = !raw.has_addendum() && !self.memo.agent_may_tell(raw.user_agent());
-        self.known = if may_repeat { self.memo.caller(raw) } else { None };
-        let Some(caller) = self.known else { return Again::Nothing };
+        if raw.has_addendum() || self.memo.agent_may_tell(raw.user_agent()) {
+            return Again::Nothing;
+        }
+        let Some(caller) = self.memo.caller(raw) else { return Again::Nothing };
         if self.known_call(raw, caller).is_some() {
             return Again::All;
         }
-        if raw.is_about_its_caller() {
-            self.known = None;
-            return Again::Nothing;
-        }
-        Again::Caller
+        if raw.is_about_its_caller() { Again::Nothing } else { Again::Caller(caller) }
     }
 
     fn known_call(&mut self, raw: &RawRecord<'_>, caller: KnownCaller) -> Option<()> {
@@ -199,6 +194,7 @@ impl Ledger {
         &mut self,
         event: &Event<'_>,
         raw: Option<&RawRecord<'_>>,
+        caller: Option<KnownCaller>,
         needs: impl FnOnce(&Event<'_>) -> Needs,
     ) {
         if !matches!(event.category, Category::Management | Category::Data) {
@@ -208,7 +204,8 @@ impl Ledger {
         let corrected = (event.addendum.get("reason").as_str() == Some("UPDATED_DATA"))
             .then(|| event.addendum.get("originalEventID").text())
             .flatten();
-        let key = self.odd_ids.key(limited(corrected.unwrap_or(event.id)));
+        let id = limited(corrected.unwrap_or(event.id));
+        let key = self.odd_ids.key(id);
         let issuing = Issuing::read(event);
         if let Some(issuing) = &issuing {
             self.issuances.add(key, corrected.is_none(), issuing, &mut self.sessions, &mut self.words);
@@ -221,17 +218,15 @@ impl Ledger {
             call: OUTSIDE,
             is_original: corrected.is_none(),
         };
-        let caller = self.known.take().filter(|_| raw.is_some());
         if self.scope.contains(event) {
-            let session = match caller {
-                Some(caller) => caller.session,
-                None => self.sessions.intern(&Caller::of(&event.identity), &mut self.words),
+            let (session, known) = match caller {
+                Some(caller) => (caller.session, self.call_by(caller.session, event, needs)),
+                None => {
+                    let caller = Caller::of(&event.identity);
+                    (self.sessions.intern(&caller, &mut self.words), self.call(event, needs))
+                }
             };
-            self.agents.see(event, limited(corrected.unwrap_or(event.id)), &mut self.texts);
-            let known = match caller {
-                Some(_) => self.call_by(session, event, needs),
-                None => self.call(event, needs),
-            };
+            self.agents.see(event, id, &mut self.texts);
             self.sessions.seen(session, (entry.time, entry.time), event.shared_id.is_none());
             let (_, session_print) = self.sessions.form_and_print(session);
             entry.session = session;
@@ -460,7 +455,7 @@ fn share(shared: &mut HashMap<EventKey, (EventKey, Entry)>, group: EventKey, ent
 }
 
 /// What kind of data event this is: the type of its resource (an S3 object rather than its bucket), else its source.
-pub(super) fn data_type<'a>(event: &Event<'a>) -> Option<&'a str> {
+fn data_type<'a>(event: &Event<'a>) -> Option<&'a str> {
     if event.category != Category::Data {
         return None;
     }

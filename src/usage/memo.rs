@@ -17,9 +17,9 @@ pub(super) struct Known {
     pub(super) print: u64,
 }
 
-/// A caller met before.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct KnownCaller {
+/// A caller met before; made by a ledger, for that ledger.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct KnownCaller {
     /// In the ledger's table of sessions.
     pub(super) session: u32,
     /// What a call's needs may rest on besides the call itself: for IAM's own calls, and for all others.
@@ -42,8 +42,9 @@ pub(super) struct Memo {
     callers: HashMap<Key, KnownCaller>,
     calls: HashMap<Key, Known>,
     seeds: [DefaultHashBuilder; 2],
-    /// Neighbouring records often have one caller.
-    last: Option<(Vec<u8>, KnownCaller)>,
+    /// Neighbouring records often have one caller: how it was written.
+    last_identity: Vec<u8>,
+    last_caller: Option<KnownCaller>,
     /// The last user agent that told nothing.
     last_agent: Vec<u8>,
 }
@@ -91,10 +92,8 @@ impl Memo {
     /// A caller met before.
     pub(super) fn caller(&mut self, raw: &RawRecord<'_>) -> Option<KnownCaller> {
         let identity = raw.identity();
-        if let Some((bytes, known)) = &self.last
-            && bytes == identity
-        {
-            return Some(*known);
+        if self.last_caller.is_some() && self.last_identity == identity {
+            return self.last_caller;
         }
         let known = *self.callers.get(&self.caller_key(identity))?;
         self.remember_last(identity, known);
@@ -102,12 +101,9 @@ impl Memo {
     }
 
     fn remember_last(&mut self, identity: &[u8], known: KnownCaller) {
-        let bytes = &mut self.last.get_or_insert_with(|| (Vec::new(), known)).0;
-        bytes.clear();
-        bytes.extend_from_slice(identity);
-        if let Some((_, last)) = &mut self.last {
-            *last = known;
-        }
+        self.last_identity.clear();
+        self.last_identity.extend_from_slice(identity);
+        self.last_caller = Some(known);
     }
 
     /// Remembers a caller.

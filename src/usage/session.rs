@@ -6,10 +6,13 @@
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 
-use super::text::{Fingerprint, Texts, Word, Words, limited};
+use super::text::{Fingerprint, Numbered, Texts, Word, Words, limited};
 use super::{SessionFacts, Text};
 use crate::ident::Time;
 use crate::record::{IdentityType, Json, SessionContext, UserIdentity};
+
+/// Seconds; no temporary credentials live longer (`GetSessionToken`: 36 hours).
+pub const LONGEST_SESSION: i64 = 36 * 3_600;
 
 /// Number of optional texts of a [`Form`].
 const N_TEXTS: usize = 16;
@@ -149,10 +152,9 @@ pub(super) struct Session {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sessions {
     all: Vec<Session>,
-    forms: Vec<Form>,
+    forms: Numbered<Form>,
     /// Hash and number.
     table: HashTable<(u64, u32)>,
-    form_table: HashTable<(u64, u32)>,
     hasher: DefaultHashBuilder,
     /// Neighbouring records often have one caller.
     last: u32,
@@ -180,19 +182,7 @@ impl Sessions {
             texts: caller.texts.map(|text| words.option(text)),
             named_arn: caller.named_arn,
         };
-        let form_hash = self.hasher.hash_one(form);
-        let known = self.form_table.find(form_hash, |(other, index)| {
-            *other == form_hash && self.forms.get(*index as usize) == Some(&form)
-        });
-        let form = match known {
-            Some((_, index)) => *index,
-            None => {
-                let index = u32::try_from(self.forms.len()).unwrap_or(u32::MAX);
-                self.form_table.insert_unique(form_hash, (form_hash, index), |known| known.0);
-                self.forms.push(form);
-                index
-            }
-        };
+        let form = self.forms.number(form);
         let (name, key) = (words.option(caller.name), words.option(caller.key));
         let index = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
         self.table.insert_unique(hash, (hash, index), |known| known.0);
@@ -216,7 +206,7 @@ impl Sessions {
             words.text(session.key) == caller.key
                 && session.creation == caller.creation
                 && words.text(session.name) == caller.name
-                && self.forms.get(session.form as usize).is_some_and(|form| {
+                && self.forms.get(session.form).is_some_and(|form| {
                     form.kind == caller.kind
                         && form.named_arn == caller.named_arn
                         && form.texts.iter().zip(caller.texts).all(|(word, text)| words.text(*word) == text)
@@ -242,7 +232,7 @@ impl Sessions {
     }
 
     pub(super) fn form(&self, form: u32) -> Option<&Form> {
-        self.forms.get(form as usize)
+        self.forms.get(form)
     }
 
     /// The number of a session's form, and the fingerprint of all it says.
@@ -253,7 +243,7 @@ impl Sessions {
     /// A session and its form.
     pub(super) fn get(&self, index: u32) -> Option<(&Session, &Form)> {
         let session = self.all.get(index as usize)?;
-        Some((session, self.forms.get(session.form as usize)?))
+        Some((session, self.forms.get(session.form)?))
     }
 
     /// The caller as it was told.
@@ -289,13 +279,14 @@ impl Caller<'_> {
         Some(format!("{}{}", self.texts[PRINCIPAL]?, self.name.unwrap_or_default()))
     }
 
+    /// `arn`, as it was told.
+    pub(super) fn arn(&self) -> Option<String> {
+        Some(format!("{}{}", self.texts[ARN]?, self.name.filter(|_| self.named_arn).unwrap_or_default()))
+    }
+
     /// Owned facts, sharing their texts with what was met before.
     pub(super) fn to_facts(self, texts: &mut Texts) -> SessionFacts {
-        let whole = |head: Option<&str>, is_cut: bool| -> Option<String> {
-            Some(format!("{}{}", head?, self.name.filter(|_| is_cut).unwrap_or_default()))
-        };
-        let principal_id = self.principal_id();
-        let arn = whole(self.texts[ARN], self.named_arn);
+        let (principal_id, arn) = (self.principal_id(), self.arn());
         let [
             _,
             _,

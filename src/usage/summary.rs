@@ -83,6 +83,14 @@ pub struct Observation {
     pub span: Option<(Time, Time)>,
 }
 
+impl Observation {
+    /// The first event of an account's logs.
+    pub fn begins(&self, account: &str) -> Option<Time> {
+        let regions = self.regions.get(account)?;
+        regions.values().filter_map(|region| region.span).map(|(first, _)| first).min()
+    }
+}
+
 /// One kind of data event in one Region of one account.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct DataObservation {

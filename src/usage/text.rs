@@ -1,6 +1,6 @@
 //! Shared texts, and fingerprints that are equal in every process.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash};
 
 use hashbrown::{DefaultHashBuilder, Equivalent, HashSet, HashTable};
 
@@ -86,6 +86,47 @@ impl Words {
     /// All texts, in the order of their numbers.
     pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
         (0..).zip(&self.ends).map(|(number, _)| word(&self.buffer, &self.ends, number))
+    }
+}
+
+/// Distinct values, numbered in order of appearance.
+#[derive(Clone, Debug)]
+pub(super) struct Numbered<T> {
+    all: Vec<T>,
+    table: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl<T> Default for Numbered<T> {
+    fn default() -> Self {
+        Self { all: Vec::new(), table: HashTable::new(), hasher: DefaultHashBuilder::default() }
+    }
+}
+
+impl<T: Eq + Hash> Numbered<T> {
+    /// The number of a value.
+    pub(super) fn number(&mut self, value: T) -> u32 {
+        let Self { all, table, hasher } = self;
+        let hash = hasher.hash_one(&value);
+        if let Some(known) = table.find(hash, |known| all.get(*known as usize) == Some(&value)) {
+            return *known;
+        }
+        let new = u32::try_from(all.len()).unwrap_or(u32::MAX);
+        all.push(value);
+        table.insert_unique(hash, new, |known| {
+            all.get(*known as usize).map_or(0, |value| hasher.hash_one(value))
+        });
+        new
+    }
+
+    /// The value of a number.
+    pub(super) fn get(&self, number: u32) -> Option<&T> {
+        self.all.get(number as usize)
+    }
+
+    /// All values, in the order of their numbers.
+    pub(super) fn into_all(self) -> Vec<T> {
+        self.all
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::trust::may_admit_service_account;
-use crate::ident::{Arn, Time};
+use crate::ident::{Arn, POD_IDENTITY, Time};
 use crate::inventory::{Inventory, Origin, PodCredentials, PodOwner, ServiceAccount};
 use crate::usage::{IssuanceFacts, IssuanceKind, Usage};
 
@@ -182,9 +182,7 @@ fn subject(issuance: &IssuanceFacts, inventory: &Inventory) -> Option<(Key, bool
             let issuer = crate::eval::trust::issuer(issuance.provider.as_deref()?);
             Some(((inventory.cluster_id(issuer), namespace.to_owned(), name.to_owned()), true))
         }
-        IssuanceKind::AssumeRole
-            if issuance.caller.invoked_by.as_deref() == Some("pods.eks.amazonaws.com") =>
-        {
+        IssuanceKind::AssumeRole if issuance.caller.invoked_by.as_deref() == Some(POD_IDENTITY) => {
             let tag = |wanted: &str| {
                 issuance.tags.iter().find(|(key, _)| &**key == wanted).map(|(_, value)| &**value)
             };
@@ -208,7 +206,7 @@ fn trust(inventory: &Inventory, role_arn: &str, account: &ServiceAccount) -> Tru
 fn pod_identity_trust(inventory: &Inventory, role_arn: &str) -> Trust {
     let Some(role) = inventory.role(role_arn) else { return missing(inventory, role_arn) };
     let Some(policy) = &role.trust else { return Trust::Unknown };
-    let caller = crate::eval::trust::Caller::Service("pods.eks.amazonaws.com".to_owned());
+    let caller = crate::eval::trust::Caller::Service(POD_IDENTITY.to_owned());
     match crate::eval::trust::admits(policy, &caller).is_false() {
         true => Trust::Refuses,
         false => Trust::Admits,
