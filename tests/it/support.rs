@@ -50,3 +50,15 @@ pub(crate) fn json_lines(path: &Path) -> Vec<serde_json::Value> {
 pub(crate) fn service_reference() -> Option<PathBuf> {
     real_input("LEASTWISE_SERVICE_REFERENCE", "facts/catalog-data/service-reference")
 }
+
+/// A program of the Python tools that `tests/run` installs (`tests/requirements.txt`).
+///
+/// A test that needs one and does not find it fails: `tests/run` would have installed it.
+#[allow(dead_code, reason = "the tests of servers and judges come next")]
+pub(crate) fn python_tool(name: &str) -> PathBuf {
+    let tools = std::env::var_os("LEASTWISE_TEST_TOOLS")
+        .map_or_else(|| root().join("target/test-tools"), PathBuf::from);
+    let path = tools.join("venv/bin").join(name);
+    assert!(path.is_file(), "`{name}` is not in {}; `tests/run` installs it", tools.display());
+    path
+}
