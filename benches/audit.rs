@@ -39,8 +39,8 @@ use std::time::{Duration, Instant};
 use flate2::write::GzEncoder;
 use flate2::{Compression, Decompress, FlushDecompress};
 use leastwise::catalog::Catalog;
-use leastwise::ident::{Time, TimeRange};
-use leastwise::ingest::{Input, Limits, Quiet, Recorder, Run, run};
+use leastwise::ident::Time;
+use leastwise::ingest::{Input, Recorder, Run, run};
 use leastwise::record::Event;
 use leastwise::usage::{Scope, Usage};
 
@@ -154,13 +154,7 @@ fn peak() -> u64 {
 fn ingest(folder: &Path) -> Usage {
     let cancel = AtomicBool::new(false);
     let catalog = Catalog::embedded();
-    let settings = Run {
-        limits: Limits::default(),
-        window: TimeRange::ALWAYS,
-        threads: THREADS,
-        progress: &Quiet,
-        cancel: &cancel,
-    };
+    let settings = Run { threads: THREADS, ..Run::new(&cancel) };
     let make = || Recorder::new(Scope::default(), |event: &Event<'_>| catalog.needs(event));
     let ingested = run(vec![Input::Path(folder.to_owned())], &settings, make).unwrap();
     assert!(ingested.issues.is_empty() && ingested.objects.balances());

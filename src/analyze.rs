@@ -116,7 +116,8 @@ pub fn audit(
         inventory.airflow_dags = inventory::read_airflow_dags(path)?;
     }
     let ingested = read_logs(settings, stdin, progress, cancel)?;
-    let Ingested { collector, objects, skipped, skipped_records, malformed, issues, is_cancelled } = ingested;
+    let Ingested { collector, objects, skipped, skipped_records, malformed, issues, is_cancelled, .. } =
+        ingested;
     if objects.listed == objects.skipped && !is_cancelled {
         let skipped = skipped.into_iter().map(|(kind, n)| (kind.to_owned(), n)).collect();
         return Err(AuditError::NoInput { sources: settings.sources.clone(), skipped });
@@ -155,7 +156,7 @@ fn read_logs(
         from: settings.since.unwrap_or(TimeRange::ALWAYS.from),
         to: settings.until.unwrap_or(TimeRange::ALWAYS.to),
     };
-    let run = Run { limits: ingest::Limits::default(), window, threads: settings.threads, progress, cancel };
+    let run = Run { window, threads: settings.threads, progress, ..Run::new(cancel) };
     let scope = Scope { window, regions: settings.regions.iter().cloned().collect() };
     let catalog = settings.catalog();
     Ok(ingest::run(inputs, &run, || {

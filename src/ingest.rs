@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! folder, file, standard input ─▶ objects, sorted ─▶ N workers, each: read ─▶ inflate (capped) ─▶ containers ─▶ records
-//!                                                      ─▶ its own collector ─▶ one merge
+//! source: lists, fetches ─▶ bounded channel of whole objects ─┘              ─▶ its own collector ─▶ one merge
 //! ```
 //!
 //! Nothing a log holds stops a run, and nothing vanishes uncounted: every object is read, skipped or failed
@@ -13,6 +13,7 @@
 mod collect;
 mod container;
 mod decode;
+mod feed;
 mod key;
 mod object;
 mod pipeline;
@@ -20,8 +21,11 @@ mod source;
 mod stream;
 
 pub use collect::{Collect, Recorder};
+pub use feed::{Feed, FetchError, Fetched, Known, ObjectRef, Source, SourceError, Transfer};
 pub use key::{LogKey, LogKind};
-pub use pipeline::{Ingested, Issue, ObjectCounts, Progress, Quiet, Run, run};
+pub use pipeline::{
+    DigestFile, Fate, Ingested, Issue, ObjectCounts, Outcome, Preview, Progress, Quiet, Run, preview, run,
+};
 pub use source::{IngestError, Input};
 
 /// What one object may cost.

@@ -10,11 +10,12 @@
 //!
 //! # Invariants
 //!
-//! 1. Bytes enter in [`ingest`] and, for the granted side, in [`inventory::read`] only. Every other module is a function of its arguments.
+//! 1. Bytes enter in [`ingest`] and [`aws`] and, for the granted side, in [`inventory::read`] only. Every other module is a function of
+//!    its arguments.
 //! 2. Text becomes types once. Past [`record::Event::parse`] and [`policy`] nobody looks at JSON; past the command line nobody
 //!    looks at flags.
 //! 3. A module uses only modules in a lower layer; `tests/it/layers.rs` holds the table and enforces it.
-//! 4. The library never prints, never exits and never reads the clock: "now" is an argument.
+//! 4. The library never prints and never exits, and outside [`aws`] it never reads the clock or the environment: "now" is an argument.
 //! 5. Nothing is dropped silently: what cannot be read is counted and named, and the counters balance.
 //! 6. Unseen is not unused: what the logs could not show is never called unused.
 //! 7. Same input, same bytes out, whatever the number of threads and the order of files.
@@ -38,6 +39,7 @@ pub mod checks;
 pub mod explain;
 pub mod rightsize;
 
+pub mod aws;
 pub mod ingest;
 pub mod report;
 

@@ -7,7 +7,6 @@ use std::sync::atomic::AtomicBool;
 use super::AuditError;
 use crate::catalog::Catalog;
 use crate::explain::{Refusal, Refusals};
-use crate::ident::TimeRange;
 use crate::ingest::{self, Collect, Issue, Progress, Run};
 use crate::record::{Event, RecordError};
 
@@ -56,8 +55,7 @@ pub fn refusals(
     cancel: &AtomicBool,
 ) -> Result<Refused, AuditError> {
     let inputs = super::inputs(sources, stdin);
-    let run =
-        Run { limits: ingest::Limits::default(), window: TimeRange::ALWAYS, threads: 0, progress, cancel };
+    let run = Run { progress, ..Run::new(cancel) };
     let found = ingest::run(inputs, &run, || Finder { refusals: Refusals::new(event_id) })?;
     if found.objects.listed == found.objects.skipped && !found.is_cancelled {
         let skipped: BTreeMap<String, u64> =

@@ -3,75 +3,146 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
+use sha2::{Digest as _, Sha256};
 use simd_json::{Buffers, Tape};
 
 use super::container::{Found, Parser, Reader, parse_in_place};
 use super::decode::{Decoder, GZIP, LARGE};
-use super::pipeline::{Issue, Run, Trouble};
+use super::feed::{Arrival, ObjectRef, why_skip};
+use super::pipeline::{DigestFile, Fate, Issue, Outcome, Run, Trouble};
 use super::source::Object;
 use super::stream;
-use super::{Collect, Limits, LogKey};
+use super::{Collect, LogKey, LogKind};
 use crate::record::{self, RawSpans, RecordError};
 
-/// What became of an object.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Fate {
-    Read,
-    Skipped(&'static str),
-    Failed,
-}
-
 /// A worker: its collector, its buffers, and its part of the result.
-pub(super) struct Worker<C> {
+pub(super) struct Worker<'r, C> {
     pub(super) collector: C,
+    run: &'r Run<'r>,
     raw: Vec<u8>,
     decoder: Decoder,
     buffers: Buffers,
     tape: Tape<'static>,
     spare: Vec<Parser>,
     records: Vec<RawSpans>,
-    limits: Limits,
+    /// Hash and metadata of the object at hand.
+    sha256: Option<[u8; 32]>,
+    metadata: Vec<(String, String)>,
     pub(super) n_read: u64,
     pub(super) n_failed: u64,
     pub(super) skipped: BTreeMap<&'static str, u64>,
     pub(super) skipped_records: BTreeMap<&'static str, u64>,
     pub(super) malformed: BTreeMap<RecordError, u64>,
     pub(super) issues: Vec<Issue>,
+    pub(super) outcomes: Vec<Outcome>,
 }
 
-impl<C: Collect> Worker<C> {
-    pub(super) fn new(collector: C, limits: Limits) -> Self {
+impl<'r, C: Collect> Worker<'r, C> {
+    pub(super) fn new(collector: C, run: &'r Run<'r>) -> Self {
         Self {
             collector,
+            run,
             raw: Vec::new(),
             decoder: Decoder::new(),
-            buffers: Buffers::with_max_depth(0, limits.depth),
+            buffers: Buffers::with_max_depth(0, run.limits.depth),
             tape: Tape(Vec::new()),
             spare: Vec::new(),
             records: Vec::new(),
-            limits,
+            sha256: None,
+            metadata: Vec::new(),
             n_read: 0,
             n_failed: 0,
             skipped: BTreeMap::new(),
             skipped_records: BTreeMap::new(),
             malformed: BTreeMap::new(),
             issues: Vec::new(),
+            outcomes: Vec::new(),
         }
     }
 
-    /// Reads one object; gives its size and the number of its records.
-    pub(super) fn object(&mut self, object: &Object, run: &Run<'_>) -> (u64, u64) {
+    /// Reads one local object; gives its size and the number of its records.
+    pub(super) fn object(&mut self, object: &Object) -> (u64, u64) {
+        self.raw.clear();
+        if let Some(kind) = object.skip.or_else(|| why_skip(&object.about, self.run)) {
+            return self.done(&object.about, Fate::Skipped(kind), Found::default(), Vec::new());
+        }
+        let most = self.run.limits.object_bytes as u64;
+        // One byte more than allowed tells that there is more.
+        let fetched = object.open().and_then(|file| file.take(most + 1).read_to_end(&mut self.raw));
+        if let Err(error) = fetched {
+            let trouble = Trouble { kind: "fetch-failed", detail: error.to_string() };
+            return self.done(&object.about, Fate::Failed, Found::default(), vec![trouble]);
+        }
+        self.whole(&object.about, object.is_expected)
+    }
+
+    /// Reads one object that a source fetched, or failed to; gives the same.
+    pub(super) fn arrival(&mut self, arrival: Arrival) -> (u64, u64) {
+        let Arrival { mut object, fetched } = arrival;
+        self.raw.clear();
+        let fetched = match fetched {
+            Ok(fetched) => fetched,
+            Err(error) => {
+                let trouble = Trouble { kind: error.kind, detail: error.detail };
+                return self.done(&object, Fate::Failed, Found::default(), vec![trouble]);
+            }
+        };
+        self.raw = fetched.bytes;
+        self.metadata = fetched.metadata;
+        if fetched.etag.is_some() {
+            object.etag = fetched.etag;
+        }
+        object.size = Some(self.raw.len() as u64);
+        let is_expected = LogKey::parse(&object.name).is_some();
+        let done = self.whole(&object, is_expected);
+        self.raw = Vec::new();
+        self.metadata = Vec::new();
+        drop(fetched.guard);
+        done
+    }
+
+    /// Reads the object whose bytes are in `self.raw`.
+    fn whole(&mut self, about: &ObjectRef, is_expected: bool) -> (u64, u64) {
         let mut found = Found::default();
         let mut troubles = Vec::new();
-        let fate = self.read(object, run, &mut found, &mut troubles);
+        let is_digest = LogKey::parse(&about.name).is_some_and(|key| key.kind == LogKind::Digest);
+        let fate = if is_digest {
+            self.digest(about);
+            Fate::Skipped("digest")
+        } else {
+            self.read(about, is_expected, &mut found, &mut troubles)
+        };
+        self.done(about, fate, found, troubles)
+    }
+
+    /// Hands a digest file on.
+    fn digest(&mut self, about: &ObjectRef) {
+        let Some(take) = self.run.digests else { return };
+        let (text, length, trouble) = self.decoder.decode(&self.raw, self.run.limits.object_bytes);
+        let text = match trouble {
+            Some(trouble) => Err(format!("{}: {}", trouble.kind, trouble.detail)),
+            None => Ok(text.get(..length).unwrap_or_default().to_vec()),
+        };
+        take(DigestFile { object: about.clone(), text, metadata: std::mem::take(&mut self.metadata) });
+    }
+
+    /// Writes down what became of an object.
+    fn done(&mut self, about: &ObjectRef, fate: Fate, found: Found, troubles: Vec<Trouble>) -> (u64, u64) {
         match fate {
             Fate::Read => self.n_read += 1,
             Fate::Failed => self.n_failed += 1,
             Fate::Skipped(kind) => *self.skipped.entry(kind).or_default() += 1,
         }
-        if !matches!(fate, Fate::Skipped(_)) {
+        let sha256 = self.sha256.take();
+        let is_skipped = matches!(fate, Fate::Skipped(_));
+        if self.run.outcomes && fate != Fate::Skipped(super::feed::ALREADY_READ) {
+            let issue = troubles.first().filter(|_| !is_skipped).map(|trouble| trouble.kind);
+            let (records, events) = (found.records, found.events);
+            self.outcomes.push(Outcome { object: about.clone(), fate, records, events, issue, sha256 });
+        }
+        if !is_skipped {
             self.issues.extend(troubles.into_iter().map(|trouble| Issue {
-                object: object.name.clone(),
+                object: about.name.clone(),
                 kind: trouble.kind,
                 detail: trouble.detail,
                 events_read: found.events,
@@ -81,7 +152,7 @@ impl<C: Collect> Worker<C> {
         if self.raw.capacity() > LARGE || self.tape.0.capacity() > LARGE / size_of::<simd_json::Node<'_>>() {
             self.raw = Vec::new();
             self.tape = Tape(Vec::new());
-            self.buffers = Buffers::with_max_depth(0, self.limits.depth);
+            self.buffers = Buffers::with_max_depth(0, self.run.limits.depth);
             self.spare = Vec::new();
             self.records = Vec::new();
         }
@@ -92,43 +163,25 @@ impl<C: Collect> Worker<C> {
 
     fn read(
         &mut self,
-        object: &Object,
-        run: &Run<'_>,
+        about: &ObjectRef,
+        is_expected: bool,
         found: &mut Found,
         troubles: &mut Vec<Trouble>,
     ) -> Fate {
-        self.raw.clear();
-        if let Some(kind) = object.skip {
-            return Fate::Skipped(kind);
-        }
-        if let Some(key) = LogKey::parse(&object.name) {
-            if let Some(kind) = key.kind.skipped() {
-                return Fate::Skipped(kind);
-            }
-            if !key.may_hold(&run.window) {
-                return Fate::Skipped("outside-window");
-            }
-        }
-        let most = run.limits.object_bytes;
-        // One byte more than allowed tells that there is more.
-        let fetched = object.open().and_then(|file| file.take(most as u64 + 1).read_to_end(&mut self.raw));
-        if let Err(error) = fetched {
-            troubles.push(Trouble { kind: "fetch-failed", detail: error.to_string() });
-            return Fate::Failed;
-        }
+        let most = self.run.limits.object_bytes;
         let is_gzip = self.raw.starts_with(&GZIP);
         let is_json = self.parse(most, found, troubles);
         if found.records > 0 || (troubles.is_empty() && found.empty_logs > 0) {
             return Fate::Read;
         }
         if found.digests > 0 {
+            self.digest(about);
             return Fate::Skipped("digest");
         }
         // Whatever is beside the logs in a folder is no failure; what should be a log and is none, is.
         // A name that promises compressed or JSON text is a promise; sound JSON without records is something else, though.
-        let promises = [".gz", ".json"].iter().any(|suffix| object.name.ends_with(suffix)) && !is_json;
-        let is_log =
-            object.is_expected || promises || (is_gzip && !troubles.is_empty()) || self.raw.is_empty();
+        let promises = [".gz", ".json"].iter().any(|suffix| about.name.ends_with(suffix)) && !is_json;
+        let is_log = is_expected || promises || (is_gzip && !troubles.is_empty()) || self.raw.is_empty();
         if !is_log && !is_json {
             return Fate::Skipped("not-a-log");
         }
@@ -138,7 +191,7 @@ impl<C: Collect> Worker<C> {
             }
             troubles.push(Trouble { kind: "no-records", detail: "no CloudTrail record inside".to_owned() });
         }
-        if !is_gzip && !self.raw.is_empty() && object.name.ends_with(".gz") && !is_json {
+        if !is_gzip && !self.raw.is_empty() && about.name.ends_with(".gz") && !is_json {
             troubles.clear();
             let detail = "the name ends in `.gz`, the content is neither gzip nor JSON".to_owned();
             troubles.push(Trouble { kind: "not-gzip", detail });
@@ -148,11 +201,15 @@ impl<C: Collect> Worker<C> {
 
     /// Decodes and reads `self.raw`; whether the text at least begins like JSON.
     fn parse(&mut self, most: usize, found: &mut Found, troubles: &mut Vec<Trouble>) -> bool {
-        let Self { collector, raw, decoder, buffers, tape, spare, records, limits, .. } = self;
+        let Self { collector, run, raw, decoder, buffers, tape, spare, records, sha256, .. } = self;
+        let limits = run.limits;
         let mut reader = Reader { collector, found, spare, depth: limits.depth, n_done: 0 };
         let (text, length, trouble) = decoder.decode(raw, most);
         let is_whole = trouble.is_none();
         troubles.extend(trouble);
+        if run.hashes && is_whole {
+            *sha256 = Some(Sha256::digest(text.get(..length).unwrap_or_default()).into());
+        }
         let mark = usize::from(text.starts_with(b"\xef\xbb\xbf")) * 3;
         let (text, length) = (text.get_mut(mark..).unwrap_or_default(), length.saturating_sub(mark));
         let content = text.get(..length).unwrap_or_default().trim_ascii();

@@ -2,16 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::{Mutex, PoisonError};
+use std::thread::{self, Scope, ScopedJoinHandle};
 
 use rayon::prelude::*;
 
+use super::feed::{Arrival, Feed, Known, ObjectRef, Source, SourceError, Tally, Transfer, why_skip};
 use super::object::{Worker, add};
-use super::source::{self, Object};
+use super::source::{self, Listed, Object};
 use super::{Collect, IngestError, Input, Limits};
 use crate::ident::TimeRange;
 use crate::record::RecordError;
 
+/// Fetched objects that wait for a worker, besides those the source holds.
+const WAITING: usize = 16;
+
 /// How a run goes.
+#[derive(Clone, Copy)]
 pub struct Run<'r> {
     /// Caps.
     pub limits: Limits,
@@ -23,6 +31,42 @@ pub struct Run<'r> {
     pub progress: &'r dyn Progress,
     /// When true, workers finish their object and stop; the rest is skipped as `cancelled`.
     pub cancel: &'r AtomicBool,
+    /// Objects that an earlier run read are skipped as `already-read`.
+    pub known: Option<&'r dyn Known>,
+    /// Whether [`Ingested::outcomes`] is kept.
+    pub outcomes: bool,
+    /// Whether outcomes tell the SHA-256 of what was inflated.
+    pub hashes: bool,
+    /// Takes digest files, which are not opened without it. They count as skipped either way.
+    pub digests: Option<&'r (dyn Fn(DigestFile) + Sync)>,
+}
+
+impl<'r> Run<'r> {
+    /// Everything, with the default caps, a worker per core, and nobody looking.
+    pub fn new(cancel: &'r AtomicBool) -> Self {
+        Self {
+            limits: Limits::default(),
+            window: TimeRange::ALWAYS,
+            threads: 0,
+            progress: &Quiet,
+            cancel,
+            known: None,
+            outcomes: false,
+            hashes: false,
+            digests: None,
+        }
+    }
+}
+
+/// What CloudTrail wrote to vouch for its log files.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DigestFile {
+    /// Where it lies.
+    pub object: ObjectRef,
+    /// Inflated, byte for byte; or what is wrong with the object.
+    pub text: Result<Vec<u8>, String>,
+    /// See [`super::Fetched::metadata`]; empty for files.
+    pub metadata: Vec<(String, String)>,
 }
 
 /// Sees how far a run is. Called by all workers.
@@ -68,12 +112,47 @@ pub struct Issue {
     /// Path as given.
     pub object: String,
     /// `truncated-gzip`, `corrupt-gzip`, `trailing-bytes`, `not-gzip`, `not-json`, `not-utf8`, `too-deep`, `too-large`,
-    /// `no-records`, `empty` or `fetch-failed`.
+    /// `no-records`, `empty`; of objects that could not be fetched `fetch-failed`, `deleted`, `denied`, `kms-denied`, `archived`,
+    /// `changed`; of parts of a source that could not be listed `list-failed`, `list-denied`.
     pub kind: &'static str,
     /// For a person; holds no text of the log.
     pub detail: String,
     /// Events read from the object all the same.
     pub events_read: u64,
+}
+
+/// What became of an object.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Fate {
+    /// Read, to the end or up to a break.
+    Read,
+    /// Passed over, of this kind.
+    Skipped(&'static str),
+    /// Nothing could be read.
+    Failed,
+}
+
+/// What became of one object.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Outcome {
+    /// The object; its `etag` is that of what was read.
+    pub object: ObjectRef,
+    /// See [`Fate`].
+    pub fate: Fate,
+    /// Records given to the collector.
+    pub records: u64,
+    /// Of these, events.
+    pub events: u64,
+    /// The kind of the first [`Issue`] it has.
+    pub issue: Option<&'static str>,
+    /// SHA-256 of the inflated bytes, when asked for and when all could be inflated.
+    pub sha256: Option<[u8; 32]>,
+}
+
+impl Outcome {
+    pub(super) fn of(object: ObjectRef, fate: Fate) -> Self {
+        Self { object, fate, records: 0, events: 0, issue: None, sha256: None }
+    }
 }
 
 /// An [`Issue`] whose object is still at hand.
@@ -91,7 +170,7 @@ pub struct Ingested<C> {
     /// See [`ObjectCounts`].
     pub objects: ObjectCounts,
     /// Objects passed over, by kind: `digest`, `insight`, `network-activity`, `aggregated`, `outside-window`, `other-file`,
-    /// `not-a-log`, `cancelled`.
+    /// `not-a-log`, `already-read`, `cancelled`.
     pub skipped: BTreeMap<&'static str, u64>,
     /// Records passed over in objects that were read, by kind: `network-activity`, `insight`, `aggregated`,
     /// `control-message`. They are not part of the collector's counts.
@@ -100,8 +179,66 @@ pub struct Ingested<C> {
     pub malformed: BTreeMap<RecordError, u64>,
     /// Sorted by object.
     pub issues: Vec<Issue>,
+    /// What became of each object, those skipped as `already-read` or `cancelled` left out; sorted. Empty unless [`Run::outcomes`].
+    pub outcomes: Vec<Outcome>,
+    /// What the sources took; zeros when all was local.
+    pub transfer: Transfer,
     /// The run was cancelled before everything was read.
     pub is_cancelled: bool,
+}
+
+/// What a run would read.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Preview {
+    /// Objects found.
+    pub listed: u64,
+    /// Of these, objects that would be read.
+    pub objects: u64,
+    /// Their bytes as stored.
+    pub bytes: u64,
+    /// Of `objects`, those that come from a source over the network.
+    pub remote_objects: u64,
+    /// Of `bytes`, theirs.
+    pub remote_bytes: u64,
+    /// Objects that would be passed over, by kind.
+    pub skipped: BTreeMap<&'static str, u64>,
+    /// Parts that could not be listed.
+    pub issues: Vec<Issue>,
+    /// What finding this out took.
+    pub transfer: Transfer,
+    /// Cancelled before everything was listed.
+    pub is_cancelled: bool,
+}
+
+/// Lists all inputs and reads nothing.
+pub fn preview(inputs: Vec<Input>, run: &Run<'_>) -> Result<Preview, IngestError> {
+    let Listed { objects, sources } = source::list(inputs)?;
+    let mut preview = Preview { listed: objects.len() as u64, ..Preview::default() };
+    for object in &objects {
+        match object.skip.or_else(|| why_skip(&object.about, run)) {
+            Some(kind) => *preview.skipped.entry(kind).or_default() += 1,
+            None => {
+                preview.objects += 1;
+                preview.bytes += object.about.size.unwrap_or_default();
+            }
+        }
+    }
+    let tally = Tally::default();
+    let transfer = thread::scope(|scope| read_sources(scope, &sources, run, &tally, None).finish())?;
+    let listed = tally.listed.load(Ordering::Relaxed);
+    let bytes = tally.bytes_wanted.load(Ordering::Relaxed);
+    let rest = tally.rest.into_inner().unwrap_or_else(PoisonError::into_inner);
+    preview.remote_objects = listed - rest.skipped.values().sum::<u64>();
+    preview.remote_bytes = bytes;
+    preview.listed += listed;
+    preview.objects += preview.remote_objects;
+    preview.bytes += bytes;
+    add(&mut preview.skipped, rest.skipped);
+    preview.issues = rest.issues;
+    preview.issues.sort_unstable();
+    preview.transfer = transfer;
+    preview.is_cancelled = run.cancel.load(Ordering::Relaxed);
+    Ok(preview)
 }
 
 /// Reads all inputs. `make` makes a worker's empty collector.
@@ -113,31 +250,54 @@ pub fn run<C: Collect>(
     run: &Run<'_>,
     make: impl Fn() -> C + Sync,
 ) -> Result<Ingested<C>, IngestError> {
-    let objects = source::list(inputs)?;
-    run.progress.listed(objects.len() as u64);
+    let Listed { objects, sources } = source::list(inputs)?;
+    let n_local = objects.len() as u64;
+    run.progress.listed(n_local);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(run.threads)
         .build()
         .map_err(|source| IngestError::Workers { threads: run.threads, source })?;
+    let tally = Tally::after(n_local);
+    let (sender, receiver) = mpsc::sync_channel(WAITING);
+    // With nobody left to send, a worker that waits is told so.
+    let sender = (!sources.is_empty()).then_some(sender);
+    let n_workers = pool.current_num_threads();
+    let n_workers = if sources.is_empty() { n_workers.min(objects.len()) } else { n_workers }.max(1);
     let next = AtomicUsize::new(0);
-    let work = |_| {
-        let mut worker = Worker::new(make(), run.limits);
-        while let Some(object) = objects.get(next.fetch_add(1, Ordering::Relaxed)) {
-            step(&mut worker, object, run);
-        }
-        worker
-    };
-    let n_workers = pool.current_num_threads().min(objects.len()).max(1);
-    let workers: Vec<Worker<C>> =
-        pool.install(|| (0..n_workers).into_par_iter().with_max_len(1).map(work).collect());
+    let (workers, transfer) = thread::scope(|scope| {
+        // INVARIANT: owned here, so that it goes before the sources are waited for, even when a worker panics.
+        let receiver: Mutex<Receiver<Arrival>> = Mutex::new(receiver);
+        let reading = read_sources(scope, &sources, run, &tally, sender);
+        let work = |_| {
+            let mut worker = Worker::new(make(), run);
+            while let Some(object) = objects.get(next.fetch_add(1, Ordering::Relaxed)) {
+                step(&mut worker, object, run);
+            }
+            while let Some(arrival) = receive(&receiver) {
+                let (bytes, records) = worker.arrival(arrival);
+                run.progress.object(bytes, records);
+            }
+            worker
+        };
+        let workers: Vec<Worker<'_, C>> =
+            pool.install(|| (0..n_workers).into_par_iter().with_max_len(1).map(work).collect());
+        drop(receiver);
+        (workers, reading.finish())
+    });
+    let transfer = transfer?;
+    let n_missing = tally.missing();
+    let n_remote = tally.listed.load(Ordering::Relaxed);
+    let rest = tally.rest.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut ingested = Ingested {
         collector: make(),
-        objects: ObjectCounts { listed: objects.len() as u64, ..ObjectCounts::default() },
-        skipped: BTreeMap::new(),
+        objects: ObjectCounts { listed: n_local + n_remote, ..ObjectCounts::default() },
+        skipped: rest.skipped,
         skipped_records: BTreeMap::new(),
         malformed: BTreeMap::new(),
-        issues: Vec::new(),
-        is_cancelled: false,
+        issues: rest.issues,
+        outcomes: rest.outcomes,
+        transfer,
+        is_cancelled: !sources.is_empty() && run.cancel.load(Ordering::Relaxed),
     };
     for worker in workers {
         ingested.objects.read += worker.n_read;
@@ -146,19 +306,74 @@ pub fn run<C: Collect>(
         add(&mut ingested.skipped_records, worker.skipped_records);
         add(&mut ingested.malformed, worker.malformed);
         ingested.issues.extend(worker.issues);
+        ingested.outcomes.extend(worker.outcomes);
         ingested.collector = ingested.collector.merge(worker.collector);
     }
+    if n_missing > 0 {
+        *ingested.skipped.entry(CANCELLED).or_default() += n_missing;
+    }
     ingested.objects.skipped = ingested.skipped.values().sum();
-    ingested.is_cancelled = ingested.skipped.contains_key("cancelled");
+    ingested.is_cancelled |= ingested.skipped.contains_key(CANCELLED);
     ingested.issues.sort_unstable();
+    ingested.outcomes.sort_unstable();
     Ok(ingested)
 }
 
-fn step<C: Collect>(worker: &mut Worker<C>, object: &Object, run: &Run<'_>) {
+/// The kind of objects that were not read because the run ended before.
+const CANCELLED: &str = "cancelled";
+
+fn step<C: Collect>(worker: &mut Worker<'_, C>, object: &Object, run: &Run<'_>) {
     if run.cancel.load(Ordering::Relaxed) {
-        *worker.skipped.entry("cancelled").or_default() += 1;
+        *worker.skipped.entry(CANCELLED).or_default() += 1;
         return;
     }
-    let (bytes, records) = worker.object(object, run);
+    let (bytes, records) = worker.object(object);
     run.progress.object(bytes, records);
+}
+
+/// The next fetched object; `None` when no more will come.
+fn receive(receiver: &Mutex<Receiver<Arrival>>) -> Option<Arrival> {
+    receiver.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+}
+
+/// Threads that read sources, one each.
+struct Reading<'scope> {
+    threads: Vec<ScopedJoinHandle<'scope, Result<Transfer, SourceError>>>,
+}
+
+fn read_sources<'scope, 'env>(
+    scope: &'scope Scope<'scope, 'env>,
+    sources: &'env [Box<dyn Source>],
+    run: &'env Run<'env>,
+    tally: &'env Tally,
+    sender: Option<SyncSender<Arrival>>,
+) -> Reading<'scope> {
+    let mut threads = Vec::new();
+    for source in sources {
+        let feed = Feed::new(run, tally, sender.clone());
+        threads.push(scope.spawn(move || {
+            let read = source.read(&feed);
+            if read.is_err() {
+                tally.stop.store(true, Ordering::Relaxed);
+            }
+            read
+        }));
+    }
+    Reading { threads }
+}
+
+impl Reading<'_> {
+    /// Waits for all; the first error is the run's.
+    fn finish(self) -> Result<Transfer, IngestError> {
+        let read: Vec<Result<Transfer, SourceError>> = self
+            .threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect();
+        let mut total = Transfer::default();
+        for transfer in read {
+            total = total.plus(transfer.map_err(IngestError::Source)?);
+        }
+        Ok(total)
+    }
 }

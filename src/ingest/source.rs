@@ -5,9 +5,12 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::UNIX_EPOCH;
 
 use super::LogKey;
 use super::decode::GZIP;
+use super::feed::{ObjectRef, Source, SourceError};
+use crate::ident::Time;
 
 /// Something a caller names.
 pub enum Input {
@@ -15,6 +18,8 @@ pub enum Input {
     Path(PathBuf),
     /// A stream, read once; the name stands in reports.
     Stream(String, Box<dyn Read + Send>),
+    /// Objects that are listed and fetched while the run goes on.
+    Source(Box<dyn Source>),
 }
 
 /// Why a run cannot start.
@@ -28,6 +33,9 @@ pub enum IngestError {
         /// What the system says.
         source: io::Error,
     },
+    /// A source that was named cannot be read at all.
+    #[error(transparent)]
+    Source(SourceError),
     /// The workers could not be started.
     #[error("cannot start {threads} workers")]
     Workers {
@@ -38,10 +46,16 @@ pub enum IngestError {
     },
 }
 
-/// One object to read.
+/// What there is: local objects at once, the others as sources tell.
+pub(super) struct Listed {
+    pub(super) objects: Vec<Object>,
+    pub(super) sources: Vec<Box<dyn Source>>,
+}
+
+/// One local object to read.
 pub(super) struct Object {
-    /// Path as given, with `/` separators.
-    pub(super) name: String,
+    /// Its name is the path as given, with `/` separators.
+    pub(super) about: ObjectRef,
     pub(super) place: Place,
     /// Somebody named it, or CloudTrail's layout says so: it should hold records.
     pub(super) is_expected: bool,
@@ -72,27 +86,38 @@ impl Object {
 }
 
 /// The objects of all inputs, sorted by name within each input.
-pub(super) fn list(inputs: Vec<Input>) -> Result<Vec<Object>, IngestError> {
-    let mut objects = Vec::new();
+pub(super) fn list(inputs: Vec<Input>) -> Result<Listed, IngestError> {
+    let (mut objects, mut sources) = (Vec::new(), Vec::new());
     for input in inputs {
         match input {
             Input::Stream(name, stream) => {
                 let place = Place::Stream(Mutex::new(Some(stream)));
-                objects.push(Object { name, place, is_expected: true, skip: None });
+                let about = ObjectRef { name, ..ObjectRef::default() };
+                objects.push(Object { about, place, is_expected: true, skip: None });
             }
+            Input::Source(source) => sources.push(source),
             Input::Path(path) => {
                 let name = display(&path);
                 let unreadable = |source| IngestError::Unreadable { path: name.clone(), source };
-                if fs::metadata(&path).map_err(unreadable)?.is_dir() {
+                let metadata = fs::metadata(&path).map_err(unreadable)?;
+                if metadata.is_dir() {
                     fs::read_dir(&path).map_err(unreadable)?;
                     folder(&path, &mut objects);
                 } else {
-                    objects.push(Object { name, place: Place::File(path), is_expected: true, skip: None });
+                    let about = about(&path, &metadata);
+                    objects.push(Object { about, place: Place::File(path), is_expected: true, skip: None });
                 }
             }
         }
     }
-    Ok(objects)
+    Ok(Listed { objects, sources })
+}
+
+/// A file as a source lists it. The time of the last change stands in for an ETag.
+fn about(path: &Path, metadata: &fs::Metadata) -> ObjectRef {
+    let changed = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let last_modified = changed.and_then(|since| i64::try_from(since.as_secs()).ok()).map(Time::from_unix);
+    ObjectRef { name: display(path), size: Some(metadata.len()), etag: None, last_modified }
 }
 
 /// Everything below `root`, folders and files in the order of their names. A folder reached a second time, through links, is
@@ -102,9 +127,12 @@ fn folder(root: &Path, objects: &mut Vec<Object>) {
     let mut waiting = vec![root.to_owned()];
     while let Some(path) = waiting.pop() {
         let name = display(&path);
-        let broken = |error| Object { name, place: Place::Broken(error), is_expected: true, skip: None };
+        let broken = |error| {
+            let about = ObjectRef { name, ..ObjectRef::default() };
+            Object { about, place: Place::Broken(error), is_expected: true, skip: None }
+        };
         match fs::metadata(&path) {
-            Ok(about) if about.is_dir() => {
+            Ok(metadata) if metadata.is_dir() => {
                 let is_new = fs::canonicalize(&path).is_ok_and(|real| entered.insert(real));
                 if !is_new {
                     continue;
@@ -115,9 +143,9 @@ fn folder(root: &Path, objects: &mut Vec<Object>) {
                     Err(error) => objects.push(broken(error)),
                 }
             }
-            Ok(about) if about.is_file() => objects.push(file(path)),
+            Ok(metadata) if metadata.is_file() => objects.push(file(path, &metadata)),
             // Sockets, devices and pipes are no logs, and opening one may block.
-            Ok(_) => objects.push(Object { skip: Some("other-file"), ..file(path) }),
+            Ok(metadata) => objects.push(Object { skip: Some("other-file"), ..file(path, &metadata) }),
             Err(error) => objects.push(broken(error)),
         }
     }
@@ -130,14 +158,14 @@ fn entries(path: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// One file of a folder: read when its name or its first bytes look like a log.
-fn file(path: PathBuf) -> Object {
-    let name = display(&path);
-    let is_expected = LogKey::parse(&name).is_some();
-    let is_candidate = is_expected || has_log_name(&name) || has_gzip_magic(&path);
-    Object { name, place: Place::File(path), is_expected, skip: (!is_candidate).then_some("other-file") }
+fn file(path: PathBuf, metadata: &fs::Metadata) -> Object {
+    let about = about(&path, metadata);
+    let is_expected = LogKey::parse(&about.name).is_some();
+    let is_candidate = is_expected || has_log_name(&about.name) || has_gzip_magic(&path);
+    Object { about, place: Place::File(path), is_expected, skip: (!is_candidate).then_some("other-file") }
 }
 
-fn has_log_name(name: &str) -> bool {
+pub(super) fn has_log_name(name: &str) -> bool {
     const ENDINGS: [&str; 6] = [".json", ".gz", ".ndjson", ".jsonl", ".log", ".txt"];
     ENDINGS.iter().any(|ending| {
         let start = name.len().saturating_sub(ending.len());

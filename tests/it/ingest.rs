@@ -5,6 +5,7 @@ mod corpus;
 mod ledger;
 mod objects;
 mod repeats;
+mod sources;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use leastwise::catalog::{Evidence, Need, Needs, Resource, Verdict};
 use leastwise::ident::TimeRange;
-use leastwise::ingest::{Ingested, Input, Limits, Quiet, Recorder, Run, run};
+use leastwise::ingest::{Ingested, Input, Limits, Recorder, Run, run};
 use leastwise::record::Event;
 use leastwise::usage::{Scope, Usage};
 
@@ -58,7 +59,7 @@ pub(crate) fn ingest_with(
 ) -> Collected {
     let scope = Scope { window, ..Scope::default() };
     let cancel = AtomicBool::new(false);
-    let settings = Run { limits, window, threads, progress: &Quiet, cancel: &cancel };
+    let settings = Run { limits, window, threads, ..Run::new(&cancel) };
     let collected = run(inputs, &settings, || Recorder::new(scope.clone(), toy_needs as Toy)).unwrap();
     assert!(collected.objects.balances(), "{:?}", collected.objects);
     collected

@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["record", "policy", "catalog", "inventory", "finding"],
     &["usage", "attribution", "eval", "proof"],
     &["rightsize", "checks", "explain"],
-    &["report", "ingest"],
+    &["report", "ingest", "aws"],
     &["analyze"],
 ];
 
@@ -25,6 +25,7 @@ const SAME_LAYER: &[(&str, &str)] = &[
     ("proof", "eval"),
     ("checks", "rightsize"),
     ("checks", "explain"),
+    ("aws", "ingest"),
 ];
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use leastwise::attribution::{Access, Attribution, Grade, access, resolve};
 use leastwise::catalog::Catalog;
 use leastwise::ident::TimeRange;
-use leastwise::ingest::{Input, Limits, Quiet, Recorder, Run, run};
+use leastwise::ingest::{Input, Recorder, Run, run};
 use leastwise::inventory::{self, Inventory};
 use leastwise::record::IdentityType;
 use leastwise::usage::{CallOutcome, Scope, Usage};
@@ -17,7 +17,7 @@ use crate::support;
 fn read(folder: &Path) -> Usage {
     let cancel = AtomicBool::new(false);
     let window = TimeRange::ALWAYS;
-    let settings = Run { limits: Limits::default(), window, threads: 2, progress: &Quiet, cancel: &cancel };
+    let settings = Run { window, threads: 2, ..Run::new(&cancel) };
     let recorder = || Recorder::new(Scope::default(), |event| Catalog::embedded().needs(event));
     let collected = run(vec![Input::Path(folder.to_owned())], &settings, recorder).unwrap();
     collected.collector.into_ledger().finish().unwrap()

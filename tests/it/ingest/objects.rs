@@ -201,14 +201,7 @@ fn a_stream_is_an_object_and_a_missing_path_is_an_error() {
     assert_eq!(collected.objects.read, 1);
     assert_eq!(collected.collector.into_ledger().finish().unwrap().counts.counted, 4);
     let cancel = std::sync::atomic::AtomicBool::new(true);
-    let quiet = leastwise::ingest::Quiet;
-    let settings = leastwise::ingest::Run {
-        limits: Limits::default(),
-        window: TimeRange::ALWAYS,
-        threads: 1,
-        progress: &quiet,
-        cancel: &cancel,
-    };
+    let settings = leastwise::ingest::Run { threads: 1, ..leastwise::ingest::Run::new(&cancel) };
     let make = || {
         leastwise::ingest::Recorder::new(leastwise::usage::Scope::default(), super::toy_needs as super::Toy)
     };

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use leastwise::catalog::{Catalog, Needs};
-use leastwise::ident::TimeRange;
-use leastwise::ingest::{Collect, Ingested, Input, Limits, Quiet, Recorder, Run, run};
+use leastwise::ingest::{Collect, Ingested, Input, Limits, Recorder, Run, run};
 use leastwise::record::{Event, RecordError, SessionContext, UserIdentity};
 use leastwise::usage::Scope;
 
@@ -16,7 +15,7 @@ use crate::world::{self, Options};
 fn read<C: Collect>(folder: &Path, repeats: bool, make: impl Fn() -> C + Sync) -> Ingested<C> {
     let cancel = AtomicBool::new(false);
     let limits = Limits { repeats, ..Limits::default() };
-    let settings = Run { limits, window: TimeRange::ALWAYS, threads: 2, progress: &Quiet, cancel: &cancel };
+    let settings = Run { limits, threads: 2, ..Run::new(&cancel) };
     run(vec![Input::Path(PathBuf::from(folder))], &settings, make).unwrap()
 }
 

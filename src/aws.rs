@@ -1,0 +1,16 @@
+//! Everything that talks to AWS; the only module that reads the environment and the clock.
+//!
+//! ```text
+//! Settings ─▶ Aws: one small runtime, one HTTP client, credentials as every AWS tool finds them
+//!             ├─ .assume(role of a member account) ─▶ Aws of that account
+//!             └─ clients of S3, IAM, STS, …: made here, awaited inside `Aws::run`, so that nobody else is asynchronous
+//! ```
+//!
+//! Calls are retried as the SDKs' standard mode does it, with ten attempts; their adaptive mode stalls bulk reads.
+
+mod client;
+mod error;
+
+pub use aws_credential_types::Credentials;
+pub use client::{AssumeRole, Aws, Settings};
+pub use error::{AwsError, Trouble};
