@@ -13,18 +13,25 @@ mod ledger;
 mod log;
 mod memo;
 mod observe;
+mod partial;
+mod restore;
 mod session;
 mod summary;
 mod text;
 
 pub use agents::{AgentSession, Agents, AirflowTask};
+pub use calls::Call;
+pub use event_id::EventKey;
 pub use facts::{
     CallOutcome, DenialFacts, IssuanceFacts, IssuanceKind, Others, Row, SessionFacts, SessionId, Text,
 };
 pub use finish::{Keep, LedgerError};
-pub use fold::Caps;
+pub use fold::{Caps, FoldKind, FoldRow};
+pub use issuance::IssuedRow;
 pub use ledger::{Again, Ledger, Scope};
 pub use memo::KnownCaller;
+pub use partial::{AgentRow, Delivery, Partial, Tables};
+pub use restore::{Reading, Restorer, Taking};
 pub use session::LONGEST_SESSION;
 pub use session::is_access_key_id;
 pub use summary::{DataObservation, EventCounts, Observation, RegionObservation, SessionGroup, Usage};

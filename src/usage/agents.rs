@@ -70,7 +70,7 @@ impl Agents {
         self.airflow.get(&(principal(principal_id, arn)?.into(), key.map(Text::from)))
     }
 
-    fn insert(&mut self, session: AgentSession, task: AirflowTask, seen: (Time, Text)) {
+    pub(super) fn insert(&mut self, session: AgentSession, task: AirflowTask, seen: (Time, Text)) {
         let tasks = self.airflow.entry(session).or_default();
         let known = tasks.entry(task).or_insert_with(|| seen.clone());
         if seen < *known {

@@ -32,18 +32,19 @@ pub(super) struct CallView<'a> {
     pub(super) vpc_endpoint: Option<&'a str>,
 }
 
-/// One distinct call.
-#[derive(Clone, Debug)]
-pub(super) struct Call {
-    pub(super) source: Text,
-    pub(super) name: Text,
-    pub(super) region: Text,
-    pub(super) recipient_account: Option<Text>,
-    pub(super) data_type: Option<Text>,
-    pub(super) read_only: Option<bool>,
-    pub(super) outcome: CallOutcome,
-    pub(super) needs: Arc<Needs>,
-    pub(super) vpc_endpoint: Option<Text>,
+/// One distinct call: what a [`super::Row`] says besides session, number, times and sample.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(missing_docs, reason = "see `Row`, whose members these are")]
+pub struct Call {
+    pub source: Text,
+    pub name: Text,
+    pub region: Text,
+    pub recipient_account: Option<Text>,
+    pub data_type: Option<Text>,
+    pub read_only: Option<bool>,
+    pub outcome: CallOutcome,
+    pub needs: Arc<Needs>,
+    pub vpc_endpoint: Option<Text>,
 }
 
 impl<'a> From<&'a CallOutcome> for OutcomeView<'a> {
@@ -248,6 +249,11 @@ impl Calls {
     /// Where the call of a number is among all; nowhere for an unknown number.
     pub(super) fn place(&self, number: u32) -> u32 {
         self.places.get(number as usize).copied().unwrap_or(u32::MAX)
+    }
+
+    /// All distinct calls; see [`Calls::place`].
+    pub(super) fn all(&self) -> &[Call] {
+        &self.all
     }
 
     /// The calls, and where the call of each number is.

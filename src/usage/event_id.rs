@@ -10,7 +10,7 @@ use super::Text;
 ///
 /// The two halves keep the table entries at eight-byte alignment.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(super) struct EventKey(u64, u64);
+pub struct EventKey(u64, u64);
 
 /// The ids that are no lower-case GUIDs, so that every id comes back as it was written.
 #[derive(Clone, Debug, Default)]
@@ -31,12 +31,12 @@ impl EventKey {
     }
 
     /// Both halves, for writing down.
-    pub(super) fn halves(self) -> (u64, u64) {
+    pub fn halves(self) -> (u64, u64) {
         (self.0, self.1)
     }
 
     /// Back from [`EventKey::halves`].
-    pub(super) fn of_halves(a: u64, b: u64) -> Self {
+    pub fn of_halves(a: u64, b: u64) -> Self {
         Self(a, b)
     }
 
@@ -91,6 +91,18 @@ impl OddIds {
     /// The order of the ids' texts.
     pub(super) fn order(&self, a: EventKey, b: EventKey) -> Ordering {
         if self.0.is_empty() { a.cmp(&b) } else { self.text(a).cmp(&self.text(b)) }
+    }
+
+    /// The ids whose keys do not give them back, sorted.
+    pub(super) fn rows(&self) -> Vec<(EventKey, Text)> {
+        let mut rows: Vec<_> = self.0.iter().map(|(key, text)| (*key, text.clone())).collect();
+        rows.sort_unstable();
+        rows
+    }
+
+    /// Takes in a row of another ledger's.
+    pub(super) fn insert(&mut self, key: EventKey, text: &Text) {
+        self.0.entry(key).or_insert_with(|| text.clone());
     }
 
     pub(super) fn merge(&mut self, other: Self) {

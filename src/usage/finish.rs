@@ -212,7 +212,8 @@ impl Ledger {
             for deliveries in self.part(part)?.chunk_by(|a, b| a.key == b.key) {
                 let Some(entry) = deliveries.first() else { continue };
                 sums.distinct += 1;
-                let mut contents = deliveries.iter().filter(|entry| entry.is_original).map(Entry::content);
+                let mut contents =
+                    deliveries.iter().filter(|entry| entry.origin.is_original()).map(Entry::content);
                 let first = contents.next();
                 sums.conflicting += u64::from(contents.any(|content| Some(content) != first));
                 if entry.call == OUTSIDE {

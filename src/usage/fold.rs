@@ -43,6 +43,30 @@ impl Caps {
     }
 }
 
+/// What a [`FoldRow`] is about.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum FoldKind {
+    /// Resources under one parent, told first in the row's place.
+    Resource,
+    /// A condition key of an action, both told in the row's place: its values varied.
+    Value,
+    /// The messages of an API's refusals: source, name and error code are told in the row's place.
+    Message,
+}
+
+/// One part of what a ledger folded, for whoever writes ledgers down.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct FoldRow {
+    /// See [`FoldKind`].
+    pub kind: FoldKind,
+    /// Unused parts are empty.
+    pub place: [Text; 3],
+    /// How far it is folded: lower is more.
+    pub level: u8,
+    /// What stays, what is common to all that follows it, and whether more than one thing has this form.
+    pub form: Option<(Text, Text, bool)>,
+}
+
 /// Everything exact.
 const EXACT: u8 = u8::MAX;
 /// The first step down: this many segments below the parent stay.
@@ -328,6 +352,74 @@ impl Folds {
     /// Whether a level fell since the last question: rows may have become equal.
     pub(super) fn take_fallen(&mut self) -> bool {
         std::mem::take(&mut self.fallen)
+    }
+
+    /// What is folded; what is not follows from the calls.
+    pub(super) fn rows(&self) -> Vec<FoldRow> {
+        let mut rows = Vec::new();
+        let none = || Text::from("");
+        for (head, parent) in &self.resources {
+            if parent.level == EXACT {
+                continue;
+            }
+            rows.extend(parent.forms.iter().map(|(form, tail)| FoldRow {
+                kind: FoldKind::Resource,
+                place: [head.clone(), none(), none()],
+                level: parent.level,
+                form: Some((form.clone(), tail.common.clone(), tail.several)),
+            }));
+        }
+        for ((action, key), values) in &self.values {
+            if matches!(values, Values::Varied) {
+                let place = [action.clone(), key.clone(), none()];
+                rows.push(FoldRow { kind: FoldKind::Value, place, level: 0, form: None });
+            }
+        }
+        for ((source, name, code), messages) in &self.messages {
+            let place = [source.clone(), name.clone(), code.clone()];
+            let row = |form| FoldRow {
+                kind: FoldKind::Message,
+                place: place.clone(),
+                level: messages.level(),
+                form,
+            };
+            match messages {
+                Messages::Whole(_) => {}
+                Messages::WithoutNames(known) => {
+                    rows.extend(known.iter().map(|text| row(Some((text.clone(), none(), false)))));
+                }
+                Messages::None => rows.push(row(None)),
+            }
+        }
+        rows.sort_unstable();
+        rows
+    }
+
+    /// Takes in what another ledger folded.
+    pub(super) fn add(&mut self, row: &FoldRow, texts: &mut Texts) {
+        let [a, b, c] = row.place.each_ref().map(|text| texts.intern(text));
+        match row.kind {
+            FoldKind::Resource => {
+                let most = self.caps.below(&a);
+                let parent = self.resources.entry(a).or_insert_with(Parent::new);
+                parent.lower(row.level, texts);
+                if let Some((head, common, several)) = &row.form {
+                    parent.add(&format!("{head}{common}"), *several, texts);
+                }
+                parent.settle(most, texts);
+            }
+            FoldKind::Value => drop(self.values.insert((a, b), Values::Varied)),
+            FoldKind::Message => {
+                let messages =
+                    self.messages.entry((a, b, c)).or_insert_with(|| Messages::Whole(HashSet::new()));
+                messages.lower(row.level, texts);
+                if let Some((message, ..)) = &row.form {
+                    messages.add(message, texts);
+                }
+                messages.settle(self.caps.messages, texts);
+            }
+        }
+        self.fallen = true;
     }
 
     pub(super) fn merge(&mut self, other: Self, texts: &mut Texts) {

@@ -197,6 +197,49 @@ impl<'a> Issuing<'a> {
     }
 }
 
+/// Takes a session's name off the texts that end in it; gives the bits of these.
+fn cut_names(texts: &mut [Option<&str>; N_TEXTS], name: &str) -> u16 {
+    let mut named = 0;
+    for at in ASSUMED {
+        let Some(Some(text)) = texts.get_mut(at) else { continue };
+        if let Some(head) = text.strip_suffix(name).filter(|head| head.ends_with([':', '/'])) {
+            *text = head;
+            named |= 1 << at;
+        }
+    }
+    named
+}
+
+/// One issuance as partial tables have it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct IssuedRow {
+    /// The event's key.
+    pub event: EventKey,
+    /// It is no correction; a correction's facts come before the original's.
+    pub is_original: bool,
+    /// Of all it says; decides between differing deliveries.
+    pub fingerprint: u64,
+    /// `eventTime`.
+    pub time: Time,
+    /// See [`IssuanceKind`].
+    pub kind: IssuanceKind,
+    /// See [`IssuanceFacts::denied`].
+    pub denied: bool,
+    /// See [`IssuanceFacts::has_external_id`].
+    pub has_external_id: bool,
+    /// Number of the caller among the sessions.
+    pub caller: u32,
+    /// Session name.
+    pub name: Option<Text>,
+    /// Access key id that was issued.
+    pub key: Option<Text>,
+    /// Assumed role's id and ARN, recipient account, Region, role ARN, provider, subject, audience, source identity, user agent,
+    /// error code, error message.
+    pub texts: [Option<Text>; N_TEXTS],
+    /// Session and principal tags, sorted.
+    pub tags: Vec<(Text, Text)>,
+}
+
 /// What issuances share: for one role and one caller nearly everything.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) struct Form {
@@ -271,6 +314,58 @@ impl Issuances {
             ),
         };
         self.keep(key, issued);
+    }
+
+    /// An issuance as partial tables have it; `caller` is the number its caller has there.
+    pub(super) fn row(&self, key: EventKey, words: &Words, caller: u32) -> Option<IssuedRow> {
+        let issued = self.all.get(&key)?;
+        let form = self.form_of(issued)?;
+        let text = |word: Word| words.text(word).map(Text::from);
+        let name = words.text(issued.name).unwrap_or_default();
+        let mut texts = form.texts.map(text);
+        for at in ASSUMED {
+            if let Some(Some(head)) = texts.get_mut(at).filter(|_| form.named & 1 << at != 0) {
+                *head = format!("{head}{name}").into();
+            }
+        }
+        let tags = self.tags_of(issued).iter();
+        Some(IssuedRow {
+            event: key,
+            is_original: issued.order.0,
+            fingerprint: issued.order.1,
+            time: issued.time,
+            kind: form.kind,
+            denied: form.denied,
+            has_external_id: form.has_external_id,
+            caller,
+            name: text(issued.name),
+            key: text(issued.key),
+            texts,
+            tags: tags.filter_map(|(key, value)| Some((text(*key)?, text(*value)?))).collect(),
+        })
+    }
+
+    /// Takes in a row of partial tables whose caller has this number here.
+    pub(super) fn put(&mut self, row: &IssuedRow, caller: u32, words: &mut Words) {
+        let mut texts = row.texts.each_ref().map(Option::as_deref);
+        let named = row.name.as_deref().map_or(0, |name| cut_names(&mut texts, name));
+        let tags = row.tags.iter().map(|(key, value)| (words.intern(key), words.intern(value))).collect();
+        let issued = Issued {
+            order: (row.is_original, row.fingerprint),
+            time: row.time,
+            form: self.forms.number(Form {
+                kind: row.kind,
+                denied: row.denied,
+                has_external_id: row.has_external_id,
+                named,
+                texts: texts.map(|text| words.option(text)),
+            }),
+            caller,
+            name: words.option(row.name.as_deref()),
+            key: words.option(row.key.as_deref()),
+            tags: self.tags.number(tags),
+        };
+        self.keep(row.event, issued);
     }
 
     fn keep(&mut self, key: EventKey, issued: Issued) {

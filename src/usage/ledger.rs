@@ -8,7 +8,7 @@ use super::calls::{CallView, Calls, OutcomeView};
 use super::event_id::{EventKey, OddIds};
 use super::fold::{Caps, Folds};
 use super::issuance::{Issuances, Issuing};
-use super::log::{Entry, Log, OUTSIDE};
+use super::log::{Entry, Log, OUTSIDE, Origin};
 use super::memo::{Known, KnownCaller, Memo};
 use super::observe::Observer;
 use super::session::{Caller, Sessions};
@@ -79,6 +79,8 @@ pub struct Ledger {
     pub(super) agents: Agents,
     pub(super) n_malformed: u64,
     pub(super) memo: Memo,
+    /// The object that is being read.
+    object: u32,
     /// Room for what is to be hashed.
     bytes: Vec<u8>,
     /// Calls above which folding is worth a pass over all of them.
@@ -119,6 +121,7 @@ impl Ledger {
             agents: Agents::default(),
             n_malformed: 0,
             memo: Memo::default(),
+            object: 0,
             bytes: Vec::new(),
             fold_above: caps.rows,
             min_calls: caps.rows,
@@ -182,7 +185,7 @@ impl Ledger {
             time: seconds(time),
             session: caller.session,
             call: known.call,
-            is_original: true,
+            origin: Origin::new(self.object, true, shared.is_some()),
         };
         self.sessions.seen(entry.session, (entry.time, entry.time), shared.is_none());
         self.observer.again(known.place, time);
@@ -216,7 +219,7 @@ impl Ledger {
             time: seconds(event.time),
             session: 0,
             call: OUTSIDE,
-            is_original: corrected.is_none(),
+            origin: Origin::new(self.object, corrected.is_none(), event.shared_id.is_some()),
         };
         if self.scope.contains(event) {
             let (session, known) = match caller {
@@ -245,11 +248,17 @@ impl Ledger {
         }
     }
 
-    fn append(&mut self, entry: Entry, group: Option<EventKey>) {
+    pub(super) fn append(&mut self, entry: Entry, group: Option<EventKey>) {
         if let Some(group) = group {
             share(&mut self.shared, group, entry);
         }
         self.log.add(entry);
+    }
+
+    /// The events that follow lie in the object of this number (below 2^30): whoever keeps partial tables can take an object's
+    /// deliveries back. Nothing else rests on it.
+    pub fn begin_object(&mut self, number: u32) {
+        self.object = number;
     }
 
     /// Counts a record that is no event.
@@ -344,7 +353,7 @@ impl Ledger {
     }
 
     /// Lets calls that folding made equal become one.
-    fn fold(&mut self) {
+    pub(super) fn fold(&mut self) {
         if self.folds.take_fallen() {
             self.calls.fold(&self.folds);
         }

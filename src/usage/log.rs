@@ -21,8 +21,38 @@ pub(super) struct Entry {
     pub(super) session: u32,
     /// In the ledger's table of calls; [`OUTSIDE`] for an event outside the scope.
     pub(super) call: u32,
-    /// Not an addendum that corrects the event.
-    pub(super) is_original: bool,
+    pub(super) origin: Origin,
+}
+
+/// Where a delivery lay and how it came, in one word.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Origin(u32);
+
+impl Origin {
+    const ORIGINAL: u32 = 1;
+    const SHARED: u32 = 2;
+    /// Objects of one run are numbered below this.
+    pub(super) const MOST_OBJECTS: u32 = u32::MAX >> 2;
+
+    /// `is_original`: it is not an addendum that corrects the event. `is_shared`: it carried a `sharedEventID`.
+    pub(super) fn new(object: u32, is_original: bool, is_shared: bool) -> Self {
+        let original = if is_original { Self::ORIGINAL } else { 0 };
+        let shared = if is_shared { Self::SHARED } else { 0 };
+        Self((object.min(Self::MOST_OBJECTS) << 2) | original | shared)
+    }
+
+    /// The number of the object, as the ledger was told.
+    pub(super) fn object(self) -> u32 {
+        self.0 >> 2
+    }
+
+    pub(super) fn is_original(self) -> bool {
+        self.0 & Self::ORIGINAL != 0
+    }
+
+    pub(super) fn is_shared(self) -> bool {
+        self.0 & Self::SHARED != 0
+    }
 }
 
 /// The call of an event outside the scope.
@@ -42,7 +72,11 @@ impl Entry {
     }
 
     pub(super) fn order(&self, other: &Self) -> Ordering {
-        (self.key, self.is_original, self.content()).cmp(&(other.key, other.is_original, other.content()))
+        (self.key, self.origin.is_original(), self.content()).cmp(&(
+            other.key,
+            other.origin.is_original(),
+            other.content(),
+        ))
     }
 
     fn write(&self, into: &mut Vec<u8>) {
@@ -50,7 +84,7 @@ impl Entry {
         for word in [a, b, self.fingerprint] {
             into.extend_from_slice(&word.to_le_bytes());
         }
-        for word in [self.time, self.session, self.call, u32::from(self.is_original)] {
+        for word in [self.time, self.session, self.call, self.origin.0] {
             into.extend_from_slice(&word.to_le_bytes());
         }
     }
@@ -67,7 +101,7 @@ impl Entry {
             time: short(6),
             session: short(7),
             call: short(8),
-            is_original: short(9) != 0,
+            origin: Origin(short(9)),
         }
     }
 
@@ -177,7 +211,7 @@ mod tests {
             time: 1_700_000_000,
             session: 7,
             call: if n == 3 { OUTSIDE } else { 9 },
-            is_original: !n.is_multiple_of(5),
+            origin: Origin::new(n as u32, !n.is_multiple_of(5), n.is_multiple_of(3)),
         };
         let n = HELD as u64 * 2 + 17;
         (0..n).for_each(|number| log.add(entry(number)));
@@ -192,6 +226,9 @@ mod tests {
             let expected = entry(number);
             assert_eq!(found.order(&expected), Ordering::Equal);
             assert_eq!((found.session, found.call), (expected.session, expected.call));
+            assert_eq!(found.origin, expected.origin);
+            assert_eq!(u64::from(found.origin.object()), number);
+            assert_eq!(found.origin.is_shared(), number.is_multiple_of(3));
         }
     }
 }

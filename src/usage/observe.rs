@@ -34,6 +34,34 @@ struct Seen {
     last: i64,
 }
 
+/// What of one record the observer looks at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sight<'a> {
+    /// The one whose trail delivered, else the caller's.
+    pub(super) account: Option<&'a str>,
+    pub(super) region: &'a str,
+    pub(super) source: &'a str,
+    /// Of a data event.
+    pub(super) data_type: Option<&'a str>,
+    pub(super) is_management: bool,
+    pub(super) read_only: Option<bool>,
+    pub(super) time: Time,
+}
+
+impl<'a> Sight<'a> {
+    fn of(event: &Event<'a>, data_type: Option<&'a str>) -> Self {
+        Self {
+            account: event.recipient_account.or(event.identity.account_id),
+            region: event.region,
+            source: event.source,
+            data_type,
+            is_management: event.category == Category::Management,
+            read_only: event.read_only,
+            time: event.time,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Flags {
     reads: bool,
@@ -56,19 +84,30 @@ impl Seen {
 
 impl Observer {
     /// Takes in one record of the window; gives the number of its place, for [`Observer::again`].
-    pub(super) fn see(&mut self, event: &Event<'_>, data_type: Option<&str>, texts: &mut Texts) -> usize {
-        let account = event.recipient_account.or(event.identity.account_id).unwrap_or(UNKNOWN);
-        let region = if event.region.is_empty() { UNKNOWN } else { event.region };
+    pub(super) fn see<'a>(
+        &mut self,
+        event: &Event<'a>,
+        data_type: Option<&'a str>,
+        texts: &mut Texts,
+    ) -> usize {
+        self.look(&Sight::of(event, data_type), texts)
+    }
+
+    /// [`Observer::see`], of what a ledger keeps of a record.
+    pub(super) fn look(&mut self, sight: &Sight<'_>, texts: &mut Texts) -> usize {
+        let Sight { region, source, data_type, is_management, read_only, time, .. } = *sight;
+        let account = sight.account.unwrap_or(UNKNOWN);
+        let region = if region.is_empty() { UNKNOWN } else { region };
         let (account, region) = (limited(account), limited(region));
         let flags = match self.flags.get_mut(account) {
             Some(flags) => flags,
             None => self.flags.entry(texts.intern(account)).or_default(),
         };
-        if event.category == Category::Management {
-            flags.reads |= event.read_only == Some(true);
-            flags.writes |= event.read_only == Some(false);
+        if is_management {
+            flags.reads |= read_only == Some(true);
+            flags.writes |= read_only == Some(false);
         }
-        flags.kms |= event.source == "kms.amazonaws.com";
+        flags.kms |= source == "kms.amazonaws.com";
         if let Some(data_type) = data_type.map(limited)
             && !self.data_types.contains(&Pair(account, data_type))
         {
@@ -79,16 +118,16 @@ impl Observer {
             Some(place) => *place,
             None => {
                 let place = self.seen.len();
-                self.seen.push(Seen::new(event.time));
+                self.seen.push(Seen::new(kept(time)));
                 self.regions.insert((texts.intern(account), texts.intern(region)), place);
                 place
             }
         };
         if let Some(seen) = self.seen.get_mut(place) {
-            seen.reads |= event.read_only != Some(false);
-            seen.writes |= event.read_only != Some(true);
+            seen.reads |= read_only != Some(false);
+            seen.writes |= read_only != Some(true);
         }
-        self.again(place, event.time);
+        self.again(place, time);
         place
     }
 
@@ -106,6 +145,7 @@ impl Observer {
     /// Takes in one record more that differs in its time only.
     pub(super) fn again(&mut self, place: usize, time: Time) {
         let Some(seen) = self.seen.get_mut(place) else { return };
+        let time = kept(time);
         let hour = hour_of(time);
         seen.span = widened(seen.span, (time, time));
         if seen.last != hour {
@@ -171,6 +211,11 @@ impl Observer {
         observation.kms = with(|flags| flags.kms);
         observation
     }
+}
+
+/// A time as the log of events keeps it, from which an observation can be worked out again.
+fn kept(time: Time) -> Time {
+    Time::from_unix(time.unix().clamp(0, i64::from(u32::MAX)))
 }
 
 fn hour_of(time: Time) -> i64 {

@@ -78,6 +78,36 @@ impl<'a> Caller<'a> {
         }
     }
 
+    /// The caller that [`Caller::to_facts`] told.
+    pub(super) fn of_facts(facts: &'a SessionFacts) -> Self {
+        let none = UserIdentity::parse(Json::NULL);
+        Self::of(&UserIdentity {
+            kind: facts.kind,
+            principal_id: facts.principal_id.as_deref(),
+            arn: facts.arn.as_deref(),
+            account_id: facts.account.as_deref(),
+            access_key_id: facts.access_key.as_deref(),
+            user_name: facts.user_name.as_deref(),
+            identity_provider: facts.identity_provider.as_deref(),
+            invoked_by: facts.invoked_by.as_deref(),
+            in_scope_of: facts.in_scope_of.as_deref(),
+            in_scope_of_type: facts.in_scope_of_type.as_deref(),
+            on_behalf_of: facts.on_behalf_of.as_deref(),
+            delegate_account: facts.delegate_account.as_deref(),
+            session: SessionContext {
+                issuer_type: facts.issuer_type.as_deref(),
+                issuer_arn: facts.issuer_arn.as_deref(),
+                issuer_id: facts.issuer_id.as_deref(),
+                creation: facts.creation,
+                federated_provider: facts.federated_provider.as_deref(),
+                source_identity: facts.source_identity.as_deref(),
+                ec2_role_delivery: facts.ec2_role_delivery.as_deref(),
+                ..none.session
+            },
+            ..none
+        })
+    }
+
     /// What the needs of a call may rest on, of a caller that the call is not about.
     pub(super) fn relevant(&self) -> UserIdentity<'a> {
         let none = UserIdentity::parse(Json::NULL);
@@ -110,6 +140,11 @@ pub(super) struct Form {
 }
 
 impl Form {
+    /// All it says, for sorting.
+    pub(super) fn texts<'w>(&self, words: &'w Words) -> (IdentityType, bool, [Option<&'w str>; N_TEXTS]) {
+        (self.kind, self.named_arn, self.texts.map(|word| words.text(word)))
+    }
+
     /// `principalId`, up to the colon for sessions with a name.
     pub(super) fn principal(&self) -> Word {
         self.texts[PRINCIPAL]
