@@ -24,6 +24,8 @@
 
 pub mod ident;
 
+pub mod integrity;
+
 pub mod catalog;
 pub mod finding;
 pub mod inventory;

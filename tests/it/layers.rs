@@ -9,6 +9,7 @@ use crate::support::root;
 /// Layers from the bottom; the command line sits on top of all and is checked apart.
 const LAYERS: &[&[&str]] = &[
     &["ident"],
+    &["integrity"],
     &["record", "policy", "catalog", "inventory", "finding"],
     &["usage", "attribution", "eval", "proof"],
     &["rightsize", "checks", "explain"],

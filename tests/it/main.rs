@@ -25,6 +25,7 @@ mod cli;
 mod eval;
 mod explain;
 mod ingest;
+mod integrity;
 mod inventory;
 mod policy;
 mod proof;
