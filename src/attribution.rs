@@ -4,7 +4,7 @@
 //! file. [`access`] then sums up what each IAM principal did, and for whom.
 
 mod access;
-mod dag;
+mod chain;
 mod denial;
 mod ids;
 mod labels;
@@ -15,6 +15,7 @@ mod tally;
 mod trust;
 
 pub use access::{Access, Denied, PrincipalAccess, Use, WorkloadShare};
+pub use chain::MOST_ROLES;
 pub use denial::Denial;
 pub use labels::{Basis, Label, Labels, MOST_LABELS, MOST_OPENERS, Opener};
 pub use model::{Attribution, Grade, Workload, WorkloadKind};

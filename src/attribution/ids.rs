@@ -114,6 +114,10 @@ pub(super) fn web_identity_pattern(provider: &str, pattern: &str, inventory: &In
 
 /// Host and path of an OIDC provider, from its ARN or as a built-in provider's name.
 pub(super) fn issuer(provider: &str) -> &str {
+    // AWS's own pages spell Cognito's provider in two ways.
+    if provider == "cognito-identity.amazon.com" {
+        return "cognito-identity.amazonaws.com";
+    }
     let bare = provider.split_once(":oidc-provider/").map_or(provider, |(_, issuer)| issuer);
     bare.strip_prefix("https://").unwrap_or(bare).trim_end_matches('/')
 }
@@ -200,11 +204,6 @@ pub(super) fn saml(provider: &str, subject: &str) -> Workload {
     workload(WorkloadKind::Saml, &format!("{name}/{subject}"))
 }
 
-/// Whether a SAML provider is the one Identity Center sets up in each account.
-pub(super) fn is_identity_center_provider(provider: &str) -> bool {
-    provider.split_once(":saml-provider/").map_or(provider, |(_, name)| name).starts_with("AWSSSO_")
-}
-
 /// Whether a role is a permission set's: only Identity Center hands out its sessions, and sets their names.
 pub(super) fn is_permission_set_role(role_arn: &str) -> bool {
     role_arn.contains(":role/aws-reserved/sso.amazonaws.com/")
@@ -213,12 +212,68 @@ pub(super) fn is_permission_set_role(role_arn: &str) -> bool {
 /// A workload of the AWS service that was given credentials of the role: `ec2:ROLE`, `ecs:ROLE`, `lambda:FUNCTION` when the function
 /// is known, else `service:PRINCIPAL/ROLE`.
 pub(super) fn service(principal: &str, role_name: &str, function: Option<&str>) -> Workload {
-    // China writes some principals with its own suffix.
-    match (principal.strip_suffix(".cn").unwrap_or(principal), function) {
+    let principal = service_principal(principal);
+    match (principal.as_str(), function) {
         ("ec2.amazonaws.com", _) => workload(WorkloadKind::Ec2, role_name),
         ("ecs-tasks.amazonaws.com", _) => workload(WorkloadKind::Ecs, role_name),
         ("lambda.amazonaws.com", Some(function)) => workload(WorkloadKind::Lambda, function),
         _ => workload(WorkloadKind::Service, &format!("{principal}/{role_name}")),
+    }
+}
+
+/// One name for a service that has several: trust policies name a service by Region, with China's suffix, or by two principals that act
+/// as one, where the log has another of its names.
+fn service_principal(principal: &str) -> String {
+    // China writes some principals with its own suffix.
+    let bare = principal.strip_suffix(".cn").unwrap_or(principal);
+    match bare {
+        // MWAA's roles have to trust both; so have the roles of functions at CloudFront's edge.
+        "airflow-env.amazonaws.com" => return "airflow.amazonaws.com".to_owned(),
+        "edgelambda.amazonaws.com" => return "lambda.amazonaws.com".to_owned(),
+        _ => {}
+    }
+    let is_region = |text: &str| {
+        let mut parts = text.split('-');
+        let is_last = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        parts.clone().count() >= 3
+            && parts.next().is_some_and(|part| part.len() == 2)
+            && parts.next_back().is_some_and(is_last)
+    };
+    match bare.split('.').collect::<Vec<_>>().as_slice() {
+        [service, region, "amazonaws", "com"] if is_region(region) => format!("{service}.amazonaws.com"),
+        _ => bare.to_owned(),
+    }
+}
+
+/// The service that gives sessions names of this form. A hint for readers: anybody can choose such a name.
+///
+/// See: the names in public samples of each service's events; ECS's and CodeBuild's are not documented.
+pub(super) fn service_by_form(session: &str) -> Option<&'static str> {
+    let all = |text: &str, is: fn(&u8) -> bool| !text.is_empty() && text.bytes().all(|byte| is(&byte));
+    let is_uuid = |text: &str| {
+        text.len() == 36
+            && text.bytes().enumerate().all(|(at, byte)| match at {
+                8 | 13 | 18 | 23 => byte == b'-',
+                _ => byte.is_ascii_hexdigit(),
+            })
+    };
+    let ends_in_uuid = |text: &str| text.len() > 37 && text.get(text.len() - 36..).is_some_and(is_uuid);
+    match session {
+        "GlueJobRunnerSession" => Some("AWS Glue"),
+        "AmazonMWAA-airflow" => Some("Amazon MWAA"),
+        "AWSCloudFormation" => Some("AWS CloudFormation"),
+        "SageMaker" => Some("Amazon SageMaker"),
+        "CLOUDWATCH_LOGS_DELIVERY_SESSION" => Some("AWS CloudTrail"),
+        _ if session.strip_prefix("AWSCodeBuild-").is_some_and(is_uuid) => Some("AWS CodeBuild"),
+        _ if session.starts_with("eks-") && ends_in_uuid(session) => Some("EKS Pod Identity"),
+        _ if session
+            .strip_prefix("i-")
+            .is_some_and(|id| [8, 17].contains(&id.len()) && all(id, u8::is_ascii_hexdigit)) =>
+        {
+            Some("Amazon EC2")
+        }
+        _ if session.len() == 32 && all(session, u8::is_ascii_hexdigit) => Some("Amazon ECS"),
+        _ => None,
     }
 }
 
@@ -422,6 +477,11 @@ mod tests {
             ("lambda.amazonaws.com", Some("f"), "lambda:f"),
             ("lambda.amazonaws.com", None, "service:lambda.amazonaws.com/R"),
             ("glue.amazonaws.com", Some("f"), "service:glue.amazonaws.com/R"),
+            ("states.eu-west-1.amazonaws.com", None, "service:states.amazonaws.com/R"),
+            ("logs.us-gov-west-1.amazonaws.com", None, "service:logs.amazonaws.com/R"),
+            ("airflow-env.amazonaws.com", None, "service:airflow.amazonaws.com/R"),
+            ("edgelambda.amazonaws.com", Some("f"), "lambda:f"),
+            ("not.a-region.amazonaws.com", None, "service:not.a-region.amazonaws.com/R"),
         ] {
             assert_eq!(service(principal, "R", function).id, expected);
         }
@@ -433,7 +493,24 @@ mod tests {
             saml("arn:aws:iam::1:saml-provider/Okta", "ann@example.org").id,
             "saml:Okta/ann@example.org"
         );
-        assert!(is_identity_center_provider("arn:aws:iam::1:saml-provider/AWSSSO_0a_DO_NOT_DELETE"));
-        assert!(!is_identity_center_provider("arn:aws:iam::1:saml-provider/Okta"));
+    }
+
+    #[test]
+    fn names_that_services_give_have_forms() {
+        for (name, expected) in [
+            ("GlueJobRunnerSession", Some("AWS Glue")),
+            ("AmazonMWAA-airflow", Some("Amazon MWAA")),
+            ("AWSCodeBuild-498124c2-a555-40bf-9059-ca9a26821eb0", Some("AWS CodeBuild")),
+            ("AWSCodeBuild-main", None),
+            ("eks-prod-api-498124c2-a555-40bf-9059-ca9a26821eb0", Some("EKS Pod Identity")),
+            ("498124c2-a555-40bf-9059-ca9a26821eb0", None),
+            ("i-0abcdef0123456789", Some("Amazon EC2")),
+            ("i-am-a-person", None),
+            ("0123456789abcdef0123456789abcdef", Some("Amazon ECS")),
+            ("botocore-session-1700000000", None),
+            ("", None),
+        ] {
+            assert_eq!(service_by_form(name), expected, "{name}");
+        }
     }
 }

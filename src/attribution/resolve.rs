@@ -13,6 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::chain::{Origin, Origins};
 use super::sessions::{self, Join, Miss, Sessions};
 use super::trust::{self, Subject};
 use super::{Attribution, Grade, Workload, WorkloadKind, ids};
@@ -21,8 +22,6 @@ use crate::inventory::{Inventory, Role};
 use crate::record::IdentityType;
 use crate::usage::{IssuanceFacts, IssuanceKind, SessionFacts, Usage};
 
-/// Longer chains are not followed: role chaining has no limit of its own, but each hop must lie within an hour of the next.
-const MAX_HOPS: usize = 32;
 /// Hops over trust policies alone.
 const MAX_TRUST_HOPS: usize = 8;
 
@@ -31,7 +30,9 @@ const MAX_TRUST_HOPS: usize = 8;
 /// The result for a session depends on the facts only, not on their order.
 pub fn resolve(usage: &Usage, inventory: &Inventory) -> Vec<Attribution> {
     let resolver = Resolver { sessions: Sessions::new(usage), usage, inventory };
-    let mut found: Vec<_> = usage.sessions.iter().map(|facts| resolver.attribution(facts)).collect();
+    let mut origins = Origins::default();
+    let attribution = |facts| resolver.attribution(facts, &mut origins);
+    let mut found: Vec<_> = usage.sessions.iter().map(attribution).collect();
     ids::unify(&mut found, inventory);
     found
 }
@@ -43,7 +44,7 @@ pub(super) struct Resolver<'a> {
 }
 
 /// One step towards the start of a chain.
-enum Step {
+pub(super) enum Step {
     /// The chain starts here.
     Start { workload: Workload, grade: Grade, reason: &'static str, evidence: Vec<String>, via: Vec<String> },
     /// The session at this index opened it.
@@ -60,75 +61,39 @@ impl Step {
 
 const LAMBDA: &str = "lambda.amazonaws.com";
 
-const BY_KEY: &str = "joined to the issuance by access key id";
-const BY_NAME: &str = "joined to the issuance by role, session name and time";
+pub(super) const BY_KEY: &str = "joined to the issuance by access key id";
+pub(super) const BY_NAME: &str = "joined to the issuance by role, session name and time";
 const BY_RECORD: &str = "the record itself names it";
 const BY_SCOPE: &str = "the record says for whom AWS issued the credentials";
+const BY_FEDERATION: &str = "the record shows the token's subject";
 const BY_SIGN_IN: &str = "only Identity Center opens sessions of this role, and names them after the user";
 const BY_TRUST: &str = "the issuance is not in the logs; the role's trust policy admits only this workload";
 const BY_ASSOCIATION: &str = "the role is bound to this ServiceAccount only, by a Pod Identity association";
 
 impl Resolver<'_> {
-    fn attribution(&self, facts: &SessionFacts) -> Attribution {
+    fn attribution(&self, facts: &SessionFacts, origins: &mut Origins) -> Attribution {
         let principal = sessions::principal(facts, self.inventory);
         let is_service = sessions::is_service(facts, principal.as_deref());
-        let mut found = Attribution {
-            workload: None,
-            grade: Grade::Exact,
-            via: Vec::new(),
-            evidence: Vec::new(),
-            reason: String::new(),
-            is_service,
-            principal,
-        };
-        let mut visited = BTreeSet::new();
-        let mut current = self.sessions.node(facts);
-        while let Some(index) = current {
-            if !visited.insert(index) || visited.len() > MAX_HOPS {
-                found.unknown("the chain of role assumptions does not end");
-                break;
-            }
-            match self.step(index, visited.len() > 1) {
-                Step::Start { workload, grade, reason, evidence, via } => {
-                    found.grade = found.grade.max(grade);
-                    found.evidence.extend(evidence);
-                    found.via.extend(via.into_iter().rev());
-                    // What a chain rests on is its weakest link.
-                    found.reason = match found.grade {
-                        _ if grade == found.grade && visited.len() == 1 => reason,
-                        Grade::Exact => BY_KEY,
-                        Grade::Session if grade < Grade::Session => BY_NAME,
-                        _ => reason,
-                    }
-                    .to_owned();
-                    found.workload = Some(workload);
-                    break;
-                }
+        let origin = match self.sessions.node(facts) {
+            Some(index) => match self.step(index, false) {
                 Step::Parent { node, grade, evidence } => {
-                    found.grade = found.grade.max(grade);
-                    found.evidence.push(evidence);
-                    let parent = self.sessions.nodes.get(node).map(|node| node.facts);
-                    let role = parent.and_then(|facts| sessions::principal(facts, self.inventory));
-                    found.via.extend(role.filter(|arn| arn.contains(":role/")));
-                    current = Some(node);
+                    origins.of(self, node).through(self.role_at(node), grade, evidence)
                 }
-                Step::Unknown { reason } => {
-                    found.unknown(&reason);
-                    break;
-                }
-            }
-        }
-        found.via.reverse();
-        // A role may assume itself.
-        found.via.retain(|role| Some(role) != found.principal.as_ref());
-        found.evidence.retain(|event| !event.is_empty());
-        found.evidence.sort();
-        found.evidence.dedup();
-        found
+                end => Origin::of(end),
+            },
+            None => Origin::of(unknown("the session is not in the logs")),
+        };
+        origin.attribution(principal, is_service)
+    }
+
+    /// The role whose session stands at a node.
+    pub(super) fn role_at(&self, node: usize) -> Option<String> {
+        let facts = self.sessions.nodes.get(node)?.facts;
+        sessions::principal(facts, self.inventory).filter(|arn| arn.contains(":role/"))
     }
 
     /// `is_parent`: the question is about a caller somewhere up a chain, not about the session asked for.
-    fn step(&self, index: usize, is_parent: bool) -> Step {
+    pub(super) fn step(&self, index: usize, is_parent: bool) -> Step {
         let Some(node) = self.sessions.nodes.get(index) else {
             return Step::Unknown { reason: String::new() };
         };
@@ -172,6 +137,9 @@ impl Resolver<'_> {
             && let Some(step) = self.issued(join, facts, None)
         {
             return step;
+        }
+        if facts.is_assumed_root {
+            return unknown("a session of the root user, opened by an `AssumeRoot` that is not in the logs");
         }
         match root_account(facts) {
             Some(account) => Step::start(ids::workload(WorkloadKind::Root, account), Grade::Exact, BY_RECORD),
@@ -235,10 +203,14 @@ impl Resolver<'_> {
         if name.starts_with("aws:") {
             return unknown("AWS's own infrastructure made the call");
         }
+        let mut is_untagged_pod = false;
         let miss = match self.sessions.join(index) {
             Ok(join) => match self.issued(join, facts, Some(arn)) {
                 Some(step) => return step,
-                None => Miss::None,
+                None => {
+                    is_untagged_pod = self.is_by_pod_identity(join);
+                    Miss::None
+                }
             },
             Err(miss) => miss,
         };
@@ -258,6 +230,10 @@ impl Resolver<'_> {
         }
         if facts.ec2_role_delivery.is_some() {
             return Step::start(ids::workload(WorkloadKind::Ec2, name), Grade::Session, BY_SCOPE);
+        }
+        if let (Some(provider), Some(subject)) = (&facts.federated_provider, &facts.federated_subject) {
+            let workload = ids::web_identity(provider, subject, self.inventory);
+            return Step::start(workload, Grade::Session, BY_FEDERATION);
         }
         if let Some(user) = sessions::identity_center_user(facts, arn) {
             return Step::start(ids::workload(WorkloadKind::Sso, user), Grade::Session, BY_SIGN_IN);
@@ -279,6 +255,11 @@ impl Resolver<'_> {
             && let Some(account) = self.unknown_account(arn)
         {
             return Step::start(ids::workload(WorkloadKind::Account, account), Grade::Exact, BY_RECORD);
+        }
+        if is_untagged_pod {
+            return unknown(
+                "EKS opened the session without session tags, and no single association tells for which ServiceAccount",
+            );
         }
         Step::Unknown { reason: self.why_unknown(facts, arn, miss) }
     }
@@ -325,6 +306,12 @@ impl Resolver<'_> {
                 _ => self.caller(issuance, grade, event),
             },
         }
+    }
+
+    fn is_by_pod_identity(&self, join: Join) -> bool {
+        let (Join::Key(index) | Join::Name(index)) = join;
+        let issuance = self.sessions.issuances.get(index);
+        issuance.is_some_and(|issuance| issuance.caller.invoked_by.as_deref() == Some(POD_IDENTITY))
     }
 
     fn caller(&self, issuance: &IssuanceFacts, grade: Grade, event: String) -> Option<Step> {
@@ -462,15 +449,14 @@ impl Resolver<'_> {
         } else {
             "no issuance in the logs fits the session"
         };
-        text.to_owned()
-    }
-}
-
-impl Attribution {
-    fn unknown(&mut self, reason: &str) {
-        self.workload = None;
-        self.grade = Grade::Unknown;
-        reason.clone_into(&mut self.reason);
+        // Whoever may assume a role chooses the name, so its form is a hint for the reader and no more.
+        let form = sessions::session_name(facts).and_then(ids::service_by_form);
+        match form.filter(|_| facts.federated_provider.is_none()) {
+            Some(service) => {
+                format!("{text}; its name has the form that {service} gives, which proves nothing")
+            }
+            None => text.to_owned(),
+        }
     }
 }
 
@@ -506,8 +492,9 @@ fn web_issuance(issuance: &IssuanceFacts, inventory: &Inventory) -> Option<Workl
 
 fn saml_issuance(issuance: &IssuanceFacts, facts: &SessionFacts, role_arn: &str) -> Option<Workload> {
     let provider = issuance.provider.as_deref().or(issuance.caller.identity_provider.as_deref());
-    let by_provider = provider.is_some_and(ids::is_identity_center_provider);
-    if by_provider || ids::is_permission_set_role(role_arn) {
+    // Anybody may call his own provider `AWSSSO_…`; the path of a permission set's role is AWS's alone.
+    let asked = issuance.role_arn.as_deref().unwrap_or_default();
+    if ids::is_permission_set_role(role_arn) || ids::is_permission_set_role(asked) {
         let user = sessions::session_name(facts).or(issuance.session_name.as_deref())?;
         return Some(ids::workload(WorkloadKind::Sso, user));
     }

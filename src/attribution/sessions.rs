@@ -11,6 +11,9 @@ use crate::usage::{IssuanceFacts, IssuanceKind, LONGEST_SESSION, SessionFacts, U
 /// `creationDate` equals the issuance's `eventTime`; clocks of two services may differ by this many seconds.
 pub(super) const TOLERANCE: i64 = 5;
 
+/// The service that exchanges certificates for sessions.
+const ROLES_ANYWHERE: &str = "rolesanywhere.amazonaws.com";
+
 /// One identity as records show it, with the time it was seen.
 pub(super) struct Node<'a> {
     pub(super) facts: &'a SessionFacts,
@@ -229,6 +232,13 @@ impl<'a> Sessions<'a> {
                     || issuance.caller.principal_id == node.facts.principal_id
             }
             IssuanceKind::PodIdentity => false,
+            // Its own event may leave out which session it began.
+            IssuanceKind::RolesAnywhere if issued_role_session(issuance).is_none() => {
+                let role = issuance.role_arn.as_deref().and_then(Arn::parse);
+                let issued = role.and_then(|arn| Some((arn.account, arn.role_name()?)));
+                issued.is_some()
+                    && issued == role_session(node.facts).map(|(account, role, _)| (account, role))
+            }
             _ => match (issuance.assumed_role_id.as_deref(), node.facts.principal_id.as_deref()) {
                 (Some(issued), Some(used)) if is_unique_id(issued) && is_unique_id(used) => issued == used,
                 (Some(issued), Some(used)) if issued == used => true,
@@ -251,7 +261,15 @@ impl<'a> Sessions<'a> {
             .copied()
             .filter(|(_, issuance)| issuance.caller.kind != IdentityType::AwsAccount)
             .collect();
-        let facts = if rich.is_empty() { facts } else { rich };
+        let mut facts = if rich.is_empty() { facts } else { rich };
+        // Roles Anywhere writes two events about one session: its own, and the `AssumeRole` it makes, which tells the tags.
+        let is_anywhere = |issuance: &IssuanceFacts| {
+            issuance.kind == IssuanceKind::AssumeRole
+                && issuance.caller.invoked_by.as_deref() == Some(ROLES_ANYWHERE)
+        };
+        if facts.iter().any(|(_, issuance)| is_anywhere(issuance)) {
+            facts.retain(|(_, issuance)| issuance.kind != IssuanceKind::RolesAnywhere);
+        }
         let (first, origin) = facts.first().map(|(index, issuance)| (*index, origin(issuance)))?;
         facts.iter().all(|(_, issuance)| self::origin(issuance) == origin).then_some(first)
     }

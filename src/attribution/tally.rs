@@ -42,7 +42,7 @@ pub fn access(usage: &Usage, attributions: &[Attribution], inventory: &Inventory
                 tally.row(row, facts, attribution, inventory);
                 tally.session(facts, attribution, row, &sessions);
                 if last.replace(index) != Some(index) {
-                    tally.labels(attribution, &labeller.of(facts, attribution));
+                    tally.labels(attribution, &labeller.of(facts, attribution, &row.sample));
                 }
                 let others = usage.groups.get(index).map_or(0, |group| group.others);
                 tally.others(attribution, index, others);

@@ -101,6 +101,8 @@ pub struct SessionContext<'a> {
     pub mfa: Option<bool>,
     /// `webIdFederationData.federatedProvider`.
     pub federated_provider: Option<&'a str>,
+    /// The subject in `webIdFederationData.attributes`, where the record shows one.
+    pub federated_subject: Option<&'a str>,
     /// `sourceIdentity`.
     pub source_identity: Option<&'a str>,
     /// `ec2RoleDelivery`: `1.0` or `2.0` for instance profile credentials.
@@ -180,7 +182,10 @@ impl<'a> SessionContext<'a> {
                     session.creation = value.get("creationDate").text().and_then(|text| text.parse().ok());
                     session.mfa = value.get("mfaAuthenticated").as_bool();
                 }
-                "webIdFederationData" => session.federated_provider = value.get("federatedProvider").text(),
+                "webIdFederationData" => {
+                    session.federated_provider = value.get("federatedProvider").text();
+                    session.federated_subject = federated_subject(value.get("attributes"));
+                }
                 "sourceIdentity" => session.source_identity = value.text(),
                 "ec2RoleDelivery" => session.ec2_role_delivery = value.text(),
                 "assumedRoot" => session.assumed_root = value.as_bool(),
@@ -189,4 +194,13 @@ impl<'a> SessionContext<'a> {
         }
         session
     }
+}
+
+/// The token's subject among `PROVIDER:CLAIM` members; Amazon and Facebook have names of their own for it.
+///
+/// See: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-wif>
+fn federated_subject(attributes: Json<'_>) -> Option<&str> {
+    const KEYS: &[&str] = &["www.amazon.com:user_id", "graph.facebook.com:id"];
+    let is_subject = |key: &str| key == "sub" || key.ends_with(":sub") || KEYS.contains(&key);
+    attributes.members().find_map(|(key, value)| value.text().filter(|_| is_subject(key)))
 }

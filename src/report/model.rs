@@ -147,11 +147,13 @@ pub struct Workload {
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Label {
     /// `airflow-connection | airflow-dag | airflow-dag-key | airflow-operator | argo-template | argo-workflow | astronomer-component |
-    /// astronomer-deployment | certificate | environment | pod | pod-prefix | ref | run-phase | source-identity | trigger`.
+    /// astronomer-deployment | certificate | emr-component | emr-role | environment | pod | pod-prefix | ref | run-phase | session-tag |
+    /// source-identity | tool | trigger | workflow`.
     pub kind: String,
     /// The name.
     pub value: String,
-    /// What it rests on: `token | tags | service-session | service-account | pod-name | session-name | user-agent`.
+    /// What it rests on: `token | tags | session-tags | service-session | service-account | pod-name | session-name |
+    /// user-agent`.
     pub basis: String,
     /// How much that proves.
     pub attribution: Attribution,

@@ -34,8 +34,10 @@ pub struct SessionFacts {
     pub issuer_id: Option<Text>,
     pub creation: Option<Time>,
     pub federated_provider: Option<Text>,
+    pub federated_subject: Option<Text>,
     pub source_identity: Option<Text>,
     pub ec2_role_delivery: Option<Text>,
+    pub is_assumed_root: bool,
 }
 
 /// Which call issued the credentials.

@@ -15,7 +15,7 @@ use crate::record::{IdentityType, Json, SessionContext, UserIdentity};
 pub const LONGEST_SESSION: i64 = 36 * 3_600;
 
 /// Number of optional texts of a [`Form`].
-const N_TEXTS: usize = 16;
+const N_TEXTS: usize = 18;
 /// Places of texts that are asked for one by one.
 const PRINCIPAL: usize = 0;
 const ARN: usize = 1;
@@ -70,6 +70,8 @@ impl<'a> Caller<'a> {
                 session.federated_provider.map(limited),
                 session.source_identity.map(limited),
                 session.ec2_role_delivery.map(limited),
+                session.federated_subject.map(limited),
+                (session.assumed_root == Some(true)).then_some("true"),
             ],
             named_arn,
             name,
@@ -339,6 +341,8 @@ impl Caller<'_> {
             federated_provider,
             source_identity,
             ec2_role_delivery,
+            federated_subject,
+            assumed_root,
         ] = self.texts.map(|text| text.map(|text| texts.intern(text)));
         SessionFacts {
             kind: self.kind,
@@ -358,8 +362,10 @@ impl Caller<'_> {
             issuer_id,
             creation: self.creation,
             federated_provider,
+            federated_subject,
             source_identity,
             ec2_role_delivery,
+            is_assumed_root: assumed_root.is_some(),
         }
     }
 }

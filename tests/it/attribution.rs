@@ -6,7 +6,7 @@ mod corpus;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use leastwise::attribution::{Access, Attribution, Grade, access, resolve};
+use leastwise::attribution::{Access, Attribution, Grade, MOST_ROLES, access, resolve};
 use leastwise::catalog::{Evidence, Need, Needs, Resource, Verdict};
 use leastwise::ident::Time;
 use leastwise::inventory::{Cluster, Inventory, PodIdentityAssociation, Role, User};
@@ -48,8 +48,10 @@ fn nobody(kind: IdentityType) -> SessionFacts {
         issuer_id: None,
         creation: None,
         federated_provider: None,
+        federated_subject: None,
         source_identity: None,
         ec2_role_delivery: None,
+        is_assumed_root: false,
     }
 }
 
@@ -390,15 +392,31 @@ fn loops_and_endless_chains_end() {
         assert_eq!(attribution.workload, None);
         assert_eq!(attribution.reason, "the chain of role assumptions does not end");
     }
-    let chain: Vec<_> =
-        (0..200).map(|i| session(&format!("r{i}"), "s", &format!("ASIALONG{i:04}"), i)).collect();
-    let issuances = (1..200)
-        .map(|i| issued(IssuanceKind::AssumeRole, chain[i - 1].clone(), &chain[i], i64::try_from(i).unwrap()))
-        .chain([irsa("x", &chain[0], 0)])
-        .collect();
-    let found = resolve(&usage(chain, issuances), &empty());
-    assert_eq!(found[10].via.len(), 10);
-    assert_eq!(found[199].workload, None);
+    // However long: a chain is followed to its start. Roles on the way are listed up to a number, and then it says so.
+    for (length, most) in [(200_usize, 300_usize), (2_000, 100), (400, 400)] {
+        let chain: Vec<_> = (0..length)
+            .map(|i| {
+                session(&format!("r{}", i % most), "s", &format!("ASIALONG{i:04}"), i64::try_from(i).unwrap())
+            })
+            .collect();
+        let issuances = (1..length)
+            .map(|i| {
+                issued(IssuanceKind::AssumeRole, chain[i - 1].clone(), &chain[i], i64::try_from(i).unwrap())
+            })
+            .chain([irsa("x", &chain[0], 0)])
+            .collect();
+        let found = resolve(&usage(chain, issuances), &empty());
+        assert_eq!(found[10].via.len(), 10);
+        let last = &found[length - 1];
+        if most == 400 {
+            assert_eq!(last.reason, "the chain of role assumptions leads through more than 256 roles");
+            assert_eq!(found[256].via.len(), MOST_ROLES);
+        } else {
+            assert_eq!(last.workload.as_ref().unwrap().id, "kubernetes:oidc.test/id/A/ns/x");
+            assert_eq!((last.grade, last.via.len()), (Grade::Exact, most.min(length) - 1));
+            assert!(last.evidence.len() <= 64);
+        }
+    }
 }
 
 #[test]

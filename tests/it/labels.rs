@@ -51,14 +51,23 @@ fn the_samples_workloads_are_labelled_with_what_ran_in_them() {
     let dir = tempfile::tempdir().unwrap();
     let logs = root().join("sample-logs");
     let iam = logs.join("iam").display().to_string();
-    let report = audit(dir.path(), &logs, &["--iam", &iam]);
+    let dags = logs.join("airflow-dags.json").display().to_string();
+    let report = audit(dir.path(), &logs, &["--iam", &iam, "--airflow-dags", &dags]);
+    // Of another Airflow no list is given: its DAG stays a key.
+    assert_eq!(
+        labels(&report, "northwind-airflow-task"),
+        [
+            "airflow-dag-key=103f4dc8-2bf1-5686-9c2f-8380adc182d4 (user-agent, inferred)",
+            "airflow-operator=StepFunctionStartExecutionOperator (user-agent, inferred)"
+        ]
+    );
     assert_eq!(
         labels(&report, "airflow/airflow-worker"),
         [
             "airflow-connection=inventory (session-name, inferred)",
             "airflow-connection=orders_db (session-name, inferred)",
-            "airflow-dag-key=2a91c0de-0000-5000-8000-0000000000a1 (user-agent, inferred)",
-            "airflow-dag-key=2a91c0de-0000-5000-8000-0000000000b2 (user-agent, inferred)",
+            "airflow-dag=inventory_sync (user-agent, inferred)",
+            "airflow-dag=orders_daily (user-agent, inferred)",
             "airflow-operator=AthenaOperator (user-agent, inferred)",
             "airflow-operator=GlueJobOperator (user-agent, inferred)",
         ]
@@ -91,13 +100,18 @@ fn the_samples_workloads_are_labelled_with_what_ran_in_them() {
         let airflow = all.iter().find(|one| one["id"].as_str().unwrap().ends_with("airflow-worker")).unwrap();
         airflow["labels"].as_array().unwrap().iter().map(|label| label["value"].as_str().unwrap()).collect()
     };
-    assert_eq!(
-        values("northwind-dag-orders"),
-        ["orders_db", "2a91c0de-0000-5000-8000-0000000000a1", "AthenaOperator"]
-    );
+    assert_eq!(values("northwind-dag-orders"), ["orders_db", "orders_daily", "AthenaOperator"]);
     // The forger's session names make no label out of a claim about pods, and leave the workload what it is.
     let forger = labels(&report, "user/northwind-ci-legacy");
-    assert_eq!(forger, ["airflow-connection=orders_db (session-name, inferred)"]);
+    // What it says in its session's tags is told as its own word.
+    assert_eq!(
+        forger,
+        [
+            "airflow-connection=orders_db (session-name, inferred)",
+            "session-tag=cost-center=7300 (session-tags, inferred)",
+            "session-tag=report=monthly (session-tags, inferred)"
+        ]
+    );
 }
 
 /// A session of Pod Identity, its issuance, and one call with this user agent.

@@ -24,6 +24,7 @@ mod catalog;
 mod cli;
 mod eval;
 mod explain;
+mod identities;
 mod ingest;
 mod integrity;
 mod inventory;

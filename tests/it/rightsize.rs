@@ -487,8 +487,10 @@ fn assumed_by(subject: &str) -> IssuanceFacts {
         issuer_id: None,
         creation: None,
         federated_provider: None,
+        federated_subject: None,
         source_identity: None,
         ec2_role_delivery: None,
+        is_assumed_root: false,
     };
     IssuanceFacts {
         time: "2026-01-02T00:00:00Z".parse().unwrap(),

@@ -101,6 +101,8 @@ fn run_audit(world: &Path, out: &Path, more: &[&str]) -> i32 {
         .arg(world.join("iam"))
         .arg("--kubernetes")
         .arg(world.join("kubernetes"))
+        .arg("--airflow-dags")
+        .arg(world.join("airflow-dags.json"))
         .arg("--out")
         .arg(out)
         .args(more)

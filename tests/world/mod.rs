@@ -11,6 +11,7 @@
 mod calls;
 mod cast;
 mod clock;
+mod dags;
 mod deliver;
 mod grants;
 mod incidents;
@@ -81,6 +82,7 @@ pub(crate) fn write(folder: &Path, options: Options) -> io::Result<Value> {
     for (cluster, file, text) in cast.manifests() {
         write_file(&folder.join("kubernetes").join(cluster).join(file), text.as_bytes())?;
     }
+    write_json(&folder.join("airflow-dags.json"), &dags::list())?;
     let truth = truth.to_json(&cast);
     write_json(&folder.join("truth.json"), &truth)?;
     Ok(truth)

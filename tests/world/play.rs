@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::calls::{self, Call};
 use super::cast::Cast;
 use super::clock::{self, DAY, HOUR, MINUTE, iso};
+use super::dags;
 use super::incidents::INCIDENTS;
 use super::mixes::*;
 use super::random::Rng;
@@ -251,22 +252,10 @@ impl Day<'_> {
         let apps = &cast.clusters[0];
         let mut r = self.fork("airflow");
         let region = self.region(0);
-        let dag = |operator: &str, uuid: &str| {
-            format!("{BOTO} Airflow/3.0.6 AmPP/9.12.0 Caller/{operator} DagRunKey/{uuid}")
-        };
-        let dags = [
-            (
-                "dag-orders",
-                "airflow_orders_db",
-                0,
-                dag("AthenaOperator", "2a91c0de-0000-5000-8000-0000000000a1"),
-            ),
-            (
-                "dag-inventory",
-                "airflow_inventory",
-                1,
-                dag("GlueJobOperator", "2a91c0de-0000-5000-8000-0000000000b2"),
-            ),
+        let agent = |dag| format!("{BOTO} {}", dags::agent(dag));
+        let connections = [
+            ("dag-orders", "airflow_orders_db", 0, agent(dags::ORDERS)),
+            ("dag-inventory", "airflow_inventory", 1, agent(dags::INVENTORY)),
         ];
         for hour in [0, 6, 12, 18] {
             let time = self.start + hour * HOUR + r.range(700, 900);
@@ -275,7 +264,7 @@ impl Day<'_> {
                 self.stage.irsa("airflow-worker", apps, ("airflow", "airflow-worker"), (&name, BOTO), time);
             let shift = self.shift(time + 1, 0, 3, 4);
             self.work(&worker, &shift, &mut r, &airflow_worker);
-            for (role, connection, account, agent) in &dags {
+            for (role, connection, account, agent) in &connections {
                 let time = time + r.range(30, 1200);
                 let session = self.stage.chain(&worker, role, connection, &[], time, &region);
                 let session = Rc::new(Session { agent: agent.clone(), ..Rc::try_unwrap(session).unwrap() });
@@ -289,7 +278,7 @@ impl Day<'_> {
             let (task, service) = (r.hex(32), "ecs-tasks.amazonaws.com");
             let mut session =
                 self.stage.service_role("airflow-task", service, &task, Value::Null, 6, (time, &region));
-            session.agent = dag("StepFunctionStartExecutionOperator", "2a91c0de-0000-5000-8000-0000000000c3");
+            session.agent = agent(dags::FINANCE);
             session.workload = Some(format!("ecs:{}", session.role_name));
             let session = Rc::new(session);
             let shift = self.shift(time + 1, 0, 3, 9);
