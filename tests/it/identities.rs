@@ -11,8 +11,7 @@ use std::sync::atomic::AtomicBool;
 
 use leastwise::attribution::{Access, access, resolve};
 use leastwise::catalog::Catalog;
-use leastwise::ident::TimeRange;
-use leastwise::ingest::{Input, Limits, Quiet, Recorder, Run, run};
+use leastwise::ingest::{Input, Recorder, Run, run};
 use leastwise::inventory::{self, Inventory};
 use leastwise::usage::{Keep, Ledger, Scope};
 use serde_json::{Value, json};
@@ -481,8 +480,7 @@ fn world() -> World {
 
 fn ledger(folder: &Path) -> Ledger {
     let cancel = AtomicBool::new(false);
-    let window = TimeRange::ALWAYS;
-    let settings = Run { limits: Limits::default(), window, threads: 2, progress: &Quiet, cancel: &cancel };
+    let settings = Run { threads: 2, ..Run::new(&cancel) };
     let recorder = || Recorder::new(Scope::default(), |event| Catalog::embedded().needs(event));
     let found = run(vec![Input::Path(folder.to_owned())], &settings, recorder).unwrap();
     assert!(
