@@ -38,8 +38,14 @@ pub struct Settings {
     pub sources: Vec<String>,
     /// IAM snapshots: files or folders.
     pub iam: Vec<PathBuf>,
+    /// Snapshots that this run read from AWS itself.
+    pub snapshots: Vec<inventory::Text>,
+    /// A file with the organization's tree and policies.
+    pub organization: Option<PathBuf>,
     /// Kubernetes manifests: files or folders.
     pub kubernetes: Vec<PathBuf>,
+    /// Kubernetes objects that this run read from a cluster itself.
+    pub manifests: Vec<inventory::Manifest>,
     /// A list of Airflow's DAGs.
     pub airflow_dags: Option<PathBuf>,
     /// Start of the window, inclusive; none is the first event.
@@ -111,7 +117,13 @@ pub fn audit(
     progress: &dyn Progress,
     cancel: &AtomicBool,
 ) -> Result<Audited, AuditError> {
-    let mut inventory = inventory::read(&settings.iam, &settings.kubernetes)?;
+    let mut inventory = inventory::read_all(&inventory::Sources {
+        iam: settings.iam.clone(),
+        snapshots: settings.snapshots.clone(),
+        organization: settings.organization.clone(),
+        kubernetes: settings.kubernetes.clone(),
+        manifests: settings.manifests.clone(),
+    })?;
     if let Some(path) = &settings.airflow_dags {
         inventory.airflow_dags = inventory::read_airflow_dags(path)?;
     }
@@ -200,6 +212,12 @@ fn assemble(settings: &Settings, inventory: &Inventory, usage: &Usage, coverage:
     let mut arns: BTreeSet<&str> = inventory.roles().map(|role| role.arn.as_str()).collect();
     arns.extend(access.principals.keys().map(String::as_str).filter(|arn| is_role(arn)));
     let wanted: Vec<&str> = arns.into_iter().filter(|arn| is_wanted(arn, settings)).collect();
+    let organization = inventory.organization.as_ref();
+    let resource_limits = organization.map(rightsize::resource_limits).unwrap_or_default();
+    let limits_of = |arn: &str| match (organization, Arn::parse(arn)) {
+        (Some(organization), Some(arn)) => rightsize::limits_of_account(organization, arn.account),
+        _ => Vec::new(),
+    };
     let sized: Vec<RightSized> = wanted
         .par_iter()
         .map(|arn| {
@@ -209,7 +227,9 @@ fn assemble(settings: &Settings, inventory: &Inventory, usage: &Usage, coverage:
                 access: access.principals.get(*arn),
                 issuances: issuances.get(arn).map_or(&[][..], Vec::as_slice),
                 expected: expected.get(*arn).map_or(&[][..], Vec::as_slice),
-                limits: Vec::new(),
+                limits: limits_of(arn),
+                resource_limits: &resource_limits,
+                last_accessed: inventory.last_accessed.get(*arn),
             };
             sizer.right_size(&subject, &shown)
         })
@@ -274,6 +294,14 @@ fn assemble(settings: &Settings, inventory: &Inventory, usage: &Usage, coverage:
 /// What could not be understood, or not be kept.
 fn problems(inventory: &Inventory, usage: &Usage) -> Vec<String> {
     let mut problems = inventory.problems.clone();
+    if let Some(organization) = &inventory.organization {
+        let unknown = rightsize::unknown_accounts(organization, inventory.accounts.keys());
+        problems.extend(unknown.into_iter().map(|account| {
+            format!(
+                "account {account} is not in the organization's files: the policies above it are not known"
+            )
+        }));
+    }
     if usage.agents.is_cut {
         problems.push(
             "user agents of more Airflow sessions were met than are kept; some labels are missing".to_owned(),

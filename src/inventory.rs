@@ -15,6 +15,13 @@
 //! | `association` or `associations`: `{"clusterName", "clusterArn"?, "namespace", "serviceAccount", "roleArn", "associationArn"?, "disableSessionTags"?, "targetRoleArn"?}` | Pod Identity associations, beside `cluster` or alone | `aws eks describe-pod-identity-association` |
 //! | `trailList`, or `Trail` | CloudTrail's trails | `aws cloudtrail describe-trails`, `get-trail` |
 //! | `TrailARN` with `EventSelectors` or `AdvancedEventSelectors` | what one trail records | `aws cloudtrail get-event-selectors` |
+//! | `Organization`, `Roots`, `OrganizationalUnits`, `Accounts` (units and accounts with `ParentId`), `Policies`: `[{"PolicySummary", "Content", "Targets": [{"TargetId"}]}]`; or a root with nested `Children` and `Policies` | an organization's tree, SCPs and RCPs | `leastwise snapshot` |
+//! | `SAMLProviderList` | SAML providers | `aws iam list-saml-providers` |
+//! | `InstanceProfiles` | instance profiles and their roles | `aws iam list-instance-profiles` |
+//! | `ServicesLastAccessed`, with the principal's `Arn` | what IAM last saw of a role | `aws iam get-service-last-accessed-details` |
+//! | `services`, `taskDefinition`, `tasks` | ECS services, and the roles of what they run | `aws ecs describe-services`, `describe-task-definition`, `describe-tasks` |
+//! | `PublicKeyList` | CloudTrail's public keys (nothing is granted by them) | `aws cloudtrail list-public-keys` |
+//! | `leastwiseSnapshot`, `leastwiseFailures` | what a snapshot says of itself, and what it could not read | `leastwise snapshot` |
 //! | `LaunchTemplateVersions` | launch templates, and the instance profiles they launch with | `aws ec2 describe-launch-template-versions` |
 //!
 //! Pages and files of several accounts are merged; the account of a principal is the one in its ARN. A file without any of these is an
@@ -29,22 +36,28 @@
 mod airflow;
 mod binding;
 mod document;
+mod ecs;
 mod error;
 mod issuer;
 mod kubernetes;
+mod last_accessed;
 mod launch;
 mod model;
+mod organization;
 mod page;
 mod read;
 mod snapshot;
 mod trail;
 
 pub use airflow::read_airflow_dags;
+pub use ecs::Ecs;
 pub use error::InventoryError;
+pub use last_accessed::{LastAccessed, ServiceAccess};
 pub use launch::LaunchTemplate;
 pub use model::{
     Account, Attached, AttachedKind, Cluster, Group, HelmServiceAccount, Inventory, OidcProvider, Origin,
     PodCredentials, PodIdentityAssociation, PodOwner, Role, ServiceAccount, User,
 };
-pub use read::read;
+pub use organization::{Guardrail, Level, Organization, OrganizationPolicy, Target};
+pub use read::{Manifest, Sources, Text, read, read_all};
 pub use trail::{Selected, Selector, Trail};

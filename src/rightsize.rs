@@ -14,6 +14,7 @@ mod generalise;
 mod grant;
 mod held_out;
 mod life_cycle;
+mod limit;
 mod measure;
 mod model;
 mod openers;
@@ -28,14 +29,15 @@ mod split;
 mod suggest;
 mod trust;
 mod variables;
+mod witness;
 
 pub use action_set::ActionSet;
 pub use coverage::{AccountCoverage, Blind, Coverage, KindCoverage, Losses};
 pub use escalation::{ESCALATION_PATHS, EscalationPath, escalation_path};
-pub use grant::Limit;
+pub use limit::{Limit, ResourceLimit, limits_of_account, resource_limits, unknown_accounts};
 pub use model::{
-    ActionVerdict, Attach, Comparison, Generalised, GrantedBy, HeldOut, HeldOutLevel, Power, Privilege,
-    Proposal, ProposalVerdict, ProposedPolicy, Replay, SplitRole, TrustProposal, UsedAction,
+    ActionVerdict, Attach, BlockedBy, Comparison, Generalised, GrantedBy, HeldOut, HeldOutLevel, Power,
+    Privilege, Proposal, ProposalVerdict, ProposedPolicy, Replay, SplitRole, TrustProposal, UsedAction,
 };
 pub use recorded::{Recorded, Recording};
 pub use role::{Expected, RightSized, RightSizer, Subject, expected_by_role, issuances_by_role};

@@ -9,8 +9,8 @@ use crate::policy;
 use crate::proof::{Proof, Verdict};
 use crate::report;
 use crate::rightsize::{
-    self, ActionSet, ActionVerdict, Attach, Comparison, GrantedBy, HeldOut, HeldOutLevel, Power, Privilege,
-    Proposal, ProposalVerdict, ProposedPolicy, ResourceLevel,
+    self, ActionSet, ActionVerdict, Attach, BlockedBy, Comparison, GrantedBy, HeldOut, HeldOutLevel, Power,
+    Privilege, Proposal, ProposalVerdict, ProposedPolicy, ResourceLevel,
 };
 
 use super::view;
@@ -95,9 +95,20 @@ fn granted(comparison: &Comparison, catalog: &Catalog) -> report::Granted {
         undetermined_actions: names(ActionVerdict::Undetermined),
         unobservable_actions: names(ActionVerdict::Unobservable),
         blocked_actions: names(ActionVerdict::Blocked),
+        blocked_by: comparison.blocked_by.iter().map(|by| blocked_by(by, catalog)).collect(),
+        last_accessed: comparison
+            .last_accessed
+            .iter()
+            .map(|(name, at)| report::LastAccessed { name: name.clone(), at: *at })
+            .collect(),
         unknown: comparison.grant_unknown.clone(),
         blind: comparison.not_covered.iter().chain(&comparison.partly_blind).cloned().collect(),
     }
+}
+
+fn blocked_by(by: &BlockedBy, catalog: &Catalog) -> report::BlockedBy {
+    let names = by.actions.iter().filter_map(|id| Some(catalog.info(id)?.action().to_string()));
+    report::BlockedBy { layer: by.layer.to_owned(), name: by.name.clone(), actions: names.collect() }
 }
 
 fn proposal(proposal: &Proposal, role: Option<&inventory::Role>) -> report::Proposal {

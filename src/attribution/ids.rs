@@ -277,6 +277,24 @@ pub(super) fn service_by_form(session: &str) -> Option<&'static str> {
     }
 }
 
+/// The same for a role whose ARN is known: ECS tasks are told by their service, `ecs:ROLE/CLUSTER/SERVICE`, when the snapshot names the one
+/// that runs with the role.
+pub(super) fn service_with_role(
+    principal: &str,
+    role_arn: &str,
+    role_name: &str,
+    function: Option<&str>,
+    inventory: &Inventory,
+) -> Workload {
+    let general = service(principal, role_name, function);
+    match inventory.ecs.service(role_arn) {
+        Some(service) if general.kind == WorkloadKind::Ecs => {
+            workload(WorkloadKind::Ecs, &format!("{role_name}/{service}"))
+        }
+        _ => general,
+    }
+}
+
 /// The function's name in a Lambda ARN (`…:function:NAME[:QUALIFIER]`).
 pub(super) fn function_name(arn: &str) -> Option<&str> {
     let arn = Arn::parse(arn).filter(|arn| arn.service == "lambda")?;

@@ -60,6 +60,7 @@ impl Step {
 }
 
 const LAMBDA: &str = "lambda.amazonaws.com";
+const ECS: &str = "ecs-tasks.amazonaws.com";
 
 pub(super) const BY_KEY: &str = "joined to the issuance by access key id";
 pub(super) const BY_NAME: &str = "joined to the issuance by role, session name and time";
@@ -224,7 +225,8 @@ impl Resolver<'_> {
                 return Step::start(ids::workload(WorkloadKind::Ec2, name), Grade::Session, BY_SCOPE);
             }
             (kind, _) if kind.starts_with("AWS::ECS::") => {
-                return Step::start(ids::workload(WorkloadKind::Ecs, name), Grade::Session, BY_SCOPE);
+                let workload = ids::service_with_role(ECS, arn, name, None, self.inventory);
+                return Step::start(workload, Grade::Session, BY_SCOPE);
             }
             _ => {}
         }
@@ -348,7 +350,8 @@ impl Resolver<'_> {
         }
         let scope = facts.in_scope_of.as_deref().and_then(ids::function_name);
         let function = scope.or_else(|| sessions::session_name(facts).and_then(ids::function_of_session));
-        Some((ids::service(service, sessions::role_name(role_arn), function), None))
+        let name = sessions::role_name(role_arn);
+        Some((ids::service_with_role(service, role_arn, name, function, self.inventory), None))
     }
 
     /// The one ServiceAccount that Pod Identity associations bind to the role.
@@ -406,7 +409,9 @@ impl Resolver<'_> {
                 Some(ids::kubernetes(&cluster, &namespace, &service_account, self.inventory))
             }
             Subject::Service(service) if service == POD_IDENTITY => self.sole_association(&role.arn),
-            Subject::Service(service) => Some(ids::service(&service, &role.name, None)),
+            Subject::Service(service) => {
+                Some(ids::service_with_role(&service, &role.arn, &role.name, None, self.inventory))
+            }
             Subject::Account(account) => {
                 let unknown = self.unknown_account_id(&account);
                 unknown.then(|| ids::workload(WorkloadKind::Account, &account))

@@ -25,6 +25,9 @@ pub(super) struct Args {
     /// What is granted: the JSON of `aws iam get-account-authorization-details`, or a folder of such files
     #[arg(long, value_name = "FILE|DIR", help_heading = "Granted side")]
     iam: Vec<String>,
+    /// The organization's tree, service control policies and resource control policies, as `leastwise snapshot` writes them
+    #[arg(long, value_name = "FILE", help_heading = "Granted side")]
+    organization: Option<PathBuf>,
     /// Kubernetes ServiceAccounts, pods and workloads, as YAML or JSON; a folder per cluster
     #[arg(long, value_name = "FILE|DIR", help_heading = "Granted side")]
     kubernetes: Vec<String>,
@@ -78,8 +81,6 @@ pub(super) struct Args {
 #[derive(clap::Args, Debug)]
 struct Later {
     #[arg(long, hide = true, value_name = "FILE")]
-    organization: Option<String>,
-    #[arg(long, hide = true, value_name = "FILE")]
     terraform: Option<String>,
     #[arg(long, hide = true, value_name = "DIR")]
     store: Option<String>,
@@ -94,7 +95,6 @@ struct Later {
 impl Later {
     fn refuse(&self) -> Result<(), Failure> {
         let given = [
-            ("--organization", &self.organization),
             ("--terraform", &self.terraform),
             ("--store", &self.store),
             ("--profile", &self.profile),
@@ -223,6 +223,7 @@ fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failure> {
     let settings = analyze::Settings {
         sources,
         iam: iam.into_iter().map(PathBuf::from).collect(),
+        organization: args.organization.or(config.organization),
         kubernetes: kubernetes.into_iter().map(PathBuf::from).collect(),
         airflow_dags: args.airflow_dags.or(config.airflow_dags),
         since,
@@ -245,6 +246,7 @@ fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failure> {
             .or(config.catalog)
             .map(|folder| super::catalog::chosen(Some(&folder)))
             .transpose()?,
+        ..analyze::Settings::default()
     };
     Ok(Plan { settings, out, formats, fail_on: args.fail_on.or(config.fail_on).unwrap_or(FailOn::None) })
 }

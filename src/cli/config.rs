@@ -20,6 +20,7 @@ const NAME: &str = "leastwise.toml";
 pub(super) struct Config {
     pub(super) sources: Vec<String>,
     pub(super) iam: Vec<String>,
+    pub(super) organization: Option<PathBuf>,
     pub(super) kubernetes: Vec<String>,
     pub(super) airflow_dags: Option<PathBuf>,
     #[serde(deserialize_with = "parsed")]
@@ -71,6 +72,7 @@ impl Config {
         }
         config.out = config.out.map(|out| dir.join(out));
         config.catalog = config.catalog.map(|catalog| dir.join(catalog));
+        config.organization = config.organization.map(|file| dir.join(file));
         config.airflow_dags = config.airflow_dags.map(|list| dir.join(list));
         Ok(config)
     }

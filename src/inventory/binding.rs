@@ -1,6 +1,7 @@
 //! What lies beside an account's IAM in a snapshot: OIDC providers, clusters and Pod Identity associations.
 
-use super::page::{Association, ClusterDetail, ClusterEntry, Eks, Oidc, OidcEntry};
+use super::organization::OrganizationPage;
+use super::page::{Association, ClusterDetail, ClusterEntry, Eks, Oidc, OidcEntry, Saml};
 use super::snapshot::{Builder, shape};
 use super::{InventoryError, OidcProvider, Origin, PodIdentityAssociation};
 use crate::ident::Arn;
@@ -28,6 +29,29 @@ impl Builder {
         match providers.iter_mut().find(|known| known.arn == arn) {
             Some(known) => known.client_ids.extend(client_ids),
             None => providers.push(OidcProvider { arn: arn.to_owned(), client_ids }),
+        }
+    }
+
+    pub(super) fn saml(&mut self, saml: Saml, file: &str, pointer: &str) {
+        for entry in saml.list {
+            let Some(account) = Arn::parse(&entry.arn).map(|arn| arn.account.to_owned()) else {
+                let origin = Origin { file: file.to_owned(), at: pointer.to_owned() };
+                self.problem(&origin, &format!("expected the ARN of a SAML provider, found `{}`", entry.arn));
+                continue;
+            };
+            self.account(&account).saml_providers.insert(entry.arn);
+        }
+    }
+
+    pub(super) fn organization(&mut self, page: OrganizationPage<'_>, file: &str, pointer: &str) {
+        let origin = Origin { file: file.to_owned(), at: pointer.to_owned() };
+        let mut problems = Vec::new();
+        let organization = self.inventory.organization.get_or_insert_default();
+        page.add_to(organization, &origin, &mut |origin, text| {
+            problems.push((origin.clone(), text.to_owned()))
+        });
+        for (origin, text) in problems {
+            self.problem(&origin, &text);
         }
     }
 

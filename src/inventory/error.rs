@@ -54,6 +54,14 @@ pub enum InventoryError {
         /// As the user named it.
         file: String,
     },
+    /// JSON, but no organization.
+    #[error(
+        "`{file}` is no organization: expected `Roots`, `OrganizationalUnits` and `Accounts` with `ParentId`, and `Policies` with `Content` and `Targets`, as `leastwise snapshot` writes them"
+    )]
+    NotAnOrganization {
+        /// As the user named it.
+        file: String,
+    },
     /// Not a list of Airflow DAGs.
     #[error("`{file}` is no list of DAGs (`airflow dags list --output json`, or one id a line): {reason}")]
     NotDags {

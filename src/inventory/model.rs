@@ -1,8 +1,8 @@
 //! The granted side as plain data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{LaunchTemplate, Trail};
+use super::{Ecs, LastAccessed, LaunchTemplate, Organization, Trail};
 use crate::ident::Time;
 use crate::policy::Policy;
 
@@ -138,6 +138,8 @@ pub struct Account {
     pub groups: BTreeMap<String, Group>,
     /// Sorted.
     pub oidc_providers: Vec<OidcProvider>,
+    /// ARNs.
+    pub saml_providers: BTreeSet<String>,
 }
 
 /// An EKS cluster.
@@ -259,6 +261,12 @@ pub struct Inventory {
     pub trails: Vec<Trail>,
     /// Sorted by id.
     pub launch_templates: Vec<LaunchTemplate>,
+    /// The organization the accounts belong to, where a file tells of it.
+    pub organization: Option<Organization>,
+    /// What IAM last saw of a principal, by ARN: a second witness beside the logs.
+    pub last_accessed: BTreeMap<String, LastAccessed>,
+    /// ECS services and the roles of their tasks.
+    pub ecs: Ecs,
     /// Things that could not be understood, each a sentence with file and position; the report shows them.
     pub problems: Vec<String>,
 }

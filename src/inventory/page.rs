@@ -2,82 +2,97 @@
 //!
 //! See: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html>
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny};
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// Which members a value has, to tell what it is.
-#[derive(Default, serde::Deserialize)]
-#[serde(default)]
-pub(super) struct Outline {
-    #[serde(rename = "UserDetailList")]
-    users: Option<IgnoredAny>,
-    #[serde(rename = "GroupDetailList")]
-    groups: Option<IgnoredAny>,
-    #[serde(rename = "RoleDetailList")]
-    roles: Option<IgnoredAny>,
-    #[serde(rename = "Policies")]
-    policies: Option<IgnoredAny>,
-    /// An organization's units and accounts have `Policies` of their own.
-    #[serde(rename = "PolicyTypes", alias = "Children")]
-    organization: Option<IgnoredAny>,
-    #[serde(rename = "OpenIDConnectProviderList", alias = "OpenIDConnectProviders", alias = "ClientIDList")]
-    oidc: Option<IgnoredAny>,
-    #[serde(rename = "cluster")]
-    cluster: Option<IgnoredAny>,
-    #[serde(rename = "clusters")]
-    clusters: Option<IgnoredAny>,
-    #[serde(rename = "association")]
-    association: Option<IgnoredAny>,
-    #[serde(rename = "associations")]
-    associations: Option<IgnoredAny>,
-    #[serde(
-        rename = "trailList",
-        alias = "Trail",
-        alias = "EventSelectors",
-        alias = "AdvancedEventSelectors"
-    )]
-    trails: Option<IgnoredAny>,
-    #[serde(rename = "LaunchTemplateVersions")]
-    launch_templates: Option<IgnoredAny>,
+pub(super) struct Outline(BTreeSet<String>);
+
+impl<'de> Deserialize<'de> for Outline {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // A member may stand twice; what it is is told all the same.
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Outline;
+
+            fn expecting(&self, text: &mut fmt::Formatter<'_>) -> fmt::Result {
+                text.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Outline, A::Error> {
+                let mut members = BTreeSet::new();
+                while let Some((name, IgnoredAny)) = map.next_entry::<String, IgnoredAny>()? {
+                    members.insert(name);
+                }
+                Ok(Outline(members))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
 }
 
-/// What one value of a snapshot is; a file may mix the EKS shapes, hence two flags.
+/// What one value of a snapshot is; a file may mix the EKS shapes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Shape {
     /// A page of `get-account-authorization-details`.
     Authorization,
+    /// An organization's tree and policies.
+    Organization,
     /// OIDC providers.
     Oidc,
+    /// SAML providers.
+    Saml,
+    /// Instance profiles.
+    InstanceProfiles,
+    /// What IAM last saw of a principal.
+    LastAccessed,
     /// Clusters and Pod Identity associations.
     Eks,
+    /// ECS services, task definitions and tasks.
+    Ecs,
     /// CloudTrail's trails and what they record.
     Trails,
+    /// CloudTrail's public keys, which the digest chain is verified with; nothing is granted by them.
+    PublicKeys,
     /// EC2's launch templates.
     LaunchTemplates,
+    /// What `leastwise snapshot` says of itself.
+    Manifest,
+    /// What `leastwise snapshot` could not read.
+    Failures,
     /// Something else.
     Other,
 }
 
+/// The first of these that a value has a member of.
+const SHAPES: &[(Shape, &[&str])] = &[
+    (Shape::Authorization, &["UserDetailList", "GroupDetailList", "RoleDetailList"]),
+    // An organization's units and accounts have `Policies` of their own.
+    (
+        Shape::Organization,
+        &["Organization", "Roots", "OrganizationalUnits", "Accounts", "PolicyTypes", "Children", "Policy"],
+    ),
+    (Shape::Authorization, &["Policies"]),
+    (Shape::Oidc, &["OpenIDConnectProviderList", "OpenIDConnectProviders", "ClientIDList"]),
+    (Shape::Saml, &["SAMLProviderList"]),
+    (Shape::InstanceProfiles, &["InstanceProfiles"]),
+    (Shape::LastAccessed, &["ServicesLastAccessed"]),
+    (Shape::Eks, &["cluster", "clusters", "association", "associations"]),
+    (Shape::Ecs, &["services", "taskDefinition", "tasks"]),
+    (Shape::Trails, &["trailList", "Trail", "EventSelectors", "AdvancedEventSelectors"]),
+    (Shape::PublicKeys, &["PublicKeyList"]),
+    (Shape::LaunchTemplates, &["LaunchTemplateVersions"]),
+    (Shape::Failures, &["leastwiseFailures"]),
+    (Shape::Manifest, &["leastwiseSnapshot"]),
+];
+
 impl Outline {
     pub(super) fn shape(&self) -> Shape {
-        let details = self.users.is_some() || self.groups.is_some() || self.roles.is_some();
-        if details || (self.policies.is_some() && self.organization.is_none()) {
-            Shape::Authorization
-        } else if self.oidc.is_some() {
-            Shape::Oidc
-        } else if self.cluster.is_some()
-            || self.clusters.is_some()
-            || self.association.is_some()
-            || self.associations.is_some()
-        {
-            Shape::Eks
-        } else if self.trails.is_some() {
-            Shape::Trails
-        } else if self.launch_templates.is_some() {
-            Shape::LaunchTemplates
-        } else {
-            Shape::Other
-        }
+        let has = |members: &[&str]| members.iter().any(|member| self.0.contains(*member));
+        SHAPES.iter().find(|(_, members)| has(members)).map_or(Shape::Other, |(shape, _)| *shape)
     }
 }
 
@@ -240,6 +255,54 @@ pub(super) struct OidcEntry {
     pub(super) url: Option<String>,
     #[serde(rename = "ClientIDList")]
     pub(super) client_ids: Vec<String>,
+}
+
+/// `list-saml-providers`.
+#[derive(serde::Deserialize)]
+pub(super) struct Saml {
+    #[serde(rename = "SAMLProviderList")]
+    pub(super) list: Vec<SamlEntry>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct SamlEntry {
+    pub(super) arn: String,
+}
+
+/// `list-instance-profiles`.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct InstanceProfiles {
+    pub(super) instance_profiles: Vec<ProfileDetail>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ProfileDetail {
+    pub(super) arn: String,
+    #[serde(default)]
+    pub(super) roles: Vec<ProfileRole>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ProfileRole {
+    pub(super) arn: String,
+}
+
+/// What `leastwise snapshot` could not read.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Failures {
+    pub(super) leastwise_failures: Vec<Unread>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Unread {
+    pub(super) what: String,
+    pub(super) error: String,
 }
 
 /// `describe-cluster`, `describe-pod-identity-association`, and lists of either.

@@ -13,6 +13,39 @@ const MAX_MANIFEST_BYTES: u64 = 64 << 20;
 /// Folders below a given folder; links are not followed into cycles deeper than this.
 const MAX_DEPTH: usize = 32;
 
+/// A document that is no file: read from AWS or from a cluster by this run.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Text {
+    /// What messages call it.
+    pub name: String,
+    /// JSON, or YAML for a manifest.
+    pub text: String,
+}
+
+/// Kubernetes objects of one cluster that are no file.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Manifest {
+    /// The objects.
+    pub text: Text,
+    /// The cluster's ARN, issuer or name.
+    pub cluster: Option<String>,
+}
+
+/// Where the granted side is read from.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// Snapshots: files, or folders of JSON files, of one or several accounts.
+    pub iam: Vec<PathBuf>,
+    /// Snapshots at hand.
+    pub snapshots: Vec<Text>,
+    /// A file that must hold an organization.
+    pub organization: Option<PathBuf>,
+    /// Manifests: files, or folders with a folder per cluster.
+    pub kubernetes: Vec<PathBuf>,
+    /// Manifests at hand.
+    pub manifests: Vec<Manifest>,
+}
+
 /// Reads snapshots (`iam`: files or folders of JSON files, of one or several accounts) and manifests (`kubernetes`: files or
 /// folders, a folder per cluster).
 ///
@@ -21,8 +54,17 @@ const MAX_DEPTH: usize = 32;
 /// A snapshot that cannot be opened or is not of AWS's shape. A single policy document that cannot be read, and any manifest, is
 /// a problem of the inventory instead.
 pub fn read(iam: &[PathBuf], kubernetes: &[PathBuf]) -> Result<Inventory, InventoryError> {
+    read_all(&Sources { iam: iam.to_vec(), kubernetes: kubernetes.to_vec(), ..Sources::default() })
+}
+
+/// Reads everything there is.
+///
+/// # Errors
+///
+/// As [`read`], and an `organization` that holds none.
+pub fn read_all(sources: &Sources) -> Result<Inventory, InventoryError> {
     let mut builder = Builder::default();
-    for path in iam {
+    for path in &sources.iam {
         if !path.is_dir() {
             let name = path.display().to_string();
             let text = text(path, MAX_SNAPSHOT_BYTES)?;
@@ -45,9 +87,23 @@ pub fn read(iam: &[PathBuf], kubernetes: &[PathBuf]) -> Result<Inventory, Invent
             return Err(InventoryError::NoSnapshot { folder: path.display().to_string() });
         }
     }
+    for Text { name, text } in &sources.snapshots {
+        builder.file(name, text)?;
+    }
+    if let Some(path) = &sources.organization {
+        let name = path.display().to_string();
+        builder.file(&name, &text(path, MAX_SNAPSHOT_BYTES)?)?;
+        if builder.inventory.organization.is_none() {
+            return Err(InventoryError::NotAnOrganization { file: name });
+        }
+    }
     let mut inventory = builder.finish();
-    for path in kubernetes {
+    for path in &sources.kubernetes {
         manifests(&mut inventory, path)?;
+    }
+    for Manifest { text, cluster } in &sources.manifests {
+        let cluster = cluster.as_deref().map(|cluster| inventory.cluster_id(cluster));
+        kubernetes::add(&mut inventory, &text.name, &text.text, cluster.as_deref());
     }
     issuer::learn(&mut inventory);
     inventory.service_accounts.sort();

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::value::RawValue;
 
+use super::ecs::EcsPage;
+use super::last_accessed::LastAccessedPage;
 use super::launch::LaunchTemplates;
+use super::organization::OrganizationPage;
 use super::page::{self, AttachedPolicy, Authorization, Eks, InlinePolicy, Oidc, Outline, Shape};
 use super::trail::Trails;
 use super::{
@@ -27,6 +30,8 @@ pub(super) struct Builder {
     pub(super) associations: Vec<(String, PodIdentityAssociation)>,
     /// By account: pages that said `IsTruncated`, and last pages.
     pages: BTreeMap<String, (usize, usize, Origin)>,
+    /// Roles and instance profiles that hold them, by ARN.
+    profiles: Vec<(String, String)>,
 }
 
 struct Managed {
@@ -87,6 +92,46 @@ impl Builder {
                     }
                     self.inventory.trails.sort_by(|a, b| a.arn.cmp(&b.arn));
                 }
+                Shape::Organization => {
+                    let page: OrganizationPage<'_> =
+                        serde_json::from_str(value).map_err(|error| at(&error))?;
+                    self.organization(page, file, &pointer);
+                }
+                Shape::Saml => {
+                    let saml: page::Saml = serde_json::from_str(value).map_err(|error| at(&error))?;
+                    self.saml(saml, file, &pointer);
+                }
+                Shape::InstanceProfiles => {
+                    let page: page::InstanceProfiles =
+                        serde_json::from_str(value).map_err(|error| at(&error))?;
+                    let holds = |profile: &page::ProfileDetail| {
+                        profile
+                            .roles
+                            .iter()
+                            .map(|role| (role.arn.clone(), profile.arn.clone()))
+                            .collect::<Vec<_>>()
+                    };
+                    self.profiles.extend(page.instance_profiles.iter().flat_map(holds));
+                }
+                Shape::LastAccessed => {
+                    let page: LastAccessedPage = serde_json::from_str(value).map_err(|error| at(&error))?;
+                    match page.read() {
+                        Ok((arn, seen)) => self.inventory.last_accessed.entry(arn).or_default().merge(seen),
+                        Err(why) => self.problem(&Origin { file: file.to_owned(), at: pointer.clone() }, why),
+                    }
+                }
+                Shape::Ecs => {
+                    let page: EcsPage = serde_json::from_str(value).map_err(|error| at(&error))?;
+                    page.add_to(&mut self.inventory.ecs);
+                }
+                Shape::Failures => {
+                    let failures: page::Failures = serde_json::from_str(value).map_err(|error| at(&error))?;
+                    for page::Unread { what, error } in failures.leastwise_failures {
+                        let text = format!("the snapshot could not read {what}: {error}");
+                        self.problem(&Origin { file: file.to_owned(), at: pointer.clone() }, &text);
+                    }
+                }
+                Shape::PublicKeys | Shape::Manifest => {}
                 Shape::LaunchTemplates => {
                     let templates: LaunchTemplates =
                         serde_json::from_str(value).map_err(|error| at(&error))?;
@@ -361,6 +406,7 @@ impl Builder {
                 }
             }
         }
+        self.tie_profiles();
         self.tie_oidc();
         self.tie_associations();
         for (account, (truncated, last, origin)) in std::mem::take(&mut self.pages) {
@@ -371,9 +417,26 @@ impl Builder {
                 self.problem(&origin, &text);
             }
         }
+        if let Some(organization) = &self.inventory.organization {
+            self.inventory.problems.extend(organization.gaps());
+        }
         self.inventory.problems.sort();
         self.inventory.problems.dedup();
         self.inventory
+    }
+
+    /// Instance profiles listed apart from the roles they hold.
+    fn tie_profiles(&mut self) {
+        for (role, profile) in std::mem::take(&mut self.profiles) {
+            let account = Arn::parse(&role).map(|arn| arn.account.to_owned()).unwrap_or_default();
+            let known =
+                self.inventory.accounts.get_mut(&account).and_then(|account| account.roles.get_mut(&role));
+            let Some(known) = known.filter(|known| !known.instance_profiles.contains(&profile)) else {
+                continue;
+            };
+            known.instance_profiles.push(profile);
+            known.instance_profiles.sort();
+        }
     }
 
     fn attached(

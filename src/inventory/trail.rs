@@ -17,6 +17,10 @@ pub struct Trail {
     pub is_multi_region: Option<bool>,
     /// `IsOrganizationTrail`.
     pub is_organization: bool,
+    /// `IsLogging` of `get-trail-status`; a trail that was stopped records nothing.
+    pub is_logging: Option<bool>,
+    /// `LogFileValidationEnabled`: digests are written.
+    pub has_digests: Option<bool>,
     /// What it records; `None` when no file says.
     pub selectors: Option<Vec<Selector>>,
     /// Where it was read first.
@@ -59,6 +63,8 @@ impl Trail {
         self.home_region = self.home_region.take().or(other.home_region);
         self.is_multi_region = self.is_multi_region.or(other.is_multi_region);
         self.is_organization |= other.is_organization;
+        self.is_logging = self.is_logging.or(other.is_logging);
+        self.has_digests = self.has_digests.or(other.has_digests);
         self.selectors = self.selectors.take().or(other.selectors);
     }
 }
@@ -88,6 +94,10 @@ struct Described {
     is_multi_region: Option<bool>,
     #[serde(rename = "IsOrganizationTrail", default)]
     is_organization: bool,
+    #[serde(rename = "IsLogging")]
+    is_logging: Option<bool>,
+    #[serde(rename = "LogFileValidationEnabled")]
+    has_digests: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -146,6 +156,8 @@ impl Trails {
                 home_region: trail.home_region,
                 is_multi_region: trail.is_multi_region,
                 is_organization: trail.is_organization,
+                is_logging: trail.is_logging,
+                has_digests: trail.has_digests,
                 selectors: None,
                 origin: origin.clone(),
             })

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::grant::{Expander, Grant};
+use super::limit::Limits;
 use super::pattern::Reach;
-use super::{AccountCoverage, ActionSet, ActionVerdict, Blind, Comparison, GrantedBy, UsedAction};
+use super::witness::Witness;
+use super::{AccountCoverage, ActionSet, ActionVerdict, Blind, BlockedBy, Comparison, GrantedBy, UsedAction};
 use crate::attribution::{PrincipalAccess, Use};
 use crate::catalog::{ActionId, Catalog, Resource};
 use crate::ident::{Action, Time};
@@ -67,10 +69,11 @@ const RESOURCE_POLICIES: &[&str] = &[
 /// Compares what the policies grant with what was used.
 pub(super) fn compare(
     grant: Option<&Grant<'_>>,
-    limits: &[Grant<'_>],
+    limits: &Limits<'_>,
     access: Option<&PrincipalAccess>,
     coverage: &AccountCoverage,
     created: Option<Time>,
+    witness: &Witness<'_>,
     expander: &Expander<'_>,
 ) -> Comparison {
     let catalog = expander.catalog;
@@ -87,7 +90,20 @@ pub(super) fn compare(
 
     let granted = grant.actions();
     let seen: ActionSet = uses.iter().filter_map(|used| catalog.find(used.action.as_str())).collect();
-    let blocked = grant.blocked(limits);
+    let mut blocked = ActionSet::default();
+    for (limit, mut actions) in grant.blocked_by(limits) {
+        blocked.extend(&actions);
+        // A call that was seen shows that it was not so all the time.
+        actions.remove_all(&seen);
+        if !actions.is_empty() {
+            comparison.blocked_by.push(BlockedBy {
+                layer: limit.map_or("identity", |limit| limit.layer),
+                name: limit
+                    .map_or_else(|| "a deny of its own policies".to_owned(), |limit| limit.name.clone()),
+                actions,
+            });
+        }
+    }
     let mut blind = BTreeSet::new();
     let hidden = hidden(access, catalog, &mut comparison);
     for id in granted.iter() {
@@ -98,9 +114,25 @@ pub(super) fn compare(
         } else if hidden.contains(id) {
             ActionVerdict::Undetermined
         } else {
-            unseen(id, coverage, comparison.not_covered.is_empty(), catalog, &mut blind)
+            match unseen(id, coverage, comparison.not_covered.is_empty(), catalog, &mut blind) {
+                ActionVerdict::Undetermined => ActionVerdict::Undetermined,
+                // The second witness saw what the logs do not show.
+                verdict => match catalog.info(id).and_then(|info| witness.saw(info.action())) {
+                    Some((name, at)) => {
+                        comparison.last_accessed.insert(name, at);
+                        ActionVerdict::Undetermined
+                    }
+                    None => verdict,
+                },
+            }
         };
         comparison.granted.entry(verdict).or_default().insert(id);
+    }
+    if !comparison.last_accessed.is_empty() {
+        comparison.partly_blind.push(
+            "IAM's last accessed data tell of attempts that the logs do not show (refused ones count there too); nothing they may stand for is called unused."
+                .to_owned(),
+        );
     }
     comparison.partly_blind.extend(blind.into_iter().map(|blind| blind.sentence().to_owned()));
     comparison.unused_services = unused_services(&comparison, catalog);

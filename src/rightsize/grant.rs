@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::ActionSet;
+use super::limit::{LimitGrant, Limits};
 use super::pattern::Resources;
 use crate::catalog::{ActionId, Catalog};
 use crate::ident::Action;
@@ -120,16 +121,6 @@ impl<'a> GrantedStatement<'a> {
     }
 }
 
-/// A set of policies that must allow a request for it to pass, beside the identity policies: a permissions boundary, or one
-/// level of an organization's service control policies.
-#[derive(Clone, Debug, Default)]
-pub struct Limit<'a> {
-    /// What it is called in the report.
-    pub name: String,
-    /// Its policies; a request must be allowed by one of them and denied by none.
-    pub policies: Vec<&'a Policy>,
-}
-
 /// The identity policies of one role.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Grant<'a> {
@@ -185,34 +176,60 @@ impl<'a> Grant<'a> {
     ///
     /// Claimed only when it is certain: a deny must have no condition and name (or cover) the whole of what the statement allows; a
     /// limit takes away what none of its statements could allow on an overlapping resource.
-    pub(super) fn blocked(&self, limits: &[Grant<'_>]) -> ActionSet {
-        let denies: Vec<_> = self
-            .denies
-            .iter()
-            .chain(limits.iter().flat_map(|limit| &limit.denies))
-            .filter(|deny| deny.statement.conditions.is_empty() && !deny.statement.has_unknown)
-            .collect();
-        let mut live = ActionSet::default();
-        for allow in &self.allows {
-            let mut actions = ActionSet::clone(&allow.actions);
-            for deny in &denies {
-                if deny.actions.intersects(&actions) && deny.resources.contains_all(&allow.resources) {
-                    actions.remove_all(&deny.actions);
+    pub(super) fn blocked(&self, limits: &Limits<'_>) -> ActionSet {
+        let mut blocked = ActionSet::default();
+        self.blocked_by(limits).iter().for_each(|(_, actions)| blocked.extend(actions));
+        blocked
+    }
+
+    /// The same by what takes the last allowed request away: `None` is a deny of the policies themselves, the rest is in the order of
+    /// the limits. An action stands with one of them, though others may take it away as well.
+    pub(super) fn blocked_by<'l>(
+        &self,
+        limits: &'l Limits<'a>,
+    ) -> Vec<(Option<&'l LimitGrant<'a>>, ActionSet)> {
+        // What each statement still allows, narrowed limit by limit.
+        let mut open: Vec<ActionSet> =
+            self.allows.iter().map(|allow| ActionSet::clone(&allow.actions)).collect();
+        let mut before = self.actions();
+        let mut blocked = Vec::new();
+        for limit in std::iter::once(None).chain(limits.all.iter().map(Some)) {
+            for (allow, actions) in self.allows.iter().zip(&mut open) {
+                match limit {
+                    None => deny(actions, allow, &self.denies),
+                    Some(limit) => limit.narrow(actions, allow),
                 }
             }
-            for limit in limits {
-                let within = limit.allows.iter().filter(|other| other.resources.overlaps(&allow.resources));
-                actions = actions.intersection(&union(within));
+            let mut after = ActionSet::default();
+            open.iter().for_each(|actions| after.extend(actions));
+            before.remove_all(&after);
+            if !before.is_empty() {
+                blocked.push((limit, before));
             }
-            live.extend(&actions);
+            before = after;
         }
-        let mut blocked = self.actions();
-        blocked.remove_all(&live);
         blocked
     }
 }
 
-fn union<'s, 'a: 's>(statements: impl IntoIterator<Item = &'s GrantedStatement<'a>>) -> ActionSet {
+/// Takes away what denies without conditions cover wholly.
+pub(super) fn deny<'s, 'a: 's>(
+    actions: &mut ActionSet,
+    allow: &GrantedStatement<'_>,
+    denies: impl IntoIterator<Item = &'s GrantedStatement<'a>>,
+) {
+    for deny in denies {
+        if deny.statement.conditions.is_empty()
+            && !deny.statement.has_unknown
+            && deny.actions.intersects(actions)
+            && deny.resources.contains_all(&allow.resources)
+        {
+            actions.remove_all(&deny.actions);
+        }
+    }
+}
+
+pub(super) fn union<'s, 'a: 's>(statements: impl IntoIterator<Item = &'s GrantedStatement<'a>>) -> ActionSet {
     statements.into_iter().fold(ActionSet::default(), |mut all, statement| {
         all.extend(&statement.actions);
         all
@@ -221,6 +238,7 @@ fn union<'s, 'a: 's>(statements: impl IntoIterator<Item = &'s GrantedStatement<'
 
 #[cfg(test)]
 mod tests {
+    use super::super::Limit;
     use super::*;
     use crate::policy::{PolicyKind, parse};
 
@@ -234,7 +252,11 @@ mod tests {
         let expander = Expander::new(catalog);
         let (identity, limits) =
             (policy(identity), limits.iter().map(|text| policy(text)).collect::<Vec<_>>());
-        let limits: Vec<_> = limits.iter().map(|limit| Grant::of([limit], &expander)).collect();
+        let limits: Vec<_> = limits
+            .iter()
+            .map(|policy| Limit { layer: "scp", name: String::new(), policies: vec![policy], is_whole: true })
+            .collect();
+        let limits = Limits::new(&limits, &[], &expander);
         let set = Grant::of([&identity], &expander).blocked(&limits);
         set.iter().map(|id| catalog.info(id).unwrap().action().to_string()).collect()
     }

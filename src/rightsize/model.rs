@@ -89,6 +89,17 @@ pub struct UsedAction {
     pub sample: Text,
 }
 
+/// Granted actions that a layer takes away.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BlockedBy {
+    /// `identity` (a deny of the role's own policies), `boundary`, `scp` or `rcp`.
+    pub layer: &'static str,
+    /// What takes them away.
+    pub name: String,
+    /// Of these nothing is left.
+    pub actions: ActionSet,
+}
+
 /// Granted against used, of one role.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Comparison {
@@ -98,6 +109,11 @@ pub struct Comparison {
     ///
     /// Actions that need no permission (`sts:GetCallerIdentity`, …) are left out: granting them means nothing.
     pub granted: BTreeMap<ActionVerdict, ActionSet>,
+    /// The blocked actions by what takes them away, in the order the layers are looked at.
+    pub blocked_by: Vec<BlockedBy>,
+    /// What IAM's last accessed data show since the window began and the logs do not: actions, or services (without a colon) where IAM
+    /// tells no more.
+    pub last_accessed: BTreeMap<String, Time>,
     /// Sorted by action.
     pub used: Vec<UsedAction>,
     /// Services with granted actions of which every one is unused; sorted.

@@ -12,6 +12,7 @@ use super::pack::{Document, TooLarge, pack};
 use super::split::split;
 use super::suggest::suggestions;
 use super::variables::variables;
+use super::witness::Witness;
 use super::{
     AccountCoverage, ActionVerdict, Attach, Comparison, Proposal, ProposalVerdict, ProposedPolicy, Replay,
     ResourceLevel, Settings, Subject, Unobservable,
@@ -73,9 +74,20 @@ impl Start<'_> {
             return None;
         }
         let window = self.coverage.window?;
-        if let Some(used) = role.last_used.filter(|used| window.contains(*used)) {
+        if let Some(used) = role.last_used.filter(|used| *used >= window.from) {
+            return Some(undecided(match window.contains(used) {
+                true => format!(
+                    "The logs show no use of the role, and IAM says that it was last used at {used}, inside the window: logs are missing."
+                ),
+                false => format!(
+                    "The logs show no use of the role; IAM says that it was used at {used}, after the window."
+                ),
+            }));
+        }
+        let witness = Witness::new(self.subject.last_accessed, self.subject.access, Some(window));
+        if let Some((service, at)) = witness.last() {
             return Some(undecided(format!(
-                "The logs show no use of the role, and IAM says that it was last used at {used}, inside the window: logs are missing."
+                "The logs show no use of the role, and IAM's last accessed data tell of an attempt at {service} at {at}: logs are missing, or the window ends too early."
             )));
         }
         let mut reasons = vec![format!(

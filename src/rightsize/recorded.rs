@@ -51,7 +51,9 @@ impl Recorded {
     pub(super) fn of(account: &str, trails: &[Trail]) -> Option<Self> {
         let mut recorded = None;
         for trail in trails.iter().filter(|trail| trail.account() == account || trail.is_organization) {
-            let Some(selectors) = &trail.selectors else { continue };
+            let Some(selectors) = trail.selectors.as_ref().filter(|_| trail.is_logging != Some(false)) else {
+                continue;
+            };
             let recorded: &mut Self = recorded.get_or_insert_default();
             for selector in selectors {
                 let is_everywhere = !selector.is_narrowed && trail.is_multi_region == Some(true);

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::compare::compare;
-use super::grant::{Expander, Grant, Limit};
+use super::grant::{Expander, Grant};
+use super::limit::{Limit, Limits, ResourceLimit};
 use super::measure::{Yardstick, weight};
 use super::propose::Start;
 use super::trust::narrower_trust;
+use super::witness::Witness;
 use super::{
     ActionSet, ActionVerdict, Comparison, Coverage, EscalationPath, Privilege, Proposal, ProposalVerdict,
     Settings,
@@ -14,7 +16,7 @@ use super::{
 use crate::attribution::PrincipalAccess;
 use crate::catalog::Catalog;
 use crate::ident::Arn;
-use crate::inventory::{Inventory, Role};
+use crate::inventory::{Inventory, LastAccessed, Role};
 use crate::usage::{IssuanceFacts, Usage};
 
 /// One role as the snapshot and the logs know it.
@@ -32,6 +34,10 @@ pub struct Subject<'a> {
     pub expected: &'a [Expected],
     /// Every level of the organization's service control policies that binds the role. The boundary is taken from the role.
     pub limits: Vec<Limit<'a>>,
+    /// Every level of the organization's resource control policies; see [`resource_limits`](super::resource_limits).
+    pub resource_limits: &'a [ResourceLimit<'a>],
+    /// What IAM last saw the role do.
+    pub last_accessed: Option<&'a LastAccessed>,
 }
 
 impl<'a> Subject<'a> {
@@ -141,8 +147,9 @@ impl<'c> RightSizer<'c> {
         let grant = subject.role.map(|role| Grant::new(role, &self.expander));
         let limits = self.limits(subject);
         let created = subject.role.and_then(|role| role.created);
+        let witness = Witness::new(subject.last_accessed, subject.access, account.window);
         let mut comparison =
-            compare(grant.as_ref(), &limits, subject.access, &account, created, &self.expander);
+            compare(grant.as_ref(), &limits, subject.access, &account, created, &witness, &self.expander);
         if subject.role.is_some_and(Role::is_service_linked) {
             leave_to_aws(&mut comparison);
         }
@@ -161,13 +168,21 @@ impl<'c> RightSizer<'c> {
         RightSized { comparison, proposal, privilege }
     }
 
-    /// The boundary and the levels above it. One whose text is missing limits nothing for sure, and is left out.
-    fn limits<'a>(&self, subject: &Subject<'a>) -> Vec<Grant<'a>> {
-        let boundary = subject.role.and_then(|role| role.boundary.as_ref()?.document.as_ref());
-        let boundary = boundary.map(|policy| Grant::of([policy], &self.expander));
-        let levels =
-            subject.limits.iter().map(|limit| Grant::of(limit.policies.iter().copied(), &self.expander));
-        boundary.into_iter().chain(levels).collect()
+    /// The boundary and the levels above it. One whose text is missing limits nothing for sure, and is left out. Nothing of an
+    /// organization binds a service-linked role.
+    fn limits<'a>(&self, subject: &Subject<'a>) -> Limits<'a> {
+        let boundary = subject.role.and_then(|role| role.boundary.as_ref());
+        let boundary = boundary.and_then(|attached| Some((attached, attached.document.as_ref()?)));
+        let boundary = boundary.map(|(attached, policy)| Limit {
+            layer: "boundary",
+            name: format!("the permissions boundary {}", attached.name),
+            policies: vec![policy],
+            is_whole: true,
+        });
+        let bound = !subject.role.is_some_and(Role::is_service_linked);
+        let levels = subject.limits.iter().filter(|_| bound).cloned();
+        let all: Vec<Limit<'a>> = boundary.into_iter().chain(levels).collect();
+        Limits::new(&all, if bound { subject.resource_limits } else { &[] }, &self.expander)
     }
 
     fn privilege(
@@ -175,7 +190,7 @@ impl<'c> RightSizer<'c> {
         comparison: &Comparison,
         proposal: &Proposal,
         grant: Option<&Grant<'_>>,
-        limits: &[Grant<'_>],
+        limits: &Limits<'_>,
     ) -> Privilege {
         let catalog = self.expander.catalog;
         let granted_actions = comparison.n_granted();

@@ -80,7 +80,6 @@ fn every_exit_status_means_what_the_table_says() {
         (&["audit", "logs", "--format", "json", "--format", "csv"], 2, "hint: give it with --out DIR"),
         (&["audit", "logs", "--iam", "live"], 2, "this version cannot do `--iam live` yet"),
         (&["audit", "logs", "--kubernetes", "live"], 2, "this version cannot do `--kubernetes live` yet"),
-        (&["audit", "logs", "--organization", "o.json"], 2, "this version cannot do `--organization` yet"),
         (&["audit", "logs", "--terraform", "t.json"], 2, "this version cannot do `--terraform` yet"),
         (&["audit", "logs", "--store", "s"], 2, "this version cannot do `--store` yet"),
         (&["audit", "s3://bucket/prefix"], 2, "this version cannot read `s3://bucket/prefix` yet"),

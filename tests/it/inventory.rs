@@ -8,6 +8,7 @@ use leastwise::inventory::{self, AttachedKind, Inventory, InventoryError};
 use crate::support;
 
 mod beside;
+mod organization;
 
 /// Writes `files` into a folder and reads it as a snapshot.
 fn read(files: &[(&str, &str)]) -> Result<Inventory, InventoryError> {

@@ -168,6 +168,18 @@ fn granted(page: &mut Markup, role: &Role) {
             .codes(actions, 400)
             .raw("</p></details>");
     }
+    for (title, facts) in [
+        ("Taken away by", granted.blocked_by.iter().map(blocked_by_words).collect::<Vec<_>>()),
+        ("Seen by IAM and not by the logs", granted.last_accessed.iter().map(last_accessed_words).collect()),
+    ] {
+        if !facts.is_empty() {
+            page.raw("<h4>").text(title).raw("</h4><ul class=\"plain\">");
+            for fact in &facts {
+                page.raw("<li>").text(fact).raw("</li>");
+            }
+            page.raw("</ul>");
+        }
+    }
     let privilege = &role.privilege;
     power(page, role);
     if !privilege.escalation_paths.is_empty() {
@@ -406,4 +418,13 @@ fn split(page: &mut Markup, context: &Context<'_>, proposal: &Proposal) {
         };
         page.raw("</details>");
     }
+}
+
+fn blocked_by_words(by: &crate::report::BlockedBy) -> String {
+    let n = by.actions.len() as u64;
+    format!("{}: {}", by.name, count(n, "action", "actions"))
+}
+
+fn last_accessed_words(seen: &crate::report::LastAccessed) -> String {
+    format!("{}, last at {}", seen.name, seen.at)
 }

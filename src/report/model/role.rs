@@ -205,12 +205,39 @@ pub struct Granted {
     /// Granted actions that a boundary, SCP, RCP or deny takes away anyway; sorted.
     #[serde(default)]
     pub blocked_actions: Vec<String>,
+    /// The same by the layer that takes them away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocked_by: Vec<BlockedBy>,
+    /// What IAM's last accessed data show since the window began and the logs do not; sorted by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub last_accessed: Vec<LastAccessed>,
     /// Why the grant is not fully known (a policy whose text is missing, …), each a sentence.
     #[serde(default)]
     pub unknown: Vec<String>,
     /// Why absence of use proves nothing, for all granted actions or for some; each a sentence.
     #[serde(default)]
     pub blind: Vec<String>,
+}
+
+/// Granted actions that a layer takes away.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct BlockedBy {
+    /// `identity` (a deny of the role's own policies), `boundary`, `scp` or `rcp`.
+    pub layer: String,
+    /// What takes them away.
+    pub name: String,
+    /// Of these nothing is left; sorted.
+    pub actions: Vec<String>,
+}
+
+/// Something that IAM saw and the logs do not show.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct LastAccessed {
+    /// An action, or a service where IAM tells no more.
+    pub name: String,
+    /// The last attempt.
+    #[schemars(with = "String")]
+    pub at: Time,
 }
 
 /// One service of what a role is granted.
