@@ -11,6 +11,7 @@ mod refusals;
 mod role_view;
 mod view;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::PathBuf;
@@ -19,12 +20,13 @@ use std::sync::atomic::AtomicBool;
 use rayon::prelude::*;
 
 use crate::attribution::{self, PrincipalAccess};
+use crate::aws::{self, Aws, AwsError, Bucket, EventHistory};
 use crate::catalog::Catalog;
 use crate::checks::{self, Case, RoleCase};
 use crate::ident::glob::Glob;
 use crate::ident::{Arn, Time, TimeRange};
-use crate::ingest::{self, Ingested, Input, LogKey, Progress, Recorder, Run};
-use crate::inventory::{self, Inventory, InventoryError};
+use crate::ingest::{self, Ingested, Input, LogKey, Preview, Progress, Recorder, Run};
+use crate::inventory::{self, Inventory, InventoryError, Selected, Selector, Trail};
 use crate::report::{self, Report};
 use crate::rightsize::{self, Losses, RightSized, RightSizer, Subject};
 pub use crate::rightsize::{ResourceLevel, Unobservable};
@@ -34,8 +36,10 @@ pub use refusals::{Refused, refusals};
 /// What to audit and how.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// Files, folders, or `-` for the reader given beside the settings.
+    /// Files, folders, `s3://BUCKET[/PREFIX]`, `cloudtrail:[REGION,…]`, or `-` for the reader given beside the settings.
     pub sources: Vec<String>,
+    /// How sources at AWS are reached.
+    pub aws: aws::Settings,
     /// IAM snapshots: files or folders.
     pub iam: Vec<PathBuf>,
     /// Snapshots that this run read from AWS itself.
@@ -69,6 +73,14 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// What is asked for; where an end is open, to the end of time.
+    pub fn window(&self) -> TimeRange {
+        TimeRange {
+            from: self.since.unwrap_or(TimeRange::ALWAYS.from),
+            to: self.until.unwrap_or(TimeRange::ALWAYS.to),
+        }
+    }
+
     fn catalog(&self) -> &'static Catalog {
         self.catalog.unwrap_or_else(Catalog::embedded)
     }
@@ -94,6 +106,14 @@ pub enum AuditError {
     /// A source cannot be read at all.
     #[error(transparent)]
     Ingest(#[from] ingest::IngestError),
+    /// There is no way to AWS.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// A source's address is not one.
+    #[error(
+        "`{0}` is no address of a source: `s3://BUCKET/PREFIX`, `cloudtrail:` or `cloudtrail:REGION,REGION`"
+    )]
+    Address(String),
     /// The ledger cannot be summed up.
     #[error(transparent)]
     Ledger(#[from] crate::usage::LedgerError),
@@ -128,9 +148,18 @@ pub fn audit(
         inventory.airflow_dags = inventory::read_airflow_dags(path)?;
     }
     let ingested = read_logs(settings, stdin, progress, cancel)?;
-    let Ingested { collector, objects, skipped, skipped_records, malformed, issues, is_cancelled, .. } =
-        ingested;
-    if objects.listed == objects.skipped && !is_cancelled {
+    let Ingested {
+        collector,
+        objects,
+        skipped,
+        skipped_records,
+        malformed,
+        issues,
+        transfer,
+        is_cancelled,
+        ..
+    } = ingested;
+    if objects.listed == objects.skipped && issues.is_empty() && !is_cancelled {
         let skipped = skipped.into_iter().map(|(kind, n)| (kind.to_owned(), n)).collect();
         return Err(AuditError::NoInput { sources: settings.sources.clone(), skipped });
     }
@@ -145,6 +174,8 @@ pub fn audit(
         },
         issues: issues.iter().map(view::issue).collect(),
         events: view::events(&usage.counts),
+        retries: transfer.retries,
+        is_cancelled,
         ..report::Coverage::default()
     };
     for (kind, n) in skipped.iter().chain(&skipped_records) {
@@ -155,6 +186,18 @@ pub fn audit(
     Ok(Audited { report, is_complete, is_cancelled })
 }
 
+/// What [`audit`] would read; reads nothing.
+pub fn preview(
+    settings: &Settings,
+    stdin: Option<Box<dyn Read + Send>>,
+    progress: &dyn Progress,
+    cancel: &AtomicBool,
+) -> Result<Preview, AuditError> {
+    let inputs = inputs(&settings.sources, stdin, &settings.aws)?;
+    let run = Run { window: settings.window(), progress, ..Run::new(cancel) };
+    Ok(ingest::preview(inputs, &run)?)
+}
+
 /// Objects to one merged ledger.
 fn read_logs(
     settings: &Settings,
@@ -163,11 +206,8 @@ fn read_logs(
     cancel: &AtomicBool,
 ) -> Result<Ingested<Recorder<impl Fn(&crate::record::Event<'_>) -> crate::catalog::Needs + Clone>>, AuditError>
 {
-    let inputs = inputs(&settings.sources, stdin);
-    let window = TimeRange {
-        from: settings.since.unwrap_or(TimeRange::ALWAYS.from),
-        to: settings.until.unwrap_or(TimeRange::ALWAYS.to),
-    };
+    let inputs = inputs(&settings.sources, stdin, &settings.aws)?;
+    let window = settings.window();
     let run = Run { window, threads: settings.threads, progress, ..Run::new(cancel) };
     let scope = Scope { window, regions: settings.regions.iter().cloned().collect() };
     let catalog = settings.catalog();
@@ -176,19 +216,52 @@ fn read_logs(
     })?)
 }
 
-/// Sources as ingest takes them: `-` is the reader, everything else a path.
-fn inputs(sources: &[String], stdin: Option<Box<dyn Read + Send>>) -> Vec<Input> {
-    let mut stdin = stdin;
-    sources
-        .iter()
-        .map(|source| match (source.as_str(), stdin.take()) {
-            ("-", Some(reader)) => Input::Stream("-".to_owned(), reader),
-            (path, unused) => {
-                stdin = unused;
-                Input::Path(PathBuf::from(path))
-            }
-        })
-        .collect()
+/// Sources as ingest takes them: `-` is the reader, an address a place at AWS, everything else a path.
+pub fn inputs(
+    sources: &[String],
+    stdin: Option<Box<dyn Read + Send>>,
+    settings: &aws::Settings,
+) -> Result<Vec<Input>, AuditError> {
+    let (mut stdin, mut connected) = (stdin, None);
+    let mut inputs = Vec::new();
+    for source in sources {
+        if source.starts_with("s3://") || source.starts_with(EVENT_HISTORY) {
+            // One way for all, and none for runs that stay on this machine.
+            let aws: &Aws = match &connected {
+                Some(aws) => aws,
+                None => connected.insert(Aws::connect(settings)?),
+            };
+            let bucket = Bucket::parse(aws, source).map(|bucket| Input::Source(Box::new(bucket)));
+            let history = || EventHistory::parse(aws, source).map(|history| Input::Source(Box::new(history)));
+            inputs.push(bucket.or_else(history).ok_or_else(|| AuditError::Address(source.clone()))?);
+        } else if source == "-"
+            && let Some(reader) = stdin.take()
+        {
+            inputs.push(Input::Stream("-".to_owned(), reader));
+        } else {
+            inputs.push(Input::Path(PathBuf::from(source)));
+        }
+    }
+    Ok(inputs)
+}
+
+/// How addresses of the event history begin.
+const EVENT_HISTORY: &str = "cloudtrail:";
+
+/// What the sources could have shown at all: where all are the event history, whatever the account's trails record beside it.
+fn trails<'i>(settings: &Settings, inventory: &'i Inventory) -> Cow<'i, [Trail]> {
+    let is_history = |source: &String| source.starts_with(EVENT_HISTORY);
+    if settings.sources.is_empty() || !settings.sources.iter().all(is_history) {
+        return Cow::Borrowed(&inventory.trails);
+    }
+    let what = Selected::Management { excluded: Vec::new() };
+    Cow::Owned(vec![Trail {
+        arn: "event-history".to_owned(),
+        is_multi_region: Some(true),
+        is_organization: true,
+        selectors: Some(vec![Selector { what, reads: true, writes: true, is_narrowed: false }]),
+        ..Trail::default()
+    }])
 }
 
 /// From what was read to the report: pure.
@@ -196,7 +269,7 @@ fn assemble(settings: &Settings, inventory: &Inventory, usage: &Usage, coverage:
     let catalog = settings.catalog();
     let attributions = attribution::resolve(usage, inventory);
     let access = attribution::access(usage, &attributions, inventory);
-    let losses = losses(&coverage.issues);
+    let losses = losses(&coverage);
     let sizing = rightsize::Settings {
         since: settings.since,
         until: settings.until,
@@ -204,7 +277,8 @@ fn assemble(settings: &Settings, inventory: &Inventory, usage: &Usage, coverage:
         unobservable: settings.unobservable,
         ..rightsize::Settings::default()
     };
-    let shown = rightsize::Coverage::new(&usage.observation, &losses, &sizing).with_trails(&inventory.trails);
+    let trails = trails(settings, inventory);
+    let shown = rightsize::Coverage::new(&usage.observation, &losses, &sizing).with_trails(&trails);
 
     let sizer = RightSizer::new(catalog, sizing);
     let issuances = rightsize::issuances_by_role(usage);
@@ -273,7 +347,7 @@ fn assemble(settings: &Settings, inventory: &Inventory, usage: &Usage, coverage:
         },
         window: view::window(settings.since, settings.until, &usage.observation),
         coverage: report::Coverage {
-            accounts: view::accounts(&usage.observation, &shown, &inventory.trails),
+            accounts: view::accounts(&usage.observation, &shown, &trails),
             grant_problems: problems(inventory, usage),
             aws_itself: access.aws_itself,
             no_principal: access.no_principal.clone(),
@@ -311,9 +385,11 @@ fn problems(inventory: &Inventory, usage: &Usage) -> Vec<String> {
 }
 
 /// Where log objects are missing, by the account their names tell.
-fn losses(issues: &[report::Issue]) -> Losses {
-    let mut losses = Losses::default();
-    for issue in issues {
+fn losses(coverage: &report::Coverage) -> Losses {
+    // What was not read because the run was cancelled may be of any account.
+    let unplaced = coverage.skipped.get("cancelled").copied().unwrap_or_default();
+    let mut losses = Losses { unplaced: unplaced.max(u64::from(coverage.is_cancelled)), ..Losses::default() };
+    for issue in &coverage.issues {
         match LogKey::parse(&issue.object).and_then(|key| key.account) {
             Some(account) => *losses.by_account.entry(account.to_owned()).or_default() += 1,
             None => losses.unplaced += 1,

@@ -10,7 +10,23 @@
 
 mod client;
 mod error;
+mod event_history;
+pub mod price;
+mod s3;
+mod sent;
 
 pub use aws_credential_types::Credentials;
 pub use client::{AssumeRole, Aws, Settings};
 pub use error::{AwsError, Trouble};
+pub use event_history::EventHistory;
+pub use s3::Bucket;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::ident::Time;
+
+/// The current second.
+fn now() -> Time {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    Time::from_unix(i64::try_from(seconds).unwrap_or(i64::MAX))
+}

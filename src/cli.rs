@@ -4,12 +4,15 @@
 //! [`Failure`], and nothing here ends the process any other way.
 
 mod audit;
+mod aws;
+mod cancel;
 mod catalog;
 mod config;
 mod exit;
 mod explain;
 mod failure;
 mod manual;
+mod preview;
 mod progress;
 mod prove;
 mod schema;

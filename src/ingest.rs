@@ -22,6 +22,7 @@ mod stream;
 
 pub use collect::{Collect, Recorder};
 pub use feed::{Feed, FetchError, Fetched, Known, ObjectRef, Source, SourceError, Transfer};
+pub(crate) use key::{LONGEST_SESSION, is_account};
 pub use key::{LogKey, LogKind};
 pub use pipeline::{
     DigestFile, Fate, Ingested, Issue, ObjectCounts, Outcome, Preview, Progress, Quiet, Run, preview, run,

@@ -54,7 +54,7 @@ pub fn refusals(
     progress: &dyn Progress,
     cancel: &AtomicBool,
 ) -> Result<Refused, AuditError> {
-    let inputs = super::inputs(sources, stdin);
+    let inputs = super::inputs(sources, stdin, &crate::aws::Settings::default())?;
     let run = Run { progress, ..Run::new(cancel) };
     let found = ingest::run(inputs, &run, || Finder { refusals: Refusals::new(event_id) })?;
     if found.objects.listed == found.objects.skipped && !found.is_cancelled {

@@ -4,6 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
@@ -17,6 +19,7 @@ use aws_smithy_http_client::{Builder, Connector};
 use tokio::runtime::Runtime;
 
 use super::AwsError;
+use super::sent::Sent;
 
 /// Attempts for one request, the first included; three, the SDKs' default, lose objects under throttling.
 const ATTEMPTS: u32 = 10;
@@ -135,6 +138,35 @@ impl Aws {
     pub fn run<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
     }
+
+    /// Where to start what is waited for elsewhere.
+    pub(super) fn handle(&self) -> &tokio::runtime::Handle {
+        self.runtime.handle()
+    }
+
+    /// Starts what is waited for elsewhere.
+    pub(super) fn spawn<F>(&self, future: F) -> tokio::task::JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.runtime.spawn(future)
+    }
+
+    /// A client of S3 that counts what it sends.
+    pub(super) fn s3(&self, region: Option<&str>, sent: &Sent) -> aws_sdk_s3::Client {
+        use aws_sdk_s3::config::retry::{RetryPartition, TokenBucket};
+        // Reading millions of objects must not end because many of the last thousand were throttled: the number of requests in
+        // flight is what gives way.
+        let partition = RetryPartition::custom("leastwise-s3").token_bucket(TokenBucket::unlimited()).build();
+        let mut config = aws_sdk_s3::config::Builder::from(&self.config)
+            .force_path_style(self.settings.path_style)
+            .retry_partition(partition)
+            .interceptor(sent.clone());
+        if let Some(region) = region {
+            config.set_region(Some(Region::new(region.to_owned())));
+        }
+        aws_sdk_s3::Client::from_conf(config.build())
+    }
 }
 
 async fn load(settings: &Settings) -> Result<SdkConfig, AwsError> {
@@ -143,8 +175,9 @@ async fn load(settings: &Settings) -> Result<SdkConfig, AwsError> {
         .with_initial_backoff(FIRST_BACKOFF)
         .with_max_backoff(LONGEST_BACKOFF);
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(READ).build();
+    let http_client = http_client()?;
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http_client()?)
+        .http_client(http_client.clone())
         .retry_config(retries)
         .timeout_config(timeouts);
     if let Some(profile) = &settings.profile {
@@ -156,10 +189,21 @@ async fn load(settings: &Settings) -> Result<SdkConfig, AwsError> {
     if let Some(url) = &settings.endpoint_url {
         loader = loader.endpoint_url(url);
     }
-    if let Some(credentials) = &settings.credentials {
-        loader = loader.credentials_provider(credentials.clone());
-    }
-    Ok(loader.load().await)
+    let config = loader.load().await;
+    let provider = match (&settings.credentials, &settings.profile) {
+        (Some(credentials), _) => SharedCredentialsProvider::new(credentials.clone()),
+        // A profile that is named wins over keys that happen to be in the environment, as in the AWS CLI.
+        (None, Some(profile)) => {
+            let here = ProviderConfig::without_region()
+                .with_region(config.region().cloned())
+                .with_http_client(http_client);
+            let profile =
+                ProfileFileCredentialsProvider::builder().configure(&here).profile_name(profile).build();
+            SharedCredentialsProvider::new(profile)
+        }
+        (None, None) => return Ok(config),
+    };
+    Ok(config.into_builder().credentials_provider(provider).build())
 }
 
 /// HTTPS with the system's roots, those of `AWS_CA_BUNDLE` instead where it is set, through the environment's proxy.

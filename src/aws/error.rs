@@ -179,7 +179,6 @@ fn classify(
     match status {
         301 | 307 => return Trouble::WrongRegion(region),
         401 | 403 => return Trouble::Denied,
-        404 => return Trouble::NoSuchKey,
         429 | 503 => return Trouble::Throttled,
         _ => {}
     }

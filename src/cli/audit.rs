@@ -2,24 +2,26 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 
 use clap::ValueEnum;
 use leastwise::analyze::{self, AuditError, Audited, ResourceLevel};
+use leastwise::aws::price;
 use leastwise::ident::Time;
-use leastwise::ingest::IngestError;
+use leastwise::ingest::{IngestError, Preview};
 use leastwise::report::{self, Colour, Format, Report, Severity};
 use serde::Deserialize;
 
+use super::aws::AwsArgs;
 use super::config::Config;
 use super::progress::Bar;
 use super::time::{self, When};
-use super::{Exit, Failure, Terminal};
+use super::{Exit, Failure, Terminal, aws, cancel, preview};
 
 /// Logs and grants in; report, findings and smaller policies out
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
-    /// CloudTrail logs: files, folders (as CloudTrail delivers them, or any), or - for standard input
+    /// CloudTrail logs: files, folders (as CloudTrail delivers them, or any), - for standard input, s3://BUCKET/PREFIX, or
+    /// cloudtrail: for the event history of 90 days (cloudtrail:REGION,REGION for some Regions)
     #[arg(value_name = "SOURCE")]
     sources: Vec<String>,
     /// What is granted: the JSON of `aws iam get-account-authorization-details`, or a folder of such files
@@ -73,6 +75,11 @@ pub(super) struct Args {
     /// Settings file [default: leastwise.toml, from the working directory upward]
     #[arg(long, value_name = "FILE", help_heading = "Running")]
     config: Option<PathBuf>,
+    /// Say what would be read and what that costs, and read nothing
+    #[arg(long, help_heading = "Running")]
+    dry_run: bool,
+    #[command(flatten)]
+    aws: AwsArgs,
     #[command(flatten)]
     later: Later,
 }
@@ -84,27 +91,14 @@ struct Later {
     terraform: Option<String>,
     #[arg(long, hide = true, value_name = "DIR")]
     store: Option<String>,
-    #[arg(long, hide = true, value_name = "NAME")]
-    profile: Option<String>,
-    #[arg(long, hide = true, value_name = "REGION")]
-    region: Option<String>,
-    #[arg(long, hide = true, value_name = "URL")]
-    endpoint_url: Option<String>,
 }
 
 impl Later {
     fn refuse(&self) -> Result<(), Failure> {
-        let given = [
-            ("--terraform", &self.terraform),
-            ("--store", &self.store),
-            ("--profile", &self.profile),
-            ("--region", &self.region),
-            ("--endpoint-url", &self.endpoint_url),
-        ];
+        let given = [("--terraform", &self.terraform), ("--store", &self.store)];
         match given.into_iter().find(|(_, value)| value.is_some()) {
-            Some((option, _)) => Err(Failure::usage(format!("this version cannot do `{option}` yet")).hint(
-                "it reads local files: logs as SOURCE, grants with --iam, manifests with --kubernetes",
-            )),
+            Some((option, _)) => Err(Failure::usage(format!("this version cannot do `{option}` yet"))
+                .hint("it reads logs as SOURCE, grants with --iam, manifests with --kubernetes")),
             None => Ok(()),
         }
     }
@@ -162,6 +156,7 @@ struct Plan {
     out: Option<PathBuf>,
     formats: Vec<Format>,
     fail_on: FailOn,
+    is_dry: bool,
 }
 
 pub(super) fn run(args: Args, terminal: &mut Terminal) -> Result<Exit, Failure> {
@@ -173,7 +168,13 @@ pub(super) fn run(args: Args, terminal: &mut Terminal) -> Result<Exit, Failure> 
     let stdin: Option<Box<dyn io::Read + Send>> =
         plan.settings.sources.iter().any(|source| source == "-").then(|| Box::new(io::stdin()) as _);
     let bar = Bar::new(terminal.shows_progress());
-    let audited = analyze::audit(&plan.settings, stdin, &bar, &AtomicBool::new(false));
+    let cancelled = cancel::on_signals();
+    if plan.is_dry {
+        let found = analyze::preview(&plan.settings, stdin, &bar, &cancelled);
+        bar.finish();
+        return show_preview(&found.map_err(|error| failure(&error))?, &plan, terminal);
+    }
+    let audited = analyze::audit(&plan.settings, stdin, &bar, &cancelled);
     bar.finish();
     let Audited { report, is_complete, .. } = audited.map_err(|error| failure(&error))?;
     deliver(&report, &plan, terminal)?;
@@ -184,9 +185,24 @@ pub(super) fn run(args: Args, terminal: &mut Terminal) -> Result<Exit, Failure> 
     Ok(Exit::of_report(is_complete && reasons.is_empty(), plan.fail_on.is_reached_by(report.worst())))
 }
 
+/// What a run would read; something that cannot be listed makes it incomplete, as it would make the report.
+fn show_preview(found: &Preview, plan: &Plan, terminal: &Terminal) -> Result<Exit, Failure> {
+    let estimate = price::estimate(found);
+    let is_json = matches!(plan.formats.as_slice(), [Format::Json]);
+    terminal.data(|out| match is_json {
+        true => preview::write_json(found, &estimate, out),
+        false => preview::write_text(found, &estimate, out),
+    })?;
+    if plan.settings.sources.iter().any(|source| source.starts_with("cloudtrail:")) {
+        terminal.note("the event history cannot be counted before it is read; LookupEvents costs nothing");
+    }
+    Ok(Exit::of_report(found.issues.is_empty() && !found.is_cancelled, false))
+}
+
 /// An option on the command line wins over the settings file; both together must make sense.
 fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failure> {
     args.later.refuse()?;
+    let aws = args.aws.over(config.aws()).settings()?;
     let sources = first(args.sources, config.sources);
     let iam = first(args.iam, config.iam);
     let kubernetes = first(args.kubernetes, config.kubernetes);
@@ -197,12 +213,9 @@ fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failure> {
             "name CloudTrail log files or folders, or - for standard input: leastwise audit logs/ --iam iam/",
         ));
     }
-    let remote = |source: &&String| {
-        ["s3://", "cloudtrail:", "athena:"].iter().any(|scheme| source.starts_with(scheme))
-    };
-    if let Some(source) = sources.iter().find(remote) {
+    if let Some(source) = sources.iter().find(|source| source.starts_with("athena:")) {
         return Err(Failure::usage(format!("this version cannot read `{source}` yet"))
-            .hint("it reads files, folders and standard input; `aws s3 sync` makes a folder of a bucket"));
+            .hint("name the table's own location: s3://BUCKET/PREFIX"));
     }
     for (option, values) in [("--iam", &iam), ("--kubernetes", &kubernetes)] {
         if values.iter().any(|value| value == "live") {
@@ -225,6 +238,7 @@ fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failure> {
         iam: iam.into_iter().map(PathBuf::from).collect(),
         organization: args.organization.or(config.organization),
         kubernetes: kubernetes.into_iter().map(PathBuf::from).collect(),
+        aws,
         airflow_dags: args.airflow_dags.or(config.airflow_dags),
         since,
         until,
@@ -248,7 +262,8 @@ fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failure> {
             .transpose()?,
         ..analyze::Settings::default()
     };
-    Ok(Plan { settings, out, formats, fail_on: args.fail_on.or(config.fail_on).unwrap_or(FailOn::None) })
+    let fail_on = args.fail_on.or(config.fail_on).unwrap_or(FailOn::None);
+    Ok(Plan { settings, out, formats, fail_on, is_dry: args.dry_run })
 }
 
 fn first<T>(typed: Vec<T>, configured: Vec<T>) -> Vec<T> {
@@ -285,6 +300,15 @@ pub(super) fn failure(error: &AuditError) -> Failure {
                  folders at any depth, and found {found}"
             );
             Failure { exit: Exit::NoInput, ..Failure::failed(error) }.hint(hint)
+        }
+        AuditError::Aws(error) => aws::failure(error),
+        AuditError::Address(_) => Failure::usage(error),
+        AuditError::Ingest(IngestError::Source(source)) => {
+            let failure = Failure::failed(error).causes_of(error);
+            match &source.hint {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            }
         }
         AuditError::Ingest(IngestError::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
             Failure { exit: Exit::NoInput, ..Failure::failed(error).causes_of(error) }

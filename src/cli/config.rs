@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::Failure;
 use super::audit::{FailOn, Resources, Unobservable};
+use super::aws::AwsArgs;
 use super::time::When;
 
 /// The file looked for, from the working directory upward.
@@ -38,6 +39,13 @@ pub(super) struct Config {
     pub(super) resources: Option<Resources>,
     pub(super) threads: Option<usize>,
     pub(super) catalog: Option<PathBuf>,
+    profile: Option<String>,
+    region: Option<String>,
+    endpoint_url: Option<String>,
+    path_style: bool,
+    request_payer: bool,
+    assume_role: Option<String>,
+    external_id: Option<String>,
 }
 
 impl Config {
@@ -55,6 +63,19 @@ impl Config {
         }
     }
 
+    /// The options that say whom to talk to at AWS.
+    pub(super) fn aws(&self) -> AwsArgs {
+        AwsArgs {
+            profile: self.profile.clone(),
+            region: self.region.clone(),
+            endpoint_url: self.endpoint_url.clone(),
+            path_style: self.path_style,
+            request_payer: self.request_payer,
+            assume_role: self.assume_role.clone(),
+            external_id: self.external_id.clone(),
+        }
+    }
+
     fn read(path: &Path) -> Result<Self, Failure> {
         let shown = path.display();
         let text = fs::read_to_string(path)
@@ -65,8 +86,9 @@ impl Config {
         // Paths in the file are meant from where the file is.
         let dir = path.parent().unwrap_or(Path::new(""));
         for source in config.sources.iter_mut().chain(&mut config.iam).chain(&mut config.kubernetes) {
-            if source != "-" && source != "live" && !source.contains("://") && Path::new(source).is_relative()
-            {
+            let is_elsewhere = ["cloudtrail:", "athena:"].iter().any(|scheme| source.starts_with(scheme));
+            let is_file = source != "-" && source != "live" && !source.contains("://") && !is_elsewhere;
+            if is_file && Path::new(source).is_relative() {
                 *source = dir.join(&source).to_string_lossy().into_owned();
             }
         }

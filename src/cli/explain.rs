@@ -2,7 +2,6 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 use leastwise::analyze::{self, Refused};
 use leastwise::explain::{Assumption, Explanation, assumption, explain};
@@ -11,7 +10,7 @@ use leastwise::report::{write_explanations_json, write_explanations_text};
 
 use super::config::Config;
 use super::progress::Bar;
-use super::{Exit, Failure, Terminal, audit};
+use super::{Exit, Failure, Terminal, audit, cancel};
 
 /// Explain a refused call, or a role assumption that fails
 ///
@@ -124,7 +123,7 @@ fn of_log(
     let stdin: Option<Box<dyn io::Read + Send>> =
         sources.iter().any(|source| source == "-").then(|| Box::new(io::stdin()) as _);
     let bar = Bar::new(terminal.shows_progress());
-    let found = analyze::refusals(&sources, wanted, stdin, &bar, &AtomicBool::new(false));
+    let found = analyze::refusals(&sources, wanted, stdin, &bar, &cancel::on_signals());
     bar.finish();
     let Refused { refusals, n_not_refused, is_cut, issues } =
         found.map_err(|error| audit::failure(&error))?;

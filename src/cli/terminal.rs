@@ -99,6 +99,11 @@ impl Terminal {
     }
 }
 
+/// A message that cannot wait for whoever holds the terminal.
+pub(super) fn urgent(text: &str) {
+    to_stderr(format_args!("\n{}\n", printable(text)));
+}
+
 /// Draws over the current line of standard error.
 pub(super) fn draw(line: &str) {
     to_stderr(format_args!("\r\u{1b}[K{}", printable(line)));

@@ -180,6 +180,11 @@ impl<'r> Feed<'r> {
         self.run.limits.object_bytes
     }
 
+    /// Whether nothing is to be fetched: the run only wants to know what there is.
+    pub fn is_preview(&self) -> bool {
+        self.sender.is_none()
+    }
+
     /// Whether to come to an end: what is under way is finished, nothing new is begun.
     pub fn is_stopped(&self) -> bool {
         self.run.cancel.load(Ordering::Relaxed) || self.tally.stop.load(Ordering::Relaxed)

@@ -62,7 +62,7 @@ pub struct LogKey<'a> {
 /// CloudTrail tries to deliver for thirty days when the bucket cannot be reached.
 const LATEST_DELIVERY: i64 = 31 * 86_400;
 /// The longest sessions live 36 hours, so issuances that far back explain sessions inside a window.
-const LONGEST_SESSION: i64 = 2 * 86_400;
+pub(crate) const LONGEST_SESSION: i64 = 2 * 86_400;
 
 impl<'a> LogKey<'a> {
     /// Reads a path with `/` separators; `None` when nothing in it is CloudTrail's.
@@ -137,7 +137,7 @@ impl<'a> FileName<'a> {
 }
 
 /// Account ids have twelve digits; published logs mask or shorten them.
-fn is_account(text: &str) -> bool {
+pub(crate) fn is_account(text: &str) -> bool {
     let masked = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'x' | b'X' | b'*');
     (6..=14).contains(&text.len()) && text.bytes().all(masked)
 }

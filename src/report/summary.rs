@@ -19,9 +19,19 @@ impl Report {
             let of = count(coverage.objects.listed, "object", "objects");
             reasons.push(format!("{} of {of} could not be read", number(failed)));
         }
-        let broken = (coverage.issues.len() as u64).saturating_sub(failed);
+        let unlisted = coverage.issues.iter().filter(|issue| issue.kind.starts_with("list-")).count() as u64;
+        if unlisted > 0 {
+            reasons.push(format!(
+                "{} could not be listed",
+                count(unlisted, "part of a source", "parts of sources")
+            ));
+        }
+        let broken = (coverage.issues.len() as u64).saturating_sub(failed + unlisted);
         if broken > 0 {
             reasons.push(format!("{} could not be read to the end", count(broken, "object", "objects")));
+        }
+        if coverage.is_cancelled {
+            reasons.push("the run was cancelled before everything was read".to_owned());
         }
         if coverage.events.malformed > 0 {
             reasons

@@ -32,4 +32,5 @@ mod policy;
 mod proof;
 mod report;
 mod rightsize;
+mod s3;
 mod samples;

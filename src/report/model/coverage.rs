@@ -31,6 +31,17 @@ pub struct Coverage {
     /// Distinct calls with no principal at all, by reason.
     #[serde(default)]
     pub no_principal: BTreeMap<String, u64>,
+    /// Requests to sources over the network that had to be repeated; objects that did not come all the same are issues.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retries: u64,
+    /// The run was asked to end before everything was read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_cancelled: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Where every object listed went. INVARIANT: `listed = read + skipped + failed`.

@@ -1,0 +1,158 @@
+//! The program reads buckets: the same report as from the folder, previews, signals.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::server::{Fault, KEY, Request, SECRET, Server};
+use crate::support::root;
+
+fn command(server: &Server, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_leastwise"));
+    command
+        .args(args)
+        .env_clear()
+        .env("AWS_ACCESS_KEY_ID", KEY)
+        .env("AWS_SECRET_ACCESS_KEY", SECRET)
+        .env("AWS_REGION", "eu-west-1")
+        .env("AWS_ENDPOINT_URL", server.url())
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .current_dir(std::env::temp_dir())
+        .stdin(Stdio::null());
+    command
+}
+
+/// Exit status, standard output, standard error.
+fn told(mut command: Command) -> (i32, String, String) {
+    let output = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+/// A folder with the sample as bucket `sample`.
+fn sample() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    copy(&root().join("sample-logs/AWSLogs"), &dir.path().join("sample/AWSLogs"));
+    dir
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() { copy(&path, &target) } else { std::fs::copy(&path, &target).map(|_| ()).unwrap() }
+    }
+}
+
+#[test]
+fn the_report_from_the_bucket_is_the_report_from_the_folder() {
+    let dir = sample();
+    let server = Server::start(dir.path(), |_: &Request| Fault::None);
+    let (iam, kubernetes) = (root().join("sample-logs/iam"), root().join("sample-logs/kubernetes"));
+    let rest =
+        ["--format", "json", "--iam", iam.to_str().unwrap(), "--kubernetes", kubernetes.to_str().unwrap()];
+    let folder = dir.path().join("sample/AWSLogs");
+    let folder = folder.to_str().unwrap();
+    let (code, expected, _) = told(command(&server, &[&["audit", folder], rest.as_slice()].concat()));
+    let (other, found, stderr) = told(command(
+        &server,
+        &[&["audit", "s3://sample/AWSLogs", "--path-style"], rest.as_slice()].concat(),
+    ));
+    assert_eq!((other, code), (4, 4), "{stderr}");
+    assert!(found.replace("s3://sample/AWSLogs", folder) == expected, "the reports differ");
+}
+
+#[test]
+fn a_dry_run_tells_objects_requests_and_price() {
+    let dir = sample();
+    let server = Server::start(dir.path(), |_: &Request| Fault::None);
+    let args = [
+        "audit",
+        "s3://sample/",
+        "--path-style",
+        "--dry-run",
+        "--since",
+        "2026-06-08",
+        "--until",
+        "2026-06-10",
+    ];
+    let (code, text, _) = told(command(&server, &args));
+    assert_eq!(code, 0);
+    assert!(text.starts_with("Would read ") && text.contains("Estimated price: less than $0.01"), "{text}");
+    let (_, json, _) = told(command(&server, &[args.as_slice(), &["--format", "json"]].concat()));
+    let value: Value = serde_json::from_str(&json).unwrap();
+    assert!(value["objects"].as_u64().unwrap() > 10, "{value}");
+    assert_eq!(value["requests"]["get"], value["objects"]);
+    assert!(value["price"]["requests"].as_f64().unwrap() > 0.0);
+    assert!(server.gets.lock().unwrap().is_empty());
+}
+
+#[test]
+fn wrong_usage_and_missing_credentials_say_what_to_do() {
+    let dir = sample();
+    let server = Server::start(dir.path(), |_: &Request| Fault::None);
+    for (args, code, text) in [
+        (&["audit", "s3://"][..], 2, "is no address of a source"),
+        (&["audit", "s3://sample", "--assume-role", "audit"], 2, "wants the ARN of a role"),
+        (&["audit", "s3://sample", "--external-id", "x"], 2, "goes with `--assume-role`"),
+        (&["audit", "athena:db.table"], 2, "cannot read `athena:db.table` yet"),
+        (&["audit", "s3://sample/none", "--path-style"], 3, "no CloudTrail log in s3://sample/none"),
+        (&["audit", "s3://missing", "--path-style"], 1, "hint: check the name"),
+        (&["audit", "s3://sample", "--profile", "nobody"], 1, "hint:"),
+    ] {
+        let (found, _, stderr) = told(command(&server, args));
+        assert!(found == code && stderr.contains(text), "{args:?}: {found} {stderr}");
+    }
+    let mut without = command(&server, &["audit", "s3://sample", "--path-style"]);
+    without.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    let (code, _, stderr) = told(without);
+    assert!(code == 1 && stderr.contains("set AWS_PROFILE or give --profile"), "{stderr}");
+    assert!(!stderr.contains(SECRET));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_a_run_with_a_report_that_says_so_and_a_second_one_at_once() {
+    let dir = super::bucket(2_000);
+    let server = Server::start(dir.path(), |request: &Request| match request.is_get {
+        true => Fault::Slow(Duration::from_millis(100)),
+        false => Fault::None,
+    });
+    let signal = |child: &std::process::Child, name: &str| {
+        let sent = Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    };
+    let wait_for_gets = |n: usize| {
+        while server.gets.lock().unwrap().len() < n {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    let start = || {
+        let mut command = command(&server, &["audit", "s3://logs/p", "--path-style", "--format", "json"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let child = start();
+    wait_for_gets(30);
+    signal(&child, "TERM");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let objects = &report["coverage"]["objects"];
+    assert_eq!(report["coverage"]["is_cancelled"], true);
+    assert!(objects["read"].as_u64().unwrap() > 0 && objects["skipped"].as_u64().unwrap() > 0, "{objects}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("the run was cancelled"));
+
+    let before = server.gets.lock().unwrap().len();
+    let child = start();
+    wait_for_gets(before + 20);
+    signal(&child, "INT");
+    // The first one is heard before the second one is sent, or both count as one.
+    std::thread::sleep(Duration::from_millis(30));
+    signal(&child, "INT");
+    let code = child.wait_with_output().unwrap().status.code();
+    // The run may just have come to its end.
+    assert!(matches!(code, Some(130 | 4)), "{code:?}");
+}
