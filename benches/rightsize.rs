@@ -226,6 +226,7 @@ fn used(role: &Role, n: usize) -> PrincipalAccess {
             workloads: BTreeSet::new(),
             via_services: BTreeSet::new(),
             sample: "00000000-0000-0000-0000-000000000001".into(),
+            untraced: 0,
             regions: BTreeSet::from(["eu-west-1".to_owned()]),
         };
         uses.insert((one.action.clone(), format!("{resource:?}")), one);

@@ -29,7 +29,7 @@ use crate::ingest::{self, Ingested, Input, LogKey, Preview, Progress, Recorder, 
 use crate::inventory::{self, Inventory, InventoryError, Selected, Selector, Trail};
 use crate::report::{self, Report};
 use crate::rightsize::{self, Losses, RightSized, RightSizer, Subject};
-pub use crate::rightsize::{ResourceLevel, Unobservable};
+pub use crate::rightsize::{ResourceLevel, SplitNames, Unobservable};
 use crate::usage::{Scope, Usage};
 pub use refusals::{Refused, refusals};
 
@@ -66,6 +66,8 @@ pub struct Settings {
     pub resources: ResourceLevel,
     /// See [`Unobservable`].
     pub unobservable: Unobservable,
+    /// What roles split off a shared one are called.
+    pub split_names: SplitNames,
     /// Number of workers; 0 is one per core.
     pub threads: usize,
     /// A refreshed catalog; none is the embedded one.
@@ -280,7 +282,7 @@ fn assemble(settings: &Settings, inventory: &Inventory, usage: &Usage, coverage:
     let trails = trails(settings, inventory);
     let shown = rightsize::Coverage::new(&usage.observation, &losses, &sizing).with_trails(&trails);
 
-    let sizer = RightSizer::new(catalog, sizing);
+    let sizer = RightSizer::new(catalog, sizing).with_split_names(settings.split_names.clone());
     let issuances = rightsize::issuances_by_role(usage);
     let expected = rightsize::expected_by_role(inventory);
     let mut arns: BTreeSet<&str> = inventory.roles().map(|role| role.arn.as_str()).collect();

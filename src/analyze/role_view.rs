@@ -118,6 +118,7 @@ fn proposal(proposal: &Proposal, role: Option<&inventory::Role>) -> report::Prop
         removed: trust.removed.clone(),
         added: trust.added.clone(),
         proof: proof(&trust.proof),
+        grouped: trust.is_grouped,
     });
     report::Proposal {
         verdict: match proposal.verdict {
@@ -129,12 +130,7 @@ fn proposal(proposal: &Proposal, role: Option<&inventory::Role>) -> report::Prop
         policies: policies(&proposal.policies),
         trust,
         proof: proof(&proposal.proof),
-        replay: report::Replay {
-            requests: proposal.replay.requests,
-            allowed: proposal.replay.allowed,
-            lost: proposal.replay.lost.clone(),
-            granted_otherwise: proposal.replay.granted_otherwise,
-        },
+        replay: replay(&proposal.replay),
         split: proposal
             .split
             .iter()
@@ -144,8 +140,15 @@ fn proposal(proposal: &Proposal, role: Option<&inventory::Role>) -> report::Prop
                 policies: policies(&split.policies),
                 trust: split.trust.as_ref().map(policy::render),
                 change: split.change.clone(),
+                loses: report::Loss {
+                    actions: split.lost_actions as u64,
+                    used_by_others: split.lost_used_by_others.clone(),
+                },
+                proof: proof(&split.proof),
+                replay: replay(&split.replay),
             })
             .collect(),
+        not_split: proposal.not_split.clone(),
         resources: (proposal.verdict == ProposalVerdict::Replace).then(|| resources_at(proposal.resources)),
         held_out: proposal.held_out.as_ref().map(held_out),
         current: role.map(current).unwrap_or_default(),
@@ -160,6 +163,15 @@ fn proposal(proposal: &Proposal, role: Option<&inventory::Role>) -> report::Prop
             })
             .collect(),
         suggestions: proposal.suggestions.clone(),
+    }
+}
+
+fn replay(replay: &crate::rightsize::Replay) -> report::Replay {
+    report::Replay {
+        requests: replay.requests,
+        allowed: replay.allowed,
+        lost: replay.lost.clone(),
+        granted_otherwise: replay.granted_otherwise,
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Use {
     pub last: Time,
     /// Workload ids, sorted; calls nobody could be named for are not here.
     pub workloads: BTreeSet<String>,
+    /// Calls nobody could be named for.
+    pub untraced: u64,
     /// Services that made the call on the principal's behalf (`invokedBy` of forward access sessions).
     pub via_services: BTreeSet<String>,
     /// `eventID` of the earliest call.

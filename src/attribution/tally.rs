@@ -160,6 +160,7 @@ impl<'a> Tally<'a> {
                         first: row.first,
                         last: row.last,
                         workloads: BTreeSet::new(),
+                        untraced: 0,
                         via_services: BTreeSet::new(),
                         sample: row.sample.clone(),
                         regions: BTreeSet::new(),
@@ -173,6 +174,7 @@ impl<'a> Tally<'a> {
                 entry.evidence = entry.evidence.min(need.evidence);
                 if is_new {
                     entry.calls += row.calls;
+                    entry.untraced += if attribution.workload.is_none() { row.calls } else { 0 };
                 }
                 if (row.first, &row.sample) < (entry.first, &entry.sample) {
                     entry.sample = row.sample.clone();

@@ -3,12 +3,14 @@
 mod drift;
 mod table;
 
-use super::{Case, document, event};
+use std::collections::BTreeSet;
+
+use super::{Case, counted, document, event, some_of};
 use crate::eval::trust::issuer;
 use crate::explain::{Assumption, assumption};
 use crate::finding::{Code, Evidence, Finding, Severity};
 use crate::ident::{Arn, POD_IDENTITY};
-use crate::inventory::ServiceAccount;
+use crate::usage::IssuanceFacts;
 
 pub(super) use drift::{
     assumed_not_annotated, irsa_after_pod_identity, node_role_fallback, role_across_boundaries, several_roles,
@@ -17,16 +19,6 @@ pub use table::{Binding, Observed, Trust, bindings};
 use table::{USUAL_AUDIENCE, covered_clusters};
 
 /// What a ServiceAccount is called in findings.
-fn subject(account: &ServiceAccount) -> String {
-    let cluster = account.cluster.as_deref().unwrap_or("unknown-cluster");
-    format!("{cluster}/{}/{}", account.namespace, account.name)
-}
-
-fn annotated<'a>(case: &Case<'a>) -> impl Iterator<Item = (&'a ServiceAccount, &'a str)> {
-    case.inventory.service_accounts.iter().filter_map(|account| Some((account, account.role_arn.as_deref()?)))
-}
-
-/// The same for a row of the table.
 fn subject_of(binding: &Binding) -> String {
     let cluster = if binding.cluster.is_empty() { "unknown-cluster" } else { binding.cluster.as_str() };
     format!("{cluster}/{}/{}", binding.namespace, binding.service_account)
@@ -100,48 +92,76 @@ fn why_not(case: &Case<'_>, binding: &Binding, role_arn: &str) -> String {
     assumption(&question, case.inventory).reason
 }
 
-/// `annotated-never-assumed`: over a covered window no session of the role came from the ServiceAccount.
+/// `annotated-never-assumed`: over a covered window no session of the role came from the ServiceAccount that is bound to it, by annotation or by
+/// association.
 pub(super) fn annotated_never_assumed(case: &Case<'_>, findings: &mut Vec<Finding>) {
-    for (account, role_arn) in annotated(case) {
-        let Some(role) = case.inventory.role(role_arn) else { continue };
-        if !case.coverage.account(&role.account).shows_assumptions() {
-            continue;
+    for binding in case.bindings {
+        let bound = binding.annotated.iter().chain(&binding.associated).collect::<BTreeSet<_>>();
+        let mut silent: Vec<(&str, bool)> = Vec::new();
+        for role_arn in bound {
+            let Some(role) = case.inventory.role(role_arn) else { continue };
+            let shows = case.coverage.account(&role.account).shows_assumptions();
+            if shows && !may_have_come(case, binding, role_arn) {
+                let access = case.access.principals.get(role_arn);
+                silent.push((role_arn, access.is_some_and(|access| !access.workloads.is_empty())));
+            }
         }
-        let access = case.access.principals.get(role_arn);
-        let shares = || access.into_iter().flat_map(|access| &access.workloads);
-        let came = shares().any(|share| {
-            share.workload.namespace.as_deref() == Some(&account.namespace)
-                && share.workload.service_account.as_deref() == Some(&account.name)
-        });
-        // Issued credentials that were never used are an assumption all the same.
-        let wanted = format!("system:serviceaccount:{}:{}", account.namespace, account.name);
-        let issued = case.usage.issuances.iter().any(|issuance| {
-            !issuance.denied
-                && issuance.role_arn.as_deref() == Some(role_arn)
-                && issuance.subject.as_deref() == Some(wanted.as_str())
-        });
-        if came || issued {
-            continue;
-        }
-        let others = shares().next().is_some();
+        let Some((first, _)) = silent.first() else { continue };
+        let others = silent.iter().any(|(_, others)| *others);
         let severity = if others { Severity::Medium } else { Severity::Low };
         let fact = match others {
             true => "Other workloads used the role in the window.",
             false => "Nobody used the role in the window.",
         };
+        let by_pod_identity = binding.annotated.as_deref() != Some(*first);
+        let how = if by_pod_identity { "is associated with" } else { "names" };
+        // What runs as it calls AWS as the node, if it calls at all.
+        let pods = match binding.pods.len() {
+            0 => String::new(),
+            n => format!(
+                " {} run as it: they call AWS as the node's role, or not at all.",
+                counted(n as u64, "pod or controller")
+            ),
+        };
+        let roles = some_of(silent.iter().map(|(role, _)| *role));
+        let mut places = binding.origin.iter().map(|origin| document(origin, ""));
+        let told = Evidence::Fact(fact.to_owned());
+        let place = places
+            .next()
+            .unwrap_or_else(|| Evidence::Fact(format!("A Pod Identity association names {roles}.")));
         findings.push(
-            Finding::new(
-                Code::AnnotatedNeverAssumed,
-                subject(account),
-                severity,
-                document(&account.origin, ""),
-            )
-            .title(format!(
-                "ServiceAccount {}/{} never assumed the role it names",
-                account.namespace, account.name
-            ))
-            .detail(format!("It names `{role_arn}`. {fact}"))
-            .evidence([Evidence::Fact(fact.to_owned())]),
+            Finding::new(Code::AnnotatedNeverAssumed, subject_of(binding), severity, place)
+                .title(format!(
+                    "ServiceAccount {}/{} never assumed the role it {how}",
+                    binding.namespace, binding.service_account
+                ))
+                .detail(format!("It {how} {roles}. {fact}{pods}"))
+                .evidence([told]),
         );
     }
+}
+
+/// Whether a session of the role came from the ServiceAccount, or may have: issued credentials that were never used are an assumption all the
+/// same, and pods without session tags are not told apart.
+fn may_have_come(case: &Case<'_>, binding: &Binding, role_arn: &str) -> bool {
+    if binding.observed.get(role_arn).is_some_and(|seen| seen.irsa + seen.pod_identity > 0) {
+        return true;
+    }
+    let is_here = |cluster: &str| {
+        !table::is_resolved(&binding.cluster) || case.inventory.cluster_id(cluster) == binding.cluster
+    };
+    let access = case.access.principals.get(role_arn);
+    let came = access.into_iter().flat_map(|access| &access.workloads).any(|share| {
+        let workload = &share.workload;
+        workload.namespace.as_deref() == Some(&binding.namespace)
+            && workload.service_account.as_deref() == Some(&binding.service_account)
+            && workload.cluster.as_deref().is_some_and(is_here)
+    });
+    let is_untagged = |issuance: &&IssuanceFacts| {
+        issuance.caller.invoked_by.as_deref() == Some(POD_IDENTITY)
+            && issuance.role_arn.as_deref() == Some(role_arn)
+            && !issuance.tags.iter().any(|(key, _)| &**key == "kubernetes-service-account")
+    };
+    let by_association = binding.associated.contains(role_arn);
+    came || by_association && case.usage.issuances.iter().any(|issuance| is_untagged(&issuance))
 }

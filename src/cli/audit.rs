@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use leastwise::analyze::{self, AuditError, Audited, ResourceLevel};
+use leastwise::analyze::{self, AuditError, Audited, ResourceLevel, SplitNames};
 use leastwise::aws::price;
 use leastwise::ident::Time;
 use leastwise::ingest::{IngestError, Preview};
@@ -66,6 +66,10 @@ pub(super) struct Args {
     /// How far proposals generalise the resources seen [default: prefix]
     #[arg(long, value_name = "LEVEL", help_heading = "Proposals")]
     resources: Option<Resources>,
+    /// Names of roles split off a shared one: {role}, {workload}, {namespace}, {service_account}, {cluster} and {kind} are filled in
+    /// [default: {role}-{workload}]
+    #[arg(long, value_name = "PATTERN", help_heading = "Proposals")]
+    split_names: Option<SplitNames>,
     /// The folder of a catalog that `leastwise catalog refresh` made [default: the embedded one]
     #[arg(long, value_name = "DIR", help_heading = "Running")]
     catalog: Option<PathBuf>,
@@ -254,6 +258,7 @@ fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failure> {
             Some(Unobservable::Keep) | None => analyze::Unobservable::Keep,
             Some(Unobservable::Drop) => analyze::Unobservable::Drop,
         },
+        split_names: args.split_names.or(config.split_names).unwrap_or_default(),
         threads: args.threads.or(config.threads).unwrap_or(0),
         catalog: args
             .catalog

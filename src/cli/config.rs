@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use leastwise::analyze::SplitNames;
 use leastwise::report::Format;
 use serde::Deserialize;
 
@@ -37,6 +38,8 @@ pub(super) struct Config {
     pub(super) fail_on: Option<FailOn>,
     pub(super) unobservable: Option<Unobservable>,
     pub(super) resources: Option<Resources>,
+    #[serde(deserialize_with = "parsed")]
+    pub(super) split_names: Option<SplitNames>,
     pub(super) threads: Option<usize>,
     pub(super) catalog: Option<PathBuf>,
     profile: Option<String>,

@@ -238,8 +238,13 @@ fn proposal(proposal: &Proposal, out: &mut dyn Write) -> io::Result<()> {
     }
     if !proposal.split.is_empty() {
         writeln!(out, "Could be split, one role per workload:\n")?;
-        for Split { workload, role_name, .. } in &proposal.split {
-            writeln!(out, "- {} for {}", code(role_name), code(workload))?;
+        for Split { workload, role_name, loses, change, .. } in &proposal.split {
+            let (role, workload, change) = (code(role_name), code(workload), markdown(change));
+            writeln!(
+                out,
+                "- {role} for {workload}, without {}. {change}",
+                count(loses.actions, "action", "actions")
+            )?;
         }
         writeln!(out)?;
     }

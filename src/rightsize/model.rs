@@ -296,6 +296,8 @@ pub struct TrustProposal {
     pub added: Vec<String>,
     /// Whether the new documents allow anything the old ones did not.
     pub proof: Proof,
+    /// Whole namespaces, repositories or projects are named: those that came are too many to be listed one by one.
+    pub is_grouped: bool,
 }
 
 /// One workload's own role, where several workloads share one.
@@ -311,6 +313,14 @@ pub struct SplitRole {
     pub trust: Option<Policy>,
     /// What binds the workload to it, as a sentence.
     pub change: String,
+    /// Actions of the shared role that it does not have.
+    pub lost_actions: usize,
+    /// Of these, the ones other workloads used and this one did not; sorted.
+    pub lost_used_by_others: Vec<String>,
+    /// That it allows nothing the shared role does not.
+    pub proof: Proof,
+    /// That it allows what the workload was seen to do.
+    pub replay: Replay,
 }
 
 /// What to do about a role, with the proofs.
@@ -332,6 +342,8 @@ pub struct Proposal {
     pub held_out: Option<HeldOut>,
     /// Sorted by workload; empty unless several workloads share the role.
     pub split: Vec<SplitRole>,
+    /// Why a role that several workloads share is not split, as a sentence.
+    pub not_split: Option<String>,
     /// Sorted.
     pub generalised: Vec<Generalised>,
     /// Further narrowing that is offered and not made, because it rests on inference; each a sentence.

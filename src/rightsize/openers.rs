@@ -110,10 +110,33 @@ pub(super) fn for_callers(
     if is_exact { own } else { limited(&own, "ArnEquals", "aws:PrincipalArn", arns.iter().copied()) }
 }
 
-/// The statement for Pod Identity, limited to one ServiceAccount by the session tags EKS sets.
+/// The statement for Pod Identity, limited to ServiceAccounts of one namespace by the session tags EKS sets.
 ///
 /// See: <https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html>
-pub(super) fn for_pod(statement: &Statement, namespace: &str, service_account: &str) -> Statement {
-    let narrow = limited(statement, "StringEquals", "aws:RequestTag/kubernetes-namespace", [namespace]);
-    limited(&narrow, "StringEquals", "aws:RequestTag/kubernetes-service-account", [service_account])
+pub(super) fn for_pods<'v>(
+    statement: &Statement,
+    namespace: &str,
+    service_accounts: impl IntoIterator<Item = &'v str>,
+) -> Statement {
+    let narrow = for_namespaces(statement, [namespace]);
+    limited(&narrow, "StringEquals", "aws:RequestTag/kubernetes-service-account", service_accounts)
+}
+
+/// The same, limited to namespaces.
+pub(super) fn for_namespaces<'v>(
+    statement: &Statement,
+    namespaces: impl IntoIterator<Item = &'v str>,
+) -> Statement {
+    limited(statement, "StringEquals", "aws:RequestTag/kubernetes-namespace", namespaces)
+}
+
+/// The pattern of all subjects of one namespace, repository or project; `None` for subjects that have no such part.
+pub(super) fn group_of(subject: &str) -> Option<String> {
+    let is_known =
+        ["system:serviceaccount:", "repo:", "project_path:"].iter().any(|start| subject.starts_with(start));
+    let parts = if subject.starts_with("system:") { 3 } else { 2 };
+    let end = subject.match_indices(':').nth(parts - 1).map(|(at, _)| at)?;
+    // A wildcard in a subject's own text would admit others.
+    let head = subject.get(..=end).filter(|head| is_known && !head.contains(['*', '?', '$']))?;
+    Some(format!("{head}*"))
 }

@@ -9,13 +9,13 @@ use super::grant::{Expander, Grant};
 use super::held_out::held_out;
 use super::life_cycle::life_cycles;
 use super::pack::{Document, TooLarge, pack};
-use super::split::split;
+use super::split::Shared;
 use super::suggest::suggestions;
 use super::variables::variables;
 use super::witness::Witness;
 use super::{
     AccountCoverage, ActionVerdict, Attach, Comparison, Proposal, ProposalVerdict, ProposedPolicy, Replay,
-    ResourceLevel, Settings, Subject, Unobservable,
+    ResourceLevel, Settings, SplitNames, Subject, Unobservable,
 };
 use crate::attribution::Use;
 use crate::catalog::{Evidence, Visibility};
@@ -29,6 +29,7 @@ pub(super) struct Start<'s> {
     pub(super) comparison: &'s Comparison,
     pub(super) coverage: &'s AccountCoverage,
     pub(super) settings: &'s Settings,
+    pub(super) split_names: &'s SplitNames,
     pub(super) expander: &'s Expander<'s>,
 }
 
@@ -179,6 +180,26 @@ impl Start<'_> {
                     replay.granted_otherwise
                 ));
             }
+            let shared = Shared {
+                subject: self.subject,
+                grant,
+                plan: &plan,
+                settings: self.settings,
+                names: self.split_names,
+                expander: self.expander,
+            };
+            let (split, not_split) = match shared.split() {
+                Ok(parts) => (parts, None),
+                Err(reason) => (Vec::new(), Some(reason)),
+            };
+            let untraced: u64 =
+                self.subject.access.iter().flat_map(|access| access.unattributed.values()).sum();
+            if !split.is_empty() && untraced > 0 {
+                let calls = if untraced == 1 { "1 call".to_owned() } else { format!("{untraced} calls") };
+                reasons.push(format!(
+                    "{calls} could not be traced to a workload; what they used stays in every role that is split off."
+                ));
+            }
             let nothing_dropped = self.nothing_dropped();
             if nothing_dropped
                 && proof::no_new_access(&new, &grant.policies, &proof::Settings::default()).verdict
@@ -189,6 +210,8 @@ impl Start<'_> {
                     verdict: ProposalVerdict::Keep,
                     proof,
                     replay,
+                    split,
+                    not_split,
                     reasons,
                     ..Proposal::default()
                 };
@@ -203,7 +226,8 @@ impl Start<'_> {
             return Proposal {
                 verdict: ProposalVerdict::Replace,
                 policies: named(written.documents, &role.name, kept),
-                split: split(self.subject, grant, &plan, self.settings, self.expander),
+                split,
+                not_split,
                 proof,
                 resources: level,
                 replay,

@@ -11,7 +11,7 @@ use super::trust::narrower_trust;
 use super::witness::Witness;
 use super::{
     ActionSet, ActionVerdict, Comparison, Coverage, EscalationPath, Privilege, Proposal, ProposalVerdict,
-    Settings,
+    Settings, SplitNames,
 };
 use crate::attribution::PrincipalAccess;
 use crate::catalog::Catalog;
@@ -133,12 +133,20 @@ pub struct RightSizer<'c> {
     expander: Expander<'c>,
     yardstick: Yardstick,
     settings: Settings,
+    split_names: SplitNames,
 }
 
 impl<'c> RightSizer<'c> {
     /// Over this catalog.
     pub fn new(catalog: &'c Catalog, settings: Settings) -> Self {
-        Self { expander: Expander::new(catalog), yardstick: Yardstick::new(catalog), settings }
+        let (expander, yardstick) = (Expander::new(catalog), Yardstick::new(catalog));
+        Self { expander, yardstick, settings, split_names: SplitNames::default() }
+    }
+
+    /// With other names for roles that are split off.
+    #[must_use]
+    pub fn with_split_names(self, split_names: SplitNames) -> Self {
+        Self { split_names, ..self }
     }
 
     /// Compares and proposes.
@@ -158,6 +166,7 @@ impl<'c> RightSizer<'c> {
             comparison: &comparison,
             coverage: &account,
             settings: &self.settings,
+            split_names: &self.split_names,
             expander: &self.expander,
         };
         let mut proposal = start.propose(grant.as_ref());

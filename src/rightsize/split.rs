@@ -6,61 +6,90 @@ use super::draft::{Plan, clip};
 use super::grant::{Expander, Grant};
 use super::propose::{named, replay, write};
 use super::trust::trust_of;
-use super::{Settings, SplitRole, Subject};
-use crate::attribution::{Grade, Opener, Use, Workload, WorkloadShare};
+use super::{Settings, SplitNames, SplitRole, Subject};
+use crate::attribution::{Opener, Use, WorkloadShare};
 use crate::ident::POD_IDENTITY;
 use crate::inventory::Role;
 use crate::policy::Policy;
 use crate::proof::{self, Verdict};
 
-/// Longest name of a role.
-///
-/// See: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
-const MAX_NAME: usize = 64;
-
 /// Workloads beyond which one role each is no advice any more.
 const MAX_WORKLOADS: usize = 20;
 
-/// A role for each workload, sorted by workload; empty unless at least two workloads share the role, each use of the role was traced to
-/// some of them, and every part is proven like the whole.
-pub(super) fn split(
-    subject: &Subject<'_>,
-    grant: &Grant<'_>,
-    plan: &Plan,
-    settings: &Settings,
-    expander: &Expander<'_>,
-) -> Vec<SplitRole> {
-    let (Some(role), Some(access)) = (subject.role, subject.access) else { return Vec::new() };
-    let known = access.workloads.iter().all(|share| share.grade != Grade::Unknown);
-    let n = access.workloads.len();
-    let traced = access.unattributed.is_empty() && access.uses.iter().all(|one| !one.workloads.is_empty());
-    if !(2..=MAX_WORKLOADS).contains(&n) || !known || !traced {
-        return Vec::new();
+/// What the parts of a role are made from.
+pub(super) struct Shared<'a> {
+    pub(super) subject: &'a Subject<'a>,
+    pub(super) grant: &'a Grant<'a>,
+    pub(super) plan: &'a Plan,
+    pub(super) settings: &'a Settings,
+    pub(super) names: &'a SplitNames,
+    pub(super) expander: &'a Expander<'a>,
+}
+
+impl Shared<'_> {
+    /// A role for each workload, sorted by workload; none when only one uses the role. The error says why a shared role is not split.
+    ///
+    /// Each part is proven like the whole, and allows what its workload was seen to do. What was done in sessions that nobody can be named for
+    /// stays in every part: it may be anybody's.
+    pub(super) fn split(&self) -> Result<Vec<SplitRole>, String> {
+        let (Some(role), Some(access)) = (self.subject.role, self.subject.access) else {
+            return Ok(Vec::new());
+        };
+        let n = access.workloads.len();
+        if n < 2 {
+            return Ok(Vec::new());
+        }
+        if n > MAX_WORKLOADS {
+            return Err(format!(
+                "{n} workloads share the role: a role for each is no advice beyond {MAX_WORKLOADS}."
+            ));
+        }
+        let mut names = BTreeSet::new();
+        access.workloads.iter().map(|share| self.part(share, role, &access.uses, &mut names)).collect()
     }
-    let mut names = BTreeSet::new();
-    let mut roles = Vec::new();
-    for share in &access.workloads {
+
+    fn part(
+        &self,
+        share: &WorkloadShare,
+        role: &Role,
+        uses: &[Use],
+        names: &mut BTreeSet<String>,
+    ) -> Result<SplitRole, String> {
         let workload = &share.workload;
-        let own: Vec<Use> =
-            access.uses.iter().filter(|one| one.workloads.contains(&workload.id)).cloned().collect();
+        let is_own =
+            |one: &&Use| one.workloads.contains(&workload.id) || one.untraced > 0 || one.workloads.is_empty();
+        let own: Vec<Use> = uses.iter().filter(is_own).cloned().collect();
+        let Self { grant, plan, settings, expander, .. } = self;
         let draft = clip(grant, plan, &own, Some(settings.resources), expander);
-        let Ok(written) = write(&draft, grant, expander, settings) else { return Vec::new() };
+        let written = write(&draft, grant, expander, settings)
+            .map_err(|reason| format!("The part of `{}` cannot be written: {reason}", workload.id))?;
         let new: Vec<&Policy> = written.documents.iter().map(|document| &document.policy).collect();
         let proof = proof::no_new_access(&grant.policies, &new, &proof::Settings::default());
-        let replayed = replay(&grant.policies, &new, &own);
-        if proof.verdict != Verdict::Proven || !replayed.lost.is_empty() {
-            return Vec::new();
+        let replay = replay(&grant.policies, &new, &own);
+        if proof.verdict != Verdict::Proven || !replay.lost.is_empty() {
+            return Err(format!("The part of `{}` could not be proven to be safe.", workload.id));
         }
-        let role_name = free_name(&role.name, workload, &mut names);
-        roles.push(SplitRole {
+        let kept = Grant::of(new.iter().copied(), expander).actions();
+        let mut lost = grant.actions();
+        lost.remove_all(&kept);
+        let by_others = uses.iter().filter(|one| !is_own(one)).filter(|one| {
+            let id = expander.catalog.find(one.action.as_str());
+            id.is_none_or(|id| lost.contains(id))
+        });
+        let by_others: BTreeSet<String> = by_others.map(|one| one.action.to_string()).collect();
+        let role_name = self.names.free(&role.name, workload, names);
+        Ok(SplitRole {
             workload: workload.id.clone(),
+            lost_actions: lost.len(),
+            lost_used_by_others: by_others.into_iter().collect(),
             policies: named(written.documents, &role_name, None),
             change: change(share, role, &role_name),
             role_name,
             trust: role.trust.as_ref().and_then(|trust| trust_of(trust, share)),
-        });
+            proof,
+            replay,
+        })
     }
-    roles
 }
 
 /// What binds the workload to its own role.
@@ -88,23 +117,4 @@ fn change(share: &WorkloadShare, role: &Role, name: &str) -> String {
         }
         _ => format!("Let the workload take `{arn}` in place of the shared role."),
     }
-}
-
-/// `ROLE-WORKLOAD` in the characters and the length IAM allows, with a number when taken.
-fn free_name(role: &str, workload: &Workload, taken: &mut BTreeSet<String>) -> String {
-    let suffix = workload
-        .service_account
-        .as_deref()
-        .or_else(|| workload.id.rsplit(['/', ':']).find(|part| !part.is_empty()))
-        .unwrap_or("workload");
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "+=,.@-_".contains(c);
-    let clean: String = suffix.chars().map(|c| if allowed(c) { c } else { '-' }).take(MAX_NAME / 2).collect();
-    let name = |number: usize| {
-        let tail = if number == 1 { format!("-{clean}") } else { format!("-{clean}-{number}") };
-        let head: String = role.chars().take(MAX_NAME.saturating_sub(tail.len())).collect();
-        format!("{head}{tail}")
-    };
-    let free = (1..).map(name).find(|name| !taken.contains(name)).unwrap_or_default();
-    taken.insert(free.clone());
-    free
 }

@@ -5,12 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::openers::{Kind, for_callers, for_pod, for_principal, kind, limited, patterns};
+use super::openers::{
+    Kind, for_callers, for_namespaces, for_pods, for_principal, group_of, kind, limited, patterns,
+};
 use super::{AccountCoverage, Expected, Quotas, Subject, TrustProposal};
 use crate::attribution::{Opener, Workload, WorkloadKind, WorkloadShare};
 use crate::eval::trust::{Caller, admits};
 use crate::eval::{Principal, reach};
 use crate::ident::POD_IDENTITY;
+use crate::ident::glob::Glob;
 use crate::policy::{
     Condition, Effect, Policy, PrincipalElement, PrincipalPattern, Statement, Version, size,
 };
@@ -18,8 +21,14 @@ use crate::proof::{self, Verdict};
 use crate::record::IdentityType;
 use crate::usage::{IssuanceFacts, IssuanceKind};
 
-/// Subjects that are too many to list: a pattern is then the better answer, and the owner's to choose.
-const MAX_SUBJECTS: usize = 20;
+/// How those that came are named.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Naming {
+    /// Each by itself.
+    One,
+    /// By namespace, repository or project, where that many do not fit into a trust policy.
+    Group,
+}
 
 /// A trust policy narrower than the role's own, when who assumed the role is fully known; `None` when it is not, when nothing
 /// would change, or when the result is not proven to be narrower.
@@ -33,14 +42,18 @@ pub(super) fn narrower_trust(
     if !coverage.shows_assumptions() || role.is_service_linked() || role.is_permission_set() {
         return None;
     }
+    [Naming::One, Naming::Group].into_iter().find_map(|naming| limited_to(old, subject, naming, quotas))
+}
+
+fn limited_to(old: &Policy, subject: &Subject<'_>, naming: Naming, quotas: &Quotas) -> Option<TrustProposal> {
     let mut removed = BTreeSet::new();
     let mut statements = Vec::new();
     for statement in &old.statements {
         match kind(statement) {
-            Kind::Web => web(statement, subject, &mut statements, &mut removed)?,
+            Kind::Web => web(statement, subject, naming, &mut statements, &mut removed)?,
             Kind::Saml => saml(statement, subject, &mut statements, &mut removed),
             Kind::Aws => aws(statement, subject, &mut statements, &mut removed),
-            Kind::Pods => pods(statement, subject, &mut statements, &mut removed),
+            Kind::Pods => pods(statement, subject, naming, &mut statements, &mut removed),
             // How AWS's own services come is not always in the logs.
             Kind::Other => statements.push(statement.clone()),
         }
@@ -68,6 +81,7 @@ pub(super) fn narrower_trust(
         removed: removed.into_iter().collect(),
         added: Vec::new(),
         proof,
+        is_grouped: naming == Naming::Group,
     })
 }
 
@@ -75,6 +89,7 @@ pub(super) fn narrower_trust(
 fn web(
     statement: &Statement,
     subject: &Subject<'_>,
+    naming: Naming,
     statements: &mut Vec<Statement>,
     removed: &mut BTreeSet<String>,
 ) -> Option<()> {
@@ -92,13 +107,13 @@ fn web(
         let PrincipalPattern::Federated(provider) = pattern else { continue };
         let seen: Vec<_> = issued.iter().copied().filter(|one| is_of(one, provider)).collect();
         let bound: BTreeSet<&str> = bound_to(subject, statement, provider);
-        match admitting(statement, provider, &seen, &bound)? {
+        match admitting(statement, provider, &seen, &bound, naming)? {
             Some(narrow) => narrowed.push(narrow),
             None => {
                 removed.insert(provider.clone());
             }
         }
-        removed.extend(no_longer(statement, provider, &seen, &bound));
+        removed.extend(no_longer(statement, provider, &seen, &bound, naming));
     }
     statements.extend(unless_the_same(statement, narrowed));
     Some(())
@@ -175,7 +190,7 @@ fn aws(
     let callers: Option<BTreeSet<&str>> = issued.iter().map(|one| caller(one)).collect();
     let says = statement.conditions.iter().any(|one| one.key.eq_ignore_ascii_case("aws:PrincipalArn"));
     let callers = match callers {
-        Some(callers) if !callers.is_empty() && callers.len() <= MAX_SUBJECTS && !says => callers,
+        Some(callers) if !callers.is_empty() && !says => callers,
         _ => {
             statements.push(statement.clone());
             return;
@@ -226,6 +241,7 @@ fn is_admitted(pattern: &PrincipalPattern, arn: &str) -> bool {
 fn pods(
     statement: &Statement,
     subject: &Subject<'_>,
+    naming: Naming,
     statements: &mut Vec<Statement>,
     removed: &mut BTreeSet<String>,
 ) {
@@ -250,13 +266,22 @@ fn pods(
             pods.insert((namespace, service_account));
         }
     }
-    if !is_tagged || pods.len() > MAX_SUBJECTS {
+    if !is_tagged {
         statements.push(statement.clone());
     } else if pods.is_empty() {
         removed.insert(POD_IDENTITY.to_owned());
     } else {
-        statements
-            .extend(pods.into_iter().map(|(namespace, account)| for_pod(statement, namespace, account)));
+        let mut namespaces: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (namespace, account) in pods {
+            namespaces.entry(namespace).or_default().insert(account);
+        }
+        match naming {
+            // One statement a namespace: two lists in one statement would admit each with each.
+            Naming::One => statements.extend(
+                namespaces.into_iter().map(|(namespace, accounts)| for_pods(statement, namespace, accounts)),
+            ),
+            Naming::Group => statements.push(for_namespaces(statement, namespaces.into_keys())),
+        }
     }
 }
 
@@ -349,7 +374,7 @@ fn for_opener(old: &Policy, opener: &Opener, share: &WorkloadShare) -> Option<St
             };
             let statement = old.statements.iter().filter(|one| one.effect == Effect::Allow).find(is_pods)?;
             let own = for_principal(statement, &PrincipalPattern::Service(name.clone()));
-            Some(for_pod(&own, namespace, account))
+            Some(for_pods(&own, namespace, [account]))
         }
         Opener::Service(name) => {
             let wanted = PrincipalPattern::Service(name.clone());
@@ -378,14 +403,12 @@ fn admitting(
     provider: &str,
     seen: &[&IssuanceFacts],
     bound: &BTreeSet<&str>,
+    naming: Naming,
 ) -> Option<Option<Statement>> {
     let mut subjects: BTreeSet<&str> = seen.iter().filter_map(|one| one.subject.as_deref()).collect();
     subjects.extend(bound);
     if subjects.is_empty() {
         return Some(None);
-    }
-    if subjects.len() > MAX_SUBJECTS {
-        return None;
     }
     let host = host_of(provider);
     let (sub, aud) = (format!("{host}:sub"), format!("{host}:aud"));
@@ -398,7 +421,14 @@ fn admitting(
         !one.key.eq_ignore_ascii_case(&sub) && (audiences.is_none() || !one.key.eq_ignore_ascii_case(&aud))
     });
     narrow.conditions.extend(audiences.map(|audiences| equals(&aud, audiences)));
-    narrow.conditions.push(equals(&sub, subjects));
+    narrow.conditions.push(match naming {
+        Naming::One => equals(&sub, subjects),
+        Naming::Group => {
+            let groups: Option<BTreeSet<String>> = subjects.into_iter().map(group_of).collect();
+            let values = groups?.into_iter().collect();
+            Condition { operator: "StringLike".to_owned(), key: sub, values }
+        }
+    });
     Some(Some(if says_the_same(&narrow, statement) { statement.clone() } else { narrow }))
 }
 
@@ -434,6 +464,7 @@ fn no_longer(
     provider: &str,
     seen: &[&IssuanceFacts],
     bound: &BTreeSet<&str>,
+    naming: Naming,
 ) -> Vec<String> {
     let host = host_of(provider);
     let key = format!("{host}:sub");
@@ -443,5 +474,12 @@ fn no_longer(
     }
     let mut subjects: BTreeSet<&str> = seen.iter().filter_map(|one| one.subject.as_deref()).collect();
     subjects.extend(bound);
-    old.flat_map(|one| &one.values).filter(|value| !subjects.contains(value.as_str())).cloned().collect()
+    let stays = |value: &str| match naming {
+        Naming::One => subjects.contains(value),
+        Naming::Group => subjects
+            .iter()
+            .filter_map(|subject| group_of(subject))
+            .any(|group| group == value || Glob::new(&group).matches(value)),
+    };
+    old.flat_map(|one| &one.values).filter(|value| !stays(value)).cloned().collect()
 }

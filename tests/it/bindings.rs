@@ -46,6 +46,13 @@ impl World {
         self
     }
 
+    /// A role with a trust policy of its own.
+    fn trusting(mut self, name: &str, statements: Value) -> Self {
+        self = self.role(name, &[], false);
+        self.roles.last_mut().unwrap()["AssumeRolePolicyDocument"]["Statement"] = statements;
+        self
+    }
+
     fn association(mut self, namespace: &str, name: &str, role: &str) -> Self {
         self.associations.push(json!({"clusterName": "prod", "namespace": namespace, "serviceAccount": name, "roleArn": arn(role),
             "associationArn": "arn:aws:eks:eu-west-1:111122223333:podidentityassociation/prod/a-1"}));
@@ -81,9 +88,13 @@ impl World {
             "arn": arn(role), "accountId": ACCOUNT, "userName": role}, "attributes": {"creationDate": time}}}}));
     }
 
-    fn irsa(mut self, subject: &str, role: &str, refused: bool) -> Self {
-        let provider = format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}");
-        let subject = format!("system:serviceaccount:{subject}");
+    fn irsa(self, subject: &str, role: &str, refused: bool) -> Self {
+        self.token(ISSUER, &format!("system:serviceaccount:{subject}"), role, refused)
+    }
+
+    /// A token of an issuer is exchanged.
+    fn token(mut self, issuer: &str, subject: &str, role: &str, refused: bool) -> Self {
+        let provider = format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer}");
         let key = format!("ASIAIRSA{:012}", self.records.len());
         let answer = if refused {
             json!({"errorCode": "AccessDenied", "errorMessage": "An unknown error occurred", "responseElements": null})
@@ -298,6 +309,215 @@ fn one_role_on_both_sides_and_several_roles_on_one_are_found() {
     assert!(detail.contains("`pay`") && detail.contains("`shop`"), "{detail}");
     let (subject, severity, _) = finding(&report, "several-roles").unwrap();
     assert_eq!((subject.as_str(), severity.as_str()), (&*format!("{ISSUER}/shop/api"), "info"));
+}
+
+#[test]
+fn a_binding_that_is_never_used_is_found() {
+    let world = || {
+        World::default()
+            .role("api", &["shop:api", "shop:other"], false)
+            .role("idle", &["shop:idle"], false)
+            .role("pay", &[], true)
+            .role("else", &["shop:other"], false)
+            .irsa("shop:other", "else", false)
+    };
+    let said = |report: &Value| finding(report, "annotated-never-assumed");
+    // Nobody used it.
+    let (subject, severity, detail) =
+        said(&world().service_account("shop", "idle", Some("idle")).audit()).unwrap();
+    assert_eq!((subject.as_str(), severity.as_str()), (&*format!("{ISSUER}/shop/idle"), "low"));
+    assert!(detail.contains("Nobody used the role"), "{detail}");
+    // Another one did, and pods run as it: they call AWS as the node.
+    let deployment = json!({"kind": "Deployment", "metadata": {"name": "api", "namespace": "shop"}, "spec": {"template": {"spec": {"serviceAccountName": "api"}}}});
+    let shared = world().service_account("shop", "api", Some("api")).yaml(&deployment).irsa(
+        "shop:other",
+        "api",
+        false,
+    );
+    let (_, severity, detail) = said(&shared.audit()).unwrap();
+    assert_eq!(severity, "medium");
+    assert!(detail.contains("1 pod or controller run as it: they call AWS as the node's role"), "{detail}");
+    // A ServiceAccount of the same name in another cluster is another one.
+    let elsewhere = world().service_account("shop", "idle", Some("idle"));
+    let elsewhere = elsewhere.token(
+        "oidc.eks.eu-west-1.amazonaws.com/id/FFFF",
+        "system:serviceaccount:shop:idle",
+        "idle",
+        false,
+    );
+    assert_eq!(said(&elsewhere.audit()).unwrap().1, "medium");
+    // An association counts like an annotation.
+    let (subject, _, detail) = said(&world().association("pay", "pay", "pay").audit()).unwrap();
+    assert!(
+        subject.ends_with("/pay/pay") && detail.starts_with("It is associated with"),
+        "{subject} {detail}"
+    );
+    // Both came.
+    let used = world().service_account("shop", "api", Some("api")).association("pay", "pay", "pay");
+    assert_eq!(said(&used.irsa("shop:api", "api", false).pod("pay", "pay", "pay").audit()), None);
+}
+
+/// What each form of a trust policy is called: operator and condition, severity, what the finding says. Role names are the rows' numbers.
+#[test]
+fn each_way_of_trusting_more_than_is_used_is_found() {
+    const GITHUB: &str = "token.actions.githubusercontent.com";
+    let web = |host: &str, condition: Value| {
+        json!([{"Effect": "Allow", "Principal": {"Federated": format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{host}")},
+            "Action": "sts:AssumeRoleWithWebIdentity", "Condition": condition}])
+    };
+    let eks = |operator: &str, subject: &str| {
+        web(
+            ISSUER,
+            json!({operator: {format!("{ISSUER}:sub"): subject}, "StringEquals": {format!("{ISSUER}:aud"): "sts.amazonaws.com"}}),
+        )
+    };
+    let github = |subject: &str| {
+        web(
+            GITHUB,
+            json!({"StringLike": {format!("{GITHUB}:sub"): subject}, "StringEquals": {format!("{GITHUB}:aud"): "sts.amazonaws.com"}}),
+        )
+    };
+    let aws = |principal: Value, condition: Value| json!([{"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole", "Condition": condition}]);
+    let google = |condition: Value| json!([{"Effect": "Allow", "Principal": {"Federated": "accounts.google.com"}, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": condition}]);
+    let rows = [
+        (eks("StringLike", "*"), "high", "Any subject"),
+        (eks("StringLike", "system:serviceaccount:*:api"), "high", "several namespaces"),
+        (
+            eks("StringLike", "system:serviceaccount:shop:*"),
+            "medium",
+            "Several ServiceAccounts of one namespace",
+        ),
+        (
+            web(ISSUER, json!({"StringEquals": {format!("{ISSUER}:aud"): "sts.amazonaws.com"}})),
+            "high",
+            "no condition on `sub`",
+        ),
+        (
+            web(ISSUER, json!({"StringEquals": {format!("{ISSUER}:sub"): "system:serviceaccount:shop:api"}})),
+            "medium",
+            "No condition on the audience",
+        ),
+        (
+            web(
+                ISSUER,
+                json!({"StringEquals": {format!("{ISSUER}:sub"): "system:serviceaccount:shop:*", format!("{ISSUER}:aud"): "sts.amazonaws.com"}}),
+            ),
+            "low",
+            "it admits nobody",
+        ),
+        (
+            web(
+                ISSUER,
+                json!({"ForAllValues:StringEquals": {format!("{ISSUER}:sub"): "x"}, "StringEquals": {format!("{ISSUER}:aud"): "sts.amazonaws.com"}}),
+            ),
+            "high",
+            "also holds without one",
+        ),
+        (
+            web(GITHUB, json!({"StringEquals": {format!("{GITHUB}:aud"): "sts.amazonaws.com"}})),
+            "critical",
+            "no condition on `sub`",
+        ),
+        (github("repo:acme/*"), "high", "Several repositories"),
+        (github("repo:acme/app:*"), "medium", "Every ref or pull request"),
+        (github("repo:acme/app:pull_request"), "medium", "Every ref or pull request"),
+        (
+            google(json!({"StringEquals": {"accounts.google.com:oaud": "aws"}})),
+            "critical",
+            "no condition on `sub`",
+        ),
+        (aws(json!("arn:aws:iam::999988887777:root"), json!({})), "medium", "without an external id"),
+        (aws(json!(format!("arn:aws:iam::{ACCOUNT}:root")), json!({})), "info", "whole account is trusted"),
+        (aws(json!("*"), json!({})), "critical", "Everyone is trusted."),
+        (
+            aws(json!("*"), json!({"StringEquals": {"aws:PrincipalOrgID": "o-1"}})),
+            "high",
+            "limited by conditions only",
+        ),
+        (
+            json!([{"Effect": "Allow", "NotPrincipal": {"AWS": "arn:aws:iam::999988887777:root"}, "Action": "sts:AssumeRole"}]),
+            "critical",
+            "`NotPrincipal`",
+        ),
+        // In order.
+        (
+            web(
+                ISSUER,
+                json!({"StringEquals": {format!("{ISSUER}:sub"): "system:serviceaccount:shop:api", format!("{ISSUER}:aud"): "sts.amazonaws.com"}}),
+            ),
+            "",
+            "",
+        ),
+        (github("repo:acme/app:ref:refs/heads/main"), "", ""),
+        (
+            aws(json!("arn:aws:iam::999988887777:root"), json!({"StringEquals": {"sts:ExternalId": "x"}})),
+            "",
+            "",
+        ),
+        (
+            google(
+                json!({"StringEquals": {"accounts.google.com:sub": "1098", "accounts.google.com:aud": "1098"}}),
+            ),
+            "",
+            "",
+        ),
+    ];
+    let mut world = World::default().role("api", &["shop:api"], false).irsa("shop:api", "api", false);
+    for (n, (statements, ..)) in rows.iter().enumerate() {
+        world = world.trusting(&format!("row-{n:02}"), statements.clone());
+    }
+    let report = world.audit();
+    let found: BTreeMap<&str, &Value> = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["code"] == "wide-trust")
+        .map(|one| (one["subject"].as_str().unwrap(), one))
+        .collect();
+    for (n, (statements, severity, part)) in rows.iter().enumerate() {
+        let one = found.get(arn(&format!("row-{n:02}")).as_str());
+        match severity.is_empty() {
+            true => assert_eq!(one, None, "{statements}"),
+            false => {
+                let one = one.unwrap_or_else(|| panic!("nothing is said of {statements}"));
+                assert_eq!(one["severity"], *severity, "{statements} {one}");
+                assert!(one["detail"].as_str().unwrap().contains(part), "{statements} {one}");
+                assert!(
+                    !one["evidence"].as_array().unwrap().is_empty()
+                        && !one["fix"].as_str().unwrap().is_empty()
+                );
+                assert!(!one["controls"]["SOC2"].as_array().unwrap().is_empty(), "{one}");
+            }
+        }
+    }
+}
+
+#[test]
+fn principals_that_never_came_environments_and_several_roles_of_a_pipeline_are_found() {
+    let github = "token.actions.githubusercontent.com";
+    let trust = json!([{"Effect": "Allow", "Principal": {"Federated": format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{github}")},
+        "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringEquals": {format!("{github}:aud"): "sts.amazonaws.com",
+        format!("{github}:sub"): ["repo:acme/app:environment:prod", "repo:acme/app:environment:test", "repo:acme/gone:ref:refs/heads/main"]}}}]);
+    let world = World::default()
+        .trusting("deploy", trust.clone())
+        .trusting("publish", trust)
+        .token(github, "repo:acme/app:environment:prod", "deploy", false)
+        .token(github, "repo:acme/app:environment:test", "deploy", false)
+        .token(github, "repo:acme/app:environment:prod", "publish", false);
+    let report = world.audit();
+    let unused: Vec<&Value> =
+        report["findings"].as_array().unwrap().iter().filter(|one| one["code"] == "unused-trust").collect();
+    let detail = |role: &str| {
+        unused.iter().find(|one| one["subject"] == arn(role)).unwrap()["detail"].as_str().unwrap()
+    };
+    assert_eq!(detail("deploy"), "Never seen: `repo:acme/gone:ref:refs/heads/main`.");
+    assert!(detail("publish").contains("environment:test"), "{}", detail("publish"));
+    let (subject, severity, detail) = finding(&report, "role-across-boundaries").unwrap();
+    assert_eq!((subject, severity.as_str()), (arn("deploy"), "medium"));
+    assert!(detail.contains("`prod`") && detail.contains("`test`"), "{detail}");
+    let (subject, severity, detail) = finding(&report, "several-roles").unwrap();
+    assert_eq!((subject.as_str(), severity.as_str()), ("github-actions:acme/app", "info"));
+    assert!(detail.contains("role/deploy") && detail.contains("role/publish"), "{detail}");
 }
 
 #[test]

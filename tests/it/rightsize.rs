@@ -18,6 +18,7 @@ use proptest::prelude::*;
 
 mod held_out;
 mod paths;
+mod split;
 mod suggest;
 mod trust;
 mod unknown;
@@ -104,6 +105,7 @@ fn used(text: &str) -> Use {
         workloads: BTreeSet::new(),
         via_services: BTreeSet::new(),
         sample: "00000000-0000-0000-0000-000000000001".into(),
+        untraced: 0,
         regions: BTreeSet::from(["eu-west-1".to_owned()]),
     }
 }
@@ -558,64 +560,6 @@ fn a_wide_trust_is_narrowed_to_who_assumed_the_role() {
     let mut write_only = observation(S3);
     write_only.management_reads.clear();
     assert_eq!(trusted(&wide, &[pod], &write_only), None);
-}
-
-#[test]
-fn a_shared_role_is_split_by_what_each_workload_did() {
-    let mut role = role(&[r#"[{"Effect":"Allow","Action":["sqs:*","s3:GetObject"],"Resource":"*"}]"#]);
-    role.trust = Some(trust(&format!(
-        r#","Condition":{{"StringLike":{{"{ISSUER}:sub":"system:serviceaccount:shop:*"}}}}"#
-    )));
-    let workload = |account: &str| Workload {
-        id: format!("kubernetes:{ISSUER}/shop/{account}"),
-        kind: WorkloadKind::Kubernetes,
-        cluster: Some(ISSUER.to_owned()),
-        namespace: Some("shop".to_owned()),
-        service_account: Some(account.to_owned()),
-    };
-    let mut access =
-        access(&["s3:GetObject arn:aws:s3:::b/k", "sqs:CreateQueue arn:aws:sqs:eu-west-1:111122223333:q"]);
-    for (one, account) in access.uses.iter_mut().zip(["reader", "maker"]) {
-        one.workloads.insert(workload(account).id);
-    }
-    access.workloads = ["maker", "reader"]
-        .map(|account| WorkloadShare {
-            workload: workload(account),
-            sessions: 1,
-            calls: 1,
-            denied: 0,
-            grade: Grade::Exact,
-            via: Vec::new(),
-            labels: Default::default(),
-        })
-        .to_vec();
-    let (losses, settings) =
-        (Losses::default(), Settings { unobservable: Unobservable::Drop, ..Settings::default() });
-    let observation = observation(S3);
-    let coverage = Coverage::new(&observation, &losses, &settings);
-    let sizer = RightSizer::new(Catalog::embedded(), settings);
-    let split = |access: &PrincipalAccess| {
-        let subject = Subject { arn: ROLE, role: Some(&role), access: Some(access), ..Subject::default() };
-        sizer.right_size(&subject, &coverage).proposal.split
-    };
-    let roles = split(&access);
-    assert_eq!(
-        roles.iter().map(|role| role.role_name.as_str()).collect::<Vec<_>>(),
-        ["app-maker", "app-reader"]
-    );
-    let actions: Vec<_> = roles
-        .iter()
-        .map(|role| render(&role.policies[0].document)["Statement"][0]["Action"].clone())
-        .collect();
-    assert_eq!(actions, ["sqs:CreateQueue", "s3:GetObject"]);
-    let trust = render(roles[1].trust.as_ref().unwrap());
-    assert_eq!(
-        trust["Statement"][0]["Condition"],
-        json(&format!(r#"{{"StringEquals":{{"{ISSUER}:sub":"system:serviceaccount:shop:reader"}}}}"#))
-    );
-    // A call that nobody was named for could belong to either.
-    access.uses[0].workloads.clear();
-    assert_eq!(split(&access), []);
 }
 
 #[test]

@@ -112,8 +112,9 @@ pub(in crate::checks) fn node_role_fallback(case: &Case<'_>, findings: &mut Vec<
     }
 }
 
-/// `several-roles`: a ServiceAccount takes several roles directly.
+/// `several-roles`: a ServiceAccount, or a pipeline, takes several roles directly.
 pub(in crate::checks) fn several_roles(case: &Case<'_>, findings: &mut Vec<Finding>) {
+    several_roles_of_pipelines(case, findings);
     for binding in case.bindings {
         let taken: Vec<(&String, &super::Observed)> =
             binding.observed.iter().filter(|(_, seen)| seen.irsa + seen.pod_identity > 0).collect();
@@ -128,6 +129,34 @@ pub(in crate::checks) fn several_roles(case: &Case<'_>, findings: &mut Vec<Findi
                 ))
                 .detail(format!("Roles: {}.", some_of(taken.iter().map(|(role, _)| role.as_str()))))
                 .evidence(taken.iter().skip(1).map(|(_, seen)| event(&seen.event))),
+        );
+    }
+}
+
+fn several_roles_of_pipelines(case: &Case<'_>, findings: &mut Vec<Finding>) {
+    use WorkloadKind::{Bitbucket, Buildkite, CircleCi, GithubActions, GitlabCi, TerraformCloud};
+    let kinds = [Bitbucket, Buildkite, CircleCi, GithubActions, GitlabCi, TerraformCloud];
+    let mut taken: BTreeMap<&str, BTreeMap<&str, Option<&str>>> = BTreeMap::new();
+    for (role, access) in &case.access.principals {
+        // A chained role stands behind the one that opened the chain.
+        let direct = |share: &&crate::attribution::WorkloadShare| {
+            share.via.is_empty() && kinds.contains(&share.workload.kind)
+        };
+        for share in access.workloads.iter().filter(direct) {
+            let mut uses = access.uses.iter().filter(|used| used.workloads.contains(&share.workload.id));
+            let sample = uses.next().map(|used| &*used.sample);
+            taken.entry(&share.workload.id).or_default().insert(role, sample);
+        }
+    }
+    for (workload, roles) in taken.into_iter().filter(|(_, roles)| roles.len() > 1) {
+        let mut events = roles.values().flatten().map(|id| event(id));
+        let fact = || Evidence::Fact(counted(roles.len() as u64, "role"));
+        let first = events.next().unwrap_or_else(fact);
+        findings.push(
+            Finding::new(Code::SeveralRoles, workload, Severity::Info, first)
+                .title(format!("{workload} used {} roles", roles.len()))
+                .detail(format!("Roles: {}.", some_of(roles.keys().copied())))
+                .evidence(events),
         );
     }
 }

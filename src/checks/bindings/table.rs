@@ -95,7 +95,7 @@ impl Binding {
 type Key = (String, String, String);
 
 /// Whether a cluster's text says which cluster it is: a folder's name does not.
-fn is_resolved(cluster: &str) -> bool {
+pub(super) fn is_resolved(cluster: &str) -> bool {
     Arn::parse(cluster).is_some() || cluster.contains('.')
 }
 

@@ -403,6 +403,9 @@ fn policies(page: &mut Markup, title: &'static str, policies: &[ProposedPolicy],
 }
 
 fn split(page: &mut Markup, context: &Context<'_>, proposal: &Proposal) {
+    if let Some(reason) = &proposal.not_split {
+        page.raw("<h5>One role per workload</h5><p class=\"muted\">Not proposed: ").text(reason).raw("</p>");
+    }
     if proposal.split.is_empty() {
         return;
     }
@@ -411,6 +414,7 @@ fn split(page: &mut Markup, context: &Context<'_>, proposal: &Proposal) {
         page.raw("<details class=\"more\"><summary><b>").text(&one.role_name).raw("</b> for ");
         context.anchors.workload(page, &one.workload);
         page.raw("</summary>");
+        page.raw("<p>").text(&one.change).raw("</p><p class=\"muted\">").text(&loss(one)).raw("</p>");
         policies(page, "Policies", &one.policies, "It used nothing through the role's own policies.");
         match &one.trust {
             Some(trust) => page.raw("<h5>Trust policy</h5>").json(trust),
@@ -427,4 +431,19 @@ fn blocked_by_words(by: &crate::report::BlockedBy) -> String {
 
 fn last_accessed_words(seen: &crate::report::LastAccessed) -> String {
     format!("{}, last at {}", seen.name, seen.at)
+}
+
+/// What the workload loses, and what is known of what it keeps.
+fn loss(one: &crate::report::Split) -> String {
+    let others = match one.loses.used_by_others.len() {
+        0 => "others used none of them".to_owned(),
+        n => format!("of them, others used {n}: {}", one.loses.used_by_others.join(", ")),
+    };
+    format!(
+        "It loses {}; {others}. New access: {}; {} of {} observed requests allowed.",
+        count(one.loses.actions, "action", "actions"),
+        one.proof.no_new_access.as_str(),
+        one.replay.allowed,
+        one.replay.requests
+    )
 }

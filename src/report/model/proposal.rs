@@ -21,6 +21,9 @@ pub struct Proposal {
     pub replay: Replay,
     /// One role per workload, where several share this one.
     pub split: Vec<Split>,
+    /// Why a role that several workloads share is not split, as a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_split: Option<String>,
     /// How far the proposal's resources are generalised; `null` where nothing is proposed.
     #[serde(default)]
     pub resources: Option<ResourcesAt>,
@@ -189,6 +192,9 @@ pub struct ProposedTrust {
     /// Whether the new trust policy admits anyone the old one did not.
     #[serde(default)]
     pub proof: Proof,
+    /// Whole namespaces, repositories or projects are named: those that came are too many to be listed within the quota.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub grouped: bool,
 }
 
 /// Whether the new policies allow anything the old ones did not.
@@ -257,4 +263,22 @@ pub struct Split {
     /// What to change so that the workload takes its own role, as a sentence.
     #[serde(default)]
     pub change: String,
+    /// What it loses beside the shared role.
+    #[serde(default)]
+    pub loses: Loss,
+    /// Whether it allows anything the shared role does not.
+    #[serde(default)]
+    pub proof: Proof,
+    /// Whether it allows what the workload was seen to do.
+    #[serde(default)]
+    pub replay: Replay,
+}
+
+/// What a workload loses that leaves a shared role.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Loss {
+    /// Actions of the shared role that its own role lacks.
+    pub actions: u64,
+    /// Of these, the ones other workloads used; sorted.
+    pub used_by_others: Vec<String>,
 }

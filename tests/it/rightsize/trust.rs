@@ -112,18 +112,47 @@ fn pod_identity_is_limited_by_the_tags_eks_sets() {
     assert_eq!(
         tags,
         [
+            // The second one is bound and was not seen: expected all the same.
             &json(
-                r#"{"aws:RequestTag/kubernetes-namespace":"shop","aws:RequestTag/kubernetes-service-account":"api"}"#
-            ),
-            // Bound and not seen: expected all the same.
-            &json(
-                r#"{"aws:RequestTag/kubernetes-namespace":"shop","aws:RequestTag/kubernetes-service-account":"new"}"#
+                r#"{"aws:RequestTag/kubernetes-namespace":"shop","aws:RequestTag/kubernetes-service-account":["api","new"]}"#
             ),
         ]
     );
     // An association without tags, or a session without them, would be locked out.
     assert_eq!(narrowed(old, &[pod("shop", "api")], &[bound(true)]), None);
     assert_eq!(narrowed(old, &[pod("shop", "api"), by("pods.eks.amazonaws.com")], &[]), None);
+}
+
+#[test]
+fn who_came_is_listed_as_far_as_the_quota_goes_then_by_namespace() {
+    let came = |n: usize, long: usize| -> Vec<IssuanceFacts> {
+        let account = |k: usize| format!("system:serviceaccount:team-{}:{}{k:02}", k % 3, "w".repeat(long));
+        (0..n).map(|k| assumed_by(&account(k))).collect()
+    };
+    let wide = format!(
+        r#"[{{"Effect":"Allow","Principal":{{"Federated":"{PROVIDER}"}},"Action":"sts:AssumeRoleWithWebIdentity","Condition":{{"StringLike":{{"{ISSUER}:sub":"system:serviceaccount:*"}}}}}}]"#
+    );
+    let key = format!("{ISSUER}:sub");
+    // More than a handful fit.
+    let (statements, _) = narrowed(&wide, &came(30, 1), &[]).unwrap();
+    assert_eq!(statements[0]["Condition"]["StringEquals"][&key].as_array().unwrap().len(), 30);
+    // These do not: whole namespaces are named, which is still less than before.
+    let (statements, removed) = narrowed(&wide, &came(60, 20), &[]).unwrap();
+    assert_eq!(
+        statements[0]["Condition"]["StringLike"],
+        serde_json::json!({key: ["system:serviceaccount:team-0:*", "system:serviceaccount:team-1:*", "system:serviceaccount:team-2:*"]})
+    );
+    assert_eq!(removed, ["system:serviceaccount:*"]);
+    // Subjects without such a part, or beyond any list of parts: nothing is proposed.
+    let numbers: Vec<IssuanceFacts> = (0..100).map(|n| assumed_by(&format!("{n:030}"))).collect();
+    let any = wide.replace("system:serviceaccount:*", "*");
+    assert_eq!(narrowed(&any, &numbers, &[]), None);
+    // Pods of many namespaces.
+    let old = r#"[{"Effect":"Allow","Principal":{"Service":"pods.eks.amazonaws.com"},"Action":["sts:AssumeRole","sts:TagSession"]}]"#;
+    let pods: Vec<IssuanceFacts> = (0..20).map(|n| pod(&format!("team-{n:02}"), "api")).collect();
+    let (statements, _) = narrowed(old, &pods, &[]).unwrap();
+    let namespaces = &statements[0]["Condition"]["StringEquals"]["aws:RequestTag/kubernetes-namespace"];
+    assert_eq!((statements.as_array().unwrap().len(), namespaces.as_array().unwrap().len()), (1, 20));
 }
 
 #[test]
