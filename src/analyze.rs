@@ -50,6 +50,8 @@ pub struct Settings {
     pub kubernetes: Vec<PathBuf>,
     /// Kubernetes objects that this run read from a cluster itself.
     pub manifests: Vec<inventory::Manifest>,
+    /// Parts of the granted side that could not be read, each a sentence.
+    pub unread: Vec<String>,
     /// A list of Airflow's DAGs.
     pub airflow_dags: Option<PathBuf>,
     /// Start of the window, inclusive; none is the first event.
@@ -146,6 +148,7 @@ pub fn audit(
         kubernetes: settings.kubernetes.clone(),
         manifests: settings.manifests.clone(),
     })?;
+    inventory.problems.extend(settings.unread.iter().map(|what| format!("not read: {what}")));
     if let Some(path) = &settings.airflow_dags {
         inventory.airflow_dags = inventory::read_airflow_dags(path)?;
     }

@@ -8,18 +8,31 @@
 //!
 //! Calls are retried as the SDKs' standard mode does it, with ten attempts; their adaptive mode stalls bulk reads.
 
+mod ask;
+mod calls;
 mod client;
+mod eks;
 mod error;
 mod event_history;
+mod iam;
+mod organizations;
+mod permissions;
 pub mod price;
 mod s3;
 mod sent;
+mod shape;
+mod snapshot;
+mod trails;
 
+pub use ask::Unread;
 pub use aws_credential_types::Credentials;
+pub use calls::{CALLS, Call, Feature, On, Part, Times};
 pub use client::{AssumeRole, Aws, Settings};
 pub use error::{AwsError, Trouble};
 pub use event_history::EventHistory;
+pub use permissions::{Places, has_placeholders, policy};
 pub use s3::Bucket;
+pub use snapshot::{DEFAULT_REGIONS, FolderError, Plan, Snapshot, SnapshotError, take, write_folder};
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -11,11 +11,14 @@ mod config;
 mod exit;
 mod explain;
 mod failure;
+mod live;
 mod manual;
+mod permissions;
 mod preview;
 mod progress;
 mod prove;
 mod schema;
+mod snapshot;
 mod terminal;
 mod time;
 
@@ -62,6 +65,10 @@ enum Command {
     Audit(Box<audit::Args>),
     /// Explain a refused call, or a role assumption that fails
     Explain(Box<explain::Args>),
+    /// Read the granted side from AWS into a folder that audit reads
+    Snapshot(Box<snapshot::Args>),
+    /// Print the smallest read-only policy for what leastwise is to do
+    Permissions(permissions::Args),
     /// Prove that new policies allow nothing that old ones did not
     Prove(prove::Args),
     /// Show the embedded IAM catalog, and how it maps an event
@@ -84,6 +91,8 @@ pub(crate) fn run() -> Exit {
     let done = match cli.command {
         Command::Audit(args) => audit::run(*args, &mut terminal),
         Command::Explain(args) => explain::run(&args, &mut terminal),
+        Command::Snapshot(args) => snapshot::run(*args, &mut terminal),
+        Command::Permissions(args) => permissions::run(args, &mut terminal),
         Command::Prove(args) => prove::run(&args, &mut terminal),
         Command::Catalog(args) => catalog::run(&args, &mut terminal),
         Command::Schema(args) => schema::run(&args, &mut terminal),

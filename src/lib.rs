@@ -42,6 +42,7 @@ pub mod explain;
 pub mod rightsize;
 
 pub mod aws;
+pub mod cluster;
 pub mod ingest;
 pub mod report;
 

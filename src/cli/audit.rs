@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::aws::AwsArgs;
 use super::config::Config;
+use super::live::{LIVE, Live};
 use super::progress::Bar;
 use super::time::{self, When};
 use super::{Exit, Failure, Terminal, aws, cancel, preview};
@@ -24,14 +25,15 @@ pub(super) struct Args {
     /// cloudtrail: for the event history of 90 days (cloudtrail:REGION,REGION for some Regions)
     #[arg(value_name = "SOURCE")]
     sources: Vec<String>,
-    /// What is granted: the JSON of `aws iam get-account-authorization-details`, or a folder of such files
-    #[arg(long, value_name = "FILE|DIR", help_heading = "Granted side")]
+    /// What is granted: the JSON of `aws iam get-account-authorization-details`, a folder of such files, or live: read from AWS now, as
+    /// `leastwise snapshot` does
+    #[arg(long, value_name = "FILE|DIR|live", help_heading = "Granted side")]
     iam: Vec<String>,
     /// The organization's tree, service control policies and resource control policies, as `leastwise snapshot` writes them
     #[arg(long, value_name = "FILE", help_heading = "Granted side")]
     organization: Option<PathBuf>,
-    /// Kubernetes ServiceAccounts, pods and workloads, as YAML or JSON; a folder per cluster
-    #[arg(long, value_name = "FILE|DIR", help_heading = "Granted side")]
+    /// Kubernetes ServiceAccounts, pods and workloads, as YAML or JSON, a folder per cluster; or live: the cluster of kubectl's context
+    #[arg(long, value_name = "FILE|DIR|live", help_heading = "Granted side")]
     kubernetes: Vec<String>,
     /// Names for the DAG keys in Airflow's user agents: `airflow dags list --output json`, or one DAG id a line
     #[arg(long, value_name = "FILE", help_heading = "Granted side")]
@@ -157,6 +159,7 @@ pub(super) enum Resources {
 /// What is asked for, command line and settings file together.
 struct Plan {
     settings: analyze::Settings,
+    live: Live,
     out: Option<PathBuf>,
     formats: Vec<Format>,
     fail_on: FailOn,
@@ -168,7 +171,10 @@ pub(super) fn run(args: Args, terminal: &mut Terminal) -> Result<Exit, Failure> 
     if let Some(path) = path {
         terminal.note(&format!("settings from {}", path.display()));
     }
-    let plan = plan(args, config, time::now())?;
+    let mut plan = plan(args, config, time::now())?;
+    if !plan.is_dry {
+        plan.live.read(&mut plan.settings, terminal)?;
+    }
     let stdin: Option<Box<dyn io::Read + Send>> =
         plan.settings.sources.iter().any(|source| source == "-").then(|| Box::new(io::stdin()) as _);
     let bar = Bar::new(terminal.shows_progress());
@@ -221,12 +227,6 @@ fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failure> {
         return Err(Failure::usage(format!("this version cannot read `{source}` yet"))
             .hint("name the table's own location: s3://BUCKET/PREFIX"));
     }
-    for (option, values) in [("--iam", &iam), ("--kubernetes", &kubernetes)] {
-        if values.iter().any(|value| value == "live") {
-            let hint = "give files: `aws iam get-account-authorization-details`, `kubectl get serviceaccounts,pods -A -o yaml`";
-            return Err(Failure::usage(format!("this version cannot do `{option} live` yet")).hint(hint));
-        }
-    }
     if out.is_none() && formats.len() > 1 {
         return Err(Failure::usage("several formats need a folder").hint("give it with --out DIR"));
     }
@@ -237,12 +237,13 @@ fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failure> {
     {
         return Err(Failure::usage(format!("the window is empty: it starts at {since} and ends at {until}")));
     }
+    let live = Live::of(&iam, &kubernetes);
     let settings = analyze::Settings {
         sources,
-        iam: iam.into_iter().map(PathBuf::from).collect(),
+        iam: iam.into_iter().filter(|path| path != LIVE).map(PathBuf::from).collect(),
         organization: args.organization.or(config.organization),
-        kubernetes: kubernetes.into_iter().map(PathBuf::from).collect(),
         aws,
+        kubernetes: kubernetes.into_iter().filter(|path| path != LIVE).map(PathBuf::from).collect(),
         airflow_dags: args.airflow_dags.or(config.airflow_dags),
         since,
         until,
@@ -268,7 +269,7 @@ fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failure> {
         ..analyze::Settings::default()
     };
     let fail_on = args.fail_on.or(config.fail_on).unwrap_or(FailOn::None);
-    Ok(Plan { settings, out, formats, fail_on, is_dry: args.dry_run })
+    Ok(Plan { settings, live, out, formats, fail_on, is_dry: args.dry_run })
 }
 
 fn first<T>(typed: Vec<T>, configured: Vec<T>) -> Vec<T> {

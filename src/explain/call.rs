@@ -1,7 +1,7 @@
 //! A refused call beside the policies of whoever made it.
 
 use super::assume::judge;
-use super::own::own_policies;
+use super::own::{named_policy, own_policies};
 use super::refusal::{Asker, Refusal, resource_name};
 use super::{Agreement, EventShown, Explanation, Suggestion, Verdict, Witness, suggest};
 use crate::eval::Context;
@@ -33,6 +33,10 @@ pub fn explain(refusal: &Refusal, inventory: &Inventory) -> Explanation {
     explanation.log = Some(log);
     explanation.verdict = Verdict::Denied;
     guardrail(&mut explanation, refusal);
+    if explanation.statement.as_ref().is_none_or(|statement| statement.part != "denies") {
+        let named = named_policy(&explanation, inventory);
+        explanation.statement = named.or(explanation.statement.take());
+    }
     more_to_know(&mut explanation, refusal);
     explanation
 }
@@ -255,9 +259,18 @@ fn guardrail(explanation: &mut Explanation, refusal: &Refusal) {
     let denial = &refusal.denial;
     let is_untold = explanation.cause == "not-told"
         && explanation.snapshot.as_ref().is_none_or(|witness| witness.layer != explanation.layer);
+    // The organization's files hold the statement, or the lack of one.
+    let is_told = explanation
+        .snapshot
+        .as_ref()
+        .is_some_and(|witness| witness.layer == "scp" && witness.verdict == Verdict::Denied);
     let (what, owner) = match explanation.layer.as_str() {
         "identity" if is_untold => ("the caller's identity policies", "the role's or user's owner"),
         "boundary" if is_untold => ("the caller's permissions boundary", "the owner of the boundary"),
+        "scp" if is_told => {
+            explanation.cause = "guardrail".to_owned();
+            return;
+        }
         "scp" => ("a service control policy", "whoever runs the organization"),
         "rcp" => ("a resource control policy", "whoever runs the organization"),
         "vpc-endpoint" => ("the policy of the VPC endpoint", "whoever runs the network"),

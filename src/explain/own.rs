@@ -4,20 +4,74 @@ use super::assume::known_role;
 use super::gap::{closest, gaps};
 use super::refusal::{Asker, Refusal, resource_name};
 use super::trust::place;
-use super::{Explanation, Suggestion, Verdict, Witness, suggest};
+use super::{Explanation, Place, Suggestion, Verdict, Witness, suggest};
 use crate::eval::{
     Context, Decision, Layer, Layers, Principal, Request, RequestResource, Verdict as Decided,
-    complete_context, decide,
+    action_matches, complete_context, decide,
 };
 use crate::ident::Arn;
-use crate::inventory::{Attached, Inventory, Role};
-use crate::policy::{Effect, Policy, PolicyKind, Version};
+use crate::inventory::{Attached, AttachedKind, Guardrail, Inventory, OrganizationPolicy, Role};
+use crate::policy::{Effect, Policy, PolicyKind, Statement, Version};
+
+/// The layers that the snapshot may hold of a caller, by the words of the log.
+const LAYERS: &[&str] = &["identity", "boundary", "scp"];
+
+fn attached_of(policy: &OrganizationPolicy) -> Attached {
+    Attached {
+        name: policy.name.clone(),
+        arn: policy.arn.clone(),
+        kind: AttachedKind::Managed,
+        via_group: None,
+        document: policy.document.clone(),
+        origin: policy.origin.clone(),
+    }
+}
+
+/// The statement of the organization's policy that the log names, where the files hold it.
+pub(super) fn named_policy(explanation: &Explanation, inventory: &Inventory) -> Option<Place> {
+    let id = explanation.policy.as_deref()?.rsplit('/').next()?;
+    let policy = inventory.organization.as_ref()?.policies.get(id)?;
+    let action = explanation.action.as_deref()?;
+    let document = policy.document.as_ref()?;
+    let denies = |statement: &Statement| {
+        statement.effect == Effect::Deny && !action_matches(&statement.action, action).is_false()
+    };
+    let index = document.statements.iter().position(denies)?;
+    Some(place(&attached_of(policy), document, index, "denies"))
+}
 
 /// The policies attached to a user or role, with their documents.
 struct Own<'i> {
     arn: String,
     policies: &'i [Attached],
     boundary: Option<&'i Attached>,
+    /// The levels of service control policies that bind its account.
+    levels: Vec<OwnLevel>,
+}
+
+/// One level of service control policies, as attached policies.
+struct OwnLevel {
+    title: String,
+    policies: Vec<Attached>,
+    is_whole: bool,
+}
+
+/// None bind a service-linked role.
+fn levels(arn: &str, inventory: &Inventory) -> Vec<OwnLevel> {
+    let is_service_linked = arn.contains(":role/aws-service-role/");
+    let (Some(organization), Some(parsed), false) =
+        (&inventory.organization, Arn::parse(arn), is_service_linked)
+    else {
+        return Vec::new();
+    };
+    let levels = organization.levels(parsed.account, Guardrail::Scp).into_iter();
+    levels
+        .map(|level| OwnLevel {
+            title: level.target.title(),
+            is_whole: level.is_whole(),
+            policies: level.policies.iter().map(|policy| attached_of(policy)).collect(),
+        })
+        .collect()
 }
 
 impl<'i> Own<'i> {
@@ -28,12 +82,18 @@ impl<'i> Own<'i> {
                 arn: user.arn.clone(),
                 policies: &user.policies,
                 boundary: user.boundary.as_ref(),
+                levels: levels(&user.arn, inventory),
             });
         }
         // An ARN made from a session's lacks the path.
         let by_name = || inventory.role_by_name(account, Arn::parse(arn)?.role_name()?);
         let role = known_role(arn, inventory).or_else(by_name)?;
-        Some(Self { arn: role.arn.clone(), policies: &role.policies, boundary: role.boundary.as_ref() })
+        Some(Self {
+            arn: role.arn.clone(),
+            policies: &role.policies,
+            boundary: role.boundary.as_ref(),
+            levels: levels(&role.arn, inventory),
+        })
     }
 
     fn documents(&self) -> Vec<(&'i Attached, &'i Policy)> {
@@ -140,6 +200,14 @@ fn tell_own(explanation: &mut Explanation, own: &Own<'_>, request: &Request, lay
         let documents = boundary.document.as_ref().map(|policy| (boundary, policy));
         ask(documents.into_iter().collect(), boundary.document.is_some(), request)
     });
+    let levels: Vec<Said<'_>> = own
+        .levels
+        .iter()
+        .map(|level| {
+            let documents = level.policies.iter().filter_map(|one| Some((one, one.document.as_ref()?)));
+            ask(documents.collect(), level.is_whole, request)
+        })
+        .collect();
     let refuses =
         |said: &Said<'_>| matches!(said.decision.verdict, Decided::ExplicitDeny | Decided::ImplicitDeny);
     let witness = |layer: &str, said: &Said<'_>| Witness {
@@ -154,6 +222,11 @@ fn tell_own(explanation: &mut Explanation, own: &Own<'_>, request: &Request, lay
     // The layer the log names is looked at first: several may refuse, and the message names one.
     let mut order: Vec<(&str, &Said<'_>)> = vec![("identity", &identity)];
     order.extend(boundary.as_ref().map(|said| ("boundary", said)));
+    // Of several levels the first that refuses is told.
+    let level = levels.iter().position(&refuses);
+    let shown = level.or((!levels.is_empty()).then_some(0));
+    order.extend(shown.and_then(|at| levels.get(at)).map(|said| ("scp", said)));
+    let title = level.and_then(|at| own.levels.get(at)).map(|level| level.title.as_str());
     order.sort_by_key(|(name, said)| {
         let denies = said.decision.verdict == Decided::ExplicitDeny;
         (*name != layer, !denies)
@@ -161,7 +234,7 @@ fn tell_own(explanation: &mut Explanation, own: &Own<'_>, request: &Request, lay
     let others: Vec<&str> =
         order.iter().filter(|(name, said)| *name != layer && refuses(said)).map(|(name, _)| *name).collect();
     let refusing = order.iter().find(|(_, said)| refuses(said)).copied();
-    let is_named = ["identity", "boundary"].contains(&layer);
+    let is_named = ["identity", "boundary"].contains(&layer) || layer == "scp" && shown.is_some();
     let Some((name, said)) = refusing.filter(|(name, _)| !is_named || *name == layer) else {
         let first = order.first().copied();
         explanation.snapshot = first.map(|(name, said)| witness(name, said));
@@ -170,7 +243,7 @@ fn tell_own(explanation: &mut Explanation, own: &Own<'_>, request: &Request, lay
     };
     explanation.snapshot = Some(witness(name, said));
     if layer == "unknown" || layer == name {
-        refused(explanation, own, name, said, request);
+        refused(explanation, own, name, title, said, request);
     }
     for other in others.iter().filter(|other| **other != name) {
         explanation
@@ -181,8 +254,24 @@ fn tell_own(explanation: &mut Explanation, own: &Own<'_>, request: &Request, lay
 }
 
 /// The snapshot's policies refuse: name the statement, or the missing one.
-fn refused(explanation: &mut Explanation, own: &Own<'_>, name: &str, said: &Said<'_>, request: &Request) {
-    let what = if name == "boundary" { "permissions boundary" } else { "identity policies" };
+fn refused(
+    explanation: &mut Explanation,
+    own: &Own<'_>,
+    name: &str,
+    level: Option<&str>,
+    said: &Said<'_>,
+    request: &Request,
+) {
+    let what = match (name, level) {
+        ("boundary", _) => format!("permissions boundary of `{}`", short(&own.arn)),
+        ("scp", Some(level)) => format!("service control policies of {level}"),
+        _ => format!("identity policies of `{}`", short(&own.arn)),
+    };
+    let target = match name {
+        "boundary" => "boundary",
+        "scp" => "guardrail",
+        _ => "identity-policy",
+    };
     explanation.layer = name.to_owned();
     explanation.explicit = said.decision.verdict == Decided::ExplicitDeny;
     if explanation.explicit {
@@ -205,7 +294,7 @@ fn refused(explanation: &mut Explanation, own: &Own<'_>, name: &str, said: &Said
                 place.index,
                 attached.name
             ),
-            target: if name == "boundary" { "boundary" } else { "identity-policy" }.to_owned(),
+            target: target.to_owned(),
             arn: attached.arn.clone().or_else(|| Some(own.arn.clone())),
             file: Some(place.file.clone()),
             at: Some(place.at.clone()),
@@ -216,11 +305,7 @@ fn refused(explanation: &mut Explanation, own: &Own<'_>, name: &str, said: &Said
         return;
     }
     explanation.cause = "no-allow".to_owned();
-    explanation.reason = format!(
-        "No statement of the {what} of `{}` allows `{}` on this resource.",
-        short(&own.arn),
-        request.action
-    );
+    explanation.reason = format!("No statement of the {what} allows `{}` on this resource.", request.action);
     let statement = suggest::allowing(&request.action, &request.resource);
     explanation.missing = Some(suggest::as_json(&statement));
     nearest_allow(explanation, said, request);
@@ -230,12 +315,20 @@ fn refused(explanation: &mut Explanation, own: &Own<'_>, name: &str, said: &Said
     let place = own.boundary.filter(|_| name == "boundary");
     explanation.suggestion = Some(Suggestion {
         is_proposal: true,
-        change: match place {
-            Some(boundary) => format!("Add this statement to the permissions boundary `{}`.", boundary.name),
-            None => format!("Add this statement to a policy of `{}`.", short(&own.arn)),
+        change: match (place, level.filter(|_| name == "scp")) {
+            (Some(boundary), _) => {
+                format!("Add this statement to the permissions boundary `{}`.", boundary.name)
+            }
+            (None, Some(level)) => {
+                format!("Ask whoever runs the organization to add this statement to a policy of {level}.")
+            }
+            (None, None) => format!("Add this statement to a policy of `{}`.", short(&own.arn)),
         },
-        target: if name == "boundary" { "boundary" } else { "identity-policy" }.to_owned(),
-        arn: place.and_then(|boundary| boundary.arn.clone()).or_else(|| Some(own.arn.clone())),
+        target: target.to_owned(),
+        arn: place.and_then(|boundary| boundary.arn.clone()).or_else(|| {
+            let its_own = name != "scp";
+            its_own.then(|| own.arn.clone())
+        }),
         file: place.map(|boundary| boundary.origin.file.clone()),
         at: place.map(|boundary| boundary.origin.at.clone()),
         document: explanation.missing.clone(),
@@ -291,12 +384,16 @@ fn allowed(explanation: &mut Explanation, own: &Own<'_>, order: &[(&str, &Said<'
         Some(place(attached, policy, found.statement, "allows"))
     });
     explanation.statement = statement;
-    let limits = if order.len() > 1 {
-        "its identity policies and its boundary allow"
-    } else {
-        "its identity policies allow"
+    let also = |name: &str| order.iter().any(|(layer, _)| *layer == name);
+    let limits = match (also("boundary"), also("scp")) {
+        (true, true) => {
+            "its identity policies, its boundary and the organization's service control policies allow"
+        }
+        (true, false) => "its identity policies and its boundary allow",
+        (false, true) => "its identity policies and the organization's service control policies allow",
+        (false, false) => "its identity policies allow",
     };
-    if ["identity", "boundary"].contains(&layer) {
+    if LAYERS.contains(&layer) && also(layer) {
         explanation.notes.push(format!("By the snapshot {limits} the call: they have changed since."));
     } else {
         explanation
@@ -331,7 +428,7 @@ pub(super) fn own_policies_on_assume(
         if decide(&asked, &layers).verdict == Decided::Allowed {
             let denied =
                 ask(own.documents(), own.is_whole(), &request).decision.verdict == Decided::ExplicitDeny;
-            if !denied && own.boundary.is_none() {
+            if !denied && own.boundary.is_none() && own.levels.is_empty() {
                 return;
             }
         }

@@ -1,12 +1,13 @@
 //! What limits a role beside its own policies: the permissions boundary, and the policies of its organization.
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 
 use super::ActionSet;
 use super::grant::{Expander, Grant, GrantedStatement, deny, union};
 use crate::catalog::ActionId;
 use crate::ident::Arn;
-use crate::inventory::{Guardrail, Organization};
+use crate::inventory::{Guardrail, Organization, Role};
 use crate::policy::{Effect, Policy, PrincipalElement, PrincipalPattern, ResourceElement, Statement};
 
 /// Services whose resources obey resource control policies, as far as known for sure in September 2026; others are added now and then, and
@@ -123,11 +124,12 @@ impl<'a> Limits<'a> {
             is_whole: limit.is_whole && limit.policies.iter().all(is_known),
             account: None,
         });
+        let covered = LazyCell::new(|| -> ActionSet {
+            expander.catalog.all().filter(|id| is_under_rcps(*id, expander)).collect()
+        });
         let of_resources = resources.iter().map(|limit| {
             let mut grant = grant(&limit.policies);
             grant.denies.retain(|deny| denies_for_sure(deny.statement));
-            let covered: ActionSet =
-                expander.catalog.all().filter(|id| is_under_rcps(*id, expander)).collect();
             for deny in &mut grant.denies {
                 deny.actions = std::sync::Arc::new(deny.actions.intersection(&covered));
             }
@@ -165,6 +167,22 @@ impl LimitGrant<'_> {
             *actions = actions.intersection(&union(within));
         }
     }
+}
+
+/// The limits of the accounts whose resources a role's policies name; of the others nothing is surely taken away.
+pub(super) fn relevant<'a>(limits: &'a [ResourceLimit<'a>], role: &Role) -> Vec<ResourceLimit<'a>> {
+    if limits.is_empty() {
+        return Vec::new();
+    }
+    let documents = role.policies.iter().filter_map(|attached| attached.document.as_ref());
+    let statements = documents.flat_map(|document| &document.statements);
+    let named = statements.filter_map(|statement| match &statement.resource {
+        Some(ResourceElement::Only(texts)) => Some(texts),
+        _ => None,
+    });
+    let accounts: BTreeSet<&str> =
+        named.flatten().filter_map(|text| Some(Arn::parse(text)?.account)).collect();
+    limits.iter().filter(|limit| accounts.contains(limit.account.as_str())).cloned().collect()
 }
 
 /// Whether everything a statement allows is about resources of one account: no wildcard may stand before the account.

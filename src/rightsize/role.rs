@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::compare::compare;
 use super::grant::{Expander, Grant};
-use super::limit::{Limit, Limits, ResourceLimit};
+use super::limit::{Limit, Limits, ResourceLimit, relevant};
 use super::measure::{Yardstick, weight};
 use super::propose::Start;
 use super::trust::narrower_trust;
@@ -191,7 +191,11 @@ impl<'c> RightSizer<'c> {
         let bound = !subject.role.is_some_and(Role::is_service_linked);
         let levels = subject.limits.iter().filter(|_| bound).cloned();
         let all: Vec<Limit<'a>> = boundary.into_iter().chain(levels).collect();
-        Limits::new(&all, if bound { subject.resource_limits } else { &[] }, &self.expander)
+        let resources = match subject.role.filter(|_| bound) {
+            Some(role) => relevant(subject.resource_limits, role),
+            None => Vec::new(),
+        };
+        Limits::new(&all, &resources, &self.expander)
     }
 
     fn privilege(

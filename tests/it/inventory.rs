@@ -10,6 +10,8 @@ use crate::support;
 mod beside;
 mod organization;
 
+pub(crate) use beside::logs;
+
 /// Writes `files` into a folder and reads it as a snapshot.
 fn read(files: &[(&str, &str)]) -> Result<Inventory, InventoryError> {
     let folder = folder(files);

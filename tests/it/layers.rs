@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["record", "policy", "catalog", "inventory", "finding"],
     &["usage", "attribution", "eval", "proof"],
     &["rightsize", "checks", "explain"],
-    &["report", "ingest", "aws"],
+    &["report", "ingest", "aws", "cluster"],
     &["analyze"],
 ];
 

@@ -22,6 +22,8 @@ mod attribution;
 mod bindings;
 mod catalog;
 mod cli;
+#[cfg(feature = "kubernetes")]
+mod cluster;
 mod eval;
 mod explain;
 mod identities;
@@ -34,3 +36,4 @@ mod report;
 mod rightsize;
 mod s3;
 mod samples;
+mod snapshot;

@@ -116,7 +116,7 @@ fn a_launch_template_is_its_profile_when_all_versions_agree() {
 }
 
 /// A role that reads a bucket each day of two weeks and launches once from a template.
-pub(super) fn logs() -> String {
+pub(crate) fn logs() -> String {
     let record = |day: u32, source: &str, name: &str, category: &str, more: &str| {
         format!(
             r#"{{"eventVersion":"1.08","userIdentity":{{"type":"AssumedRole","principalId":"AROAEXAMPLE:x","arn":"arn:aws:sts::111122223333:assumed-role/app/x",

@@ -6,8 +6,7 @@ use std::process::{Command, Stdio};
 use leastwise::inventory::Guardrail;
 use serde_json::{Value, json};
 
-use super::beside::logs;
-use super::{folder, problems, read};
+use super::{folder, logs, problems, read};
 
 const PAGE: &str = r#"{"UserDetailList":[],"GroupDetailList":[],"Policies":[],"RoleDetailList":[]}"#;
 const ACCOUNT: &str = "111122223333";
