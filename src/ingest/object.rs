@@ -13,7 +13,7 @@ use super::pipeline::{DigestFile, Fate, Issue, Outcome, Run, Trouble};
 use super::source::Object;
 use super::stream;
 use super::{Collect, LogKey, LogKind};
-use crate::record::{self, RawSpans, RecordError};
+use crate::record::{Cutter, RawSpans, RecordError};
 
 /// A worker: its collector, its buffers, and its part of the result.
 pub(super) struct Worker<'r, C> {
@@ -24,6 +24,7 @@ pub(super) struct Worker<'r, C> {
     buffers: Buffers,
     tape: Tape<'static>,
     spare: Vec<Parser>,
+    cutter: Cutter,
     records: Vec<RawSpans>,
     /// Hash and metadata of the object at hand.
     sha256: Option<[u8; 32]>,
@@ -47,6 +48,7 @@ impl<'r, C: Collect> Worker<'r, C> {
             buffers: Buffers::with_max_depth(0, run.limits.depth),
             tape: Tape(Vec::new()),
             spare: Vec::new(),
+            cutter: Cutter::new(run.limits.depth),
             records: Vec::new(),
             sha256: None,
             metadata: Vec::new(),
@@ -201,7 +203,7 @@ impl<'r, C: Collect> Worker<'r, C> {
 
     /// Decodes and reads `self.raw`; whether the text at least begins like JSON.
     fn parse(&mut self, most: usize, found: &mut Found, troubles: &mut Vec<Trouble>) -> bool {
-        let Self { collector, run, raw, decoder, buffers, tape, spare, records, sha256, .. } = self;
+        let Self { collector, run, raw, decoder, buffers, tape, spare, cutter, records, sha256, .. } = self;
         let limits = run.limits;
         let mut reader = Reader { collector, found, spare, depth: limits.depth, n_done: 0 };
         let (text, length, trouble) = decoder.decode(raw, most);
@@ -221,7 +223,7 @@ impl<'r, C: Collect> Worker<'r, C> {
         }
         let is_json = matches!(content.first(), Some(b'{' | b'['));
         if is_json && is_whole && limits.repeats && C::REPEATS {
-            let is_list = record::cut(content, limits.depth, records).is_some();
+            let is_list = cutter.cut(content, records).is_some();
             if is_list && std::str::from_utf8(content).is_ok() {
                 match reader.raw(content, records) {
                     Ok(()) => return true,

@@ -155,7 +155,7 @@ impl Ledger {
     /// Writes one event down without parsing it, if neither addendum nor user agent say more, and its caller and its call were
     /// met before, written alike.
     pub fn again(&mut self, raw: &RawRecord<'_>) -> Again {
-        if raw.has_addendum() || self.memo.agent_may_tell(raw.user_agent()) {
+        if raw.has_addendum() || self.memo.agent_may_tell(raw) {
             return Again::Nothing;
         }
         let Some(caller) = self.memo.caller(raw) else { return Again::Nothing };
@@ -166,8 +166,8 @@ impl Ledger {
     }
 
     fn known_call(&mut self, raw: &RawRecord<'_>, caller: KnownCaller) -> Option<()> {
-        let (id, time, shared) = (raw.id()?, raw.time()?, raw.shared_id()?);
-        let known = self.memo.call(self.memo.call_key(raw, caller))?;
+        let known = self.memo.call(Memo::call_key(raw, caller))?;
+        let (id, time, shared) = (raw.id()?, self.memo.time(raw)?, raw.shared_id()?);
         if !self.scope.window.contains(time) {
             return None;
         }
@@ -238,7 +238,7 @@ impl Ledger {
             // An issuance is told anew by each event.
             if let Some(raw) = raw.filter(|raw| issuing.is_none() && !raw.has_addendum()) {
                 let caller = caller.unwrap_or_else(|| self.memo.put_caller(raw, &event.identity, session));
-                self.memo.put_call(self.memo.call_key(raw, caller), known);
+                self.memo.put_call(Memo::call_key(raw, caller), known);
             }
         }
         let group = event.shared_id.map(|shared| EventKey::of_parts([shared, event.source, event.name]));

@@ -1,10 +1,11 @@
 //! Remembers callers and calls as they were written, so that a record which repeats them is not parsed at all.
 
 use hashbrown::{DefaultHashBuilder, HashMap};
-use std::hash::{BuildHasher, Hasher};
+use std::hash::BuildHasher;
 
 use super::Agents;
-use crate::record::{RawRecord, UserIdentity};
+use crate::ident::Time;
+use crate::record::{RawKey, RawRecord, UserIdentity};
 
 /// What became of a call met before.
 #[derive(Clone, Copy, Debug)]
@@ -26,84 +27,71 @@ pub struct KnownCaller {
     relevant: [u64; 2],
 }
 
-type SeededHasher = <DefaultHashBuilder as BuildHasher>::Hasher;
-
-/// Two hashes under random seeds, so that nobody can write records which are taken for others, and no accident does.
-type Key = (u64, u64);
-
 /// Calls remembered; then all are forgotten, which costs time only.
 const MOST_CALLS: usize = 1 << 15;
 /// Callers remembered.
 const MOST_CALLERS: usize = 1 << 14;
 
+/// Bytes of a time as CloudTrail writes it, with its quotes.
+const TIME: usize = 22;
+
 /// Callers and calls met lately.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Memo {
-    callers: HashMap<Key, KnownCaller>,
-    calls: HashMap<Key, Known>,
-    seeds: [DefaultHashBuilder; 2],
-    /// Neighbouring records often have one caller: how it was written.
-    last_identity: Vec<u8>,
-    last_caller: Option<KnownCaller>,
+    callers: HashMap<RawKey, KnownCaller>,
+    calls: HashMap<RawKey, Known>,
+    seed: DefaultHashBuilder,
+    /// Neighbouring records often have one caller.
+    last_caller: Option<(RawKey, KnownCaller)>,
     /// The last user agent that told nothing.
-    last_agent: Vec<u8>,
+    last_agent: RawKey,
+    /// The last time that was told, and how it was written.
+    last_time: Option<([u8; TIME], Time)>,
 }
 
 impl Memo {
-    fn key(&self, write: impl Fn(&mut SeededHasher)) -> Key {
-        let [a, b] = self.seeds.each_ref().map(|seed| {
-            let mut hasher = seed.build_hasher();
-            write(&mut hasher);
-            hasher.finish()
-        });
-        (a, b)
-    }
-
-    fn caller_key(&self, identity: &[u8]) -> Key {
-        self.key(|hasher| hasher.write(identity))
-    }
-
     /// The key of a record's call, by a caller met before.
-    pub(super) fn call_key(&self, raw: &RawRecord<'_>, caller: KnownCaller) -> Key {
+    pub(super) fn call_key(raw: &RawRecord<'_>, caller: KnownCaller) -> RawKey {
         let [iam, other] = caller.relevant;
-        let is_iam = raw.is_about_its_caller();
-        self.key(|hasher| {
-            hasher.write_u64(if is_iam { iam } else { other });
-            for (member, piece) in raw.call() {
-                hasher.write_u64((piece.len() as u64) << 8 | u64::from(member));
-                hasher.write(piece);
-            }
-        })
+        RawKey::of(if raw.is_about_its_caller() { iam } else { other }).then(raw.call_key())
     }
 
     /// Whether a user agent may tell anything.
-    pub(super) fn agent_may_tell(&mut self, agent: &[u8]) -> bool {
-        if self.last_agent == agent {
+    pub(super) fn agent_may_tell(&mut self, raw: &RawRecord<'_>) -> bool {
+        if self.last_agent == raw.agent_key() {
             return false;
         }
-        let may_tell = Agents::may_tell(agent);
+        let may_tell = Agents::may_tell(raw.user_agent());
         if !may_tell {
-            self.last_agent.clear();
-            self.last_agent.extend_from_slice(agent);
+            self.last_agent = raw.agent_key();
         }
         may_tell
     }
 
-    /// A caller met before.
-    pub(super) fn caller(&mut self, raw: &RawRecord<'_>) -> Option<KnownCaller> {
-        let identity = raw.identity();
-        if self.last_caller.is_some() && self.last_identity == identity {
-            return self.last_caller;
+    /// The time of a record, if it is plainly written.
+    pub(super) fn time(&mut self, raw: &RawRecord<'_>) -> Option<Time> {
+        let text = raw.time_text();
+        if let Some((known, time)) = &self.last_time
+            && known == text
+        {
+            return Some(*time);
         }
-        let known = *self.callers.get(&self.caller_key(identity))?;
-        self.remember_last(identity, known);
-        Some(known)
+        let time = raw.time()?;
+        self.last_time = text.try_into().ok().map(|text| (text, time));
+        Some(time)
     }
 
-    fn remember_last(&mut self, identity: &[u8], known: KnownCaller) {
-        self.last_identity.clear();
-        self.last_identity.extend_from_slice(identity);
-        self.last_caller = Some(known);
+    /// A caller met before.
+    pub(super) fn caller(&mut self, raw: &RawRecord<'_>) -> Option<KnownCaller> {
+        let key = raw.caller_key();
+        if let Some((last, known)) = self.last_caller
+            && last == key
+        {
+            return Some(known);
+        }
+        let known = *self.callers.get(&key)?;
+        self.last_caller = Some((key, known));
+        Some(known)
     }
 
     /// Remembers a caller.
@@ -119,22 +107,21 @@ impl Memo {
         let partition = |arn: &str| arn.split(':').nth(1).unwrap_or_default().to_owned();
         let other =
             (identity.kind, identity.account_id, identity.invoked_by, partition(arn), partition(issuer));
-        let [seed, _] = &self.seeds;
-        let known =
-            KnownCaller { session, relevant: [seed.hash_one((&other, arn, issuer)), seed.hash_one(&other)] };
+        let relevant = [self.seed.hash_one((&other, arn, issuer)), self.seed.hash_one(&other)];
+        let known = KnownCaller { session, relevant };
         if self.callers.len() >= MOST_CALLERS {
             self.callers.clear();
         }
-        self.callers.insert(self.caller_key(raw.identity()), known);
-        self.remember_last(raw.identity(), known);
+        self.callers.insert(raw.caller_key(), known);
+        self.last_caller = Some((raw.caller_key(), known));
         known
     }
 
-    pub(super) fn call(&self, key: Key) -> Option<Known> {
+    pub(super) fn call(&self, key: RawKey) -> Option<Known> {
         self.calls.get(&key).copied()
     }
 
-    pub(super) fn put_call(&mut self, key: Key, known: Known) {
+    pub(super) fn put_call(&mut self, key: RawKey, known: Known) {
         if self.calls.len() >= MOST_CALLS {
             self.calls.clear();
         }

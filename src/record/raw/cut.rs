@@ -1,0 +1,353 @@
+//! Cuts a text at its brackets and quotes.
+
+use super::RawKey;
+use super::members::{Class, Member, N_KEPT, N_NAMED, Span};
+use super::runs::{NONE, Runs};
+
+/// Where one record is, and what it is known by.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RawSpans {
+    pub(super) whole: Span,
+    pub(super) id: Span,
+    pub(super) time: Span,
+    pub(super) shared: Span,
+    /// The last user agent with its name; one, as a rule.
+    pub(super) agent: Span,
+    pub(super) has_addendum: bool,
+    pub(super) is_about_its_caller: bool,
+    pub(super) caller_key: RawKey,
+    pub(super) agent_key: RawKey,
+    pub(super) call_key: RawKey,
+}
+
+/// Cuts one object after another into its records; what repeats from object to object is compared instead.
+#[derive(Clone, Debug)]
+pub struct Cutter {
+    depth: usize,
+    runs: Runs,
+    /// By member: the one that followed it last time.
+    after: [Member; N_NAMED + 1],
+}
+
+impl Cutter {
+    /// `depth` caps the nesting.
+    pub fn new(depth: usize) -> Self {
+        Self { depth, runs: Runs::default(), after: std::array::from_fn(Member::usual_after) }
+    }
+
+    /// Cuts `{"Records":[{…},…]}` into its records; `None` when the text is anything else, or when a bracket or quote is
+    /// missing.
+    ///
+    /// What lies between brackets and quotes is not looked at.
+    pub fn cut(&mut self, text: &[u8], into: &mut Vec<RawSpans>) -> Option<()> {
+        into.clear();
+        let mut syntax = Syntax { text, at: 0, depth: self.depth };
+        syntax.expect(b'{')?;
+        syntax.expect(b'"')?;
+        if syntax.key()? != b"Records" {
+            return None;
+        }
+        syntax.expect(b':')?;
+        syntax.expect(b'[')?;
+        loop {
+            into.push(self.record(&mut syntax)?);
+            match syntax.token()? {
+                b',' => {}
+                b']' => break,
+                _ => return None,
+            }
+            // Records of nothing would make a small text a large list.
+            if into.len() > 1_000 + text.len() / 64 {
+                return None;
+            }
+        }
+        syntax.expect(b'}')?;
+        syntax.blank();
+        (syntax.at == text.len()).then_some(())
+    }
+
+    /// One record, from its opening bracket.
+    fn record(&mut self, syntax: &mut Syntax<'_>) -> Option<RawSpans> {
+        syntax.blank();
+        let start = syntax.at;
+        syntax.expect(b'{')?;
+        let mut record = Open { spans: RawSpans::default(), run: None, before: NONE };
+        let mut last = Member::Other;
+        loop {
+            let guess = self.after(last);
+            let may_be_known =
+                record.run.is_none() && (guess == Member::Other || guess.class() != Class::Free);
+            let known = may_be_known.then(|| self.runs.find(syntax.rest(), record.before)).flatten();
+            let (first, end) = match known {
+                Some((slot, length)) => {
+                    let span = Span::new(syntax.at, syntax.at + length)?;
+                    syntax.at += length;
+                    self.known(&mut record, slot, span)
+                }
+                None => {
+                    let member = self.member(&mut record, syntax, guess)?;
+                    (member, member)
+                }
+            };
+            self.follow(last, first);
+            last = end;
+            match syntax.token()? {
+                b',' => {}
+                b'}' => break,
+                _ => return None,
+            }
+        }
+        self.close(&mut record, syntax.text);
+        record.spans.whole = Span::new(start, syntax.at)?;
+        Some(record.spans)
+    }
+
+    fn after(&self, member: Member) -> Member {
+        self.after.get(member as usize).copied().unwrap_or_default()
+    }
+
+    fn follow(&mut self, member: Member, next: Member) {
+        if let Some(place) = self.after.get_mut(member as usize) {
+            *place = next;
+        }
+    }
+
+    /// Takes in a run that is remembered; gives its first and its last member.
+    fn known(&mut self, record: &mut Open, slot: u32, span: Span) -> (Member, Member) {
+        let Some(run) = self.runs.get(slot) else { return (Member::Other, Member::Other) };
+        record.add(run.class, run.key, run.is_about_its_caller, span);
+        let members = run.members;
+        self.runs.follows(record.before, slot);
+        record.before = slot;
+        members
+    }
+
+    /// One member, cut.
+    fn member(&mut self, record: &mut Open, syntax: &mut Syntax<'_>, guess: Member) -> Option<Member> {
+        syntax.blank();
+        let start = syntax.at;
+        let (member, value) = syntax.member(guess)?;
+        let class = member.class();
+        if record.run.as_ref().is_some_and(|run| run.class != class) {
+            self.close(record, syntax.text);
+        }
+        let spans = &mut record.spans;
+        match member {
+            Member::Id => spans.id = value,
+            Member::Time => spans.time = value,
+            Member::SharedId => spans.shared = value,
+            Member::Addendum => spans.has_addendum = value.of(syntax.text) != b"null",
+            _ => {}
+        }
+        if class != Class::Free {
+            let whole = Span::new(start, syntax.at)?;
+            let run = record.run.get_or_insert(OpenRun {
+                class,
+                span: whole,
+                members: (member, member),
+                is_about_its_caller: None,
+            });
+            run.span.end = whole.end;
+            run.members.1 = member;
+            if member == Member::Source {
+                run.is_about_its_caller = Some(is_about_its_caller(value.of(syntax.text)));
+            }
+        }
+        Some(member)
+    }
+
+    /// Ends the run that is being cut.
+    fn close(&mut self, record: &mut Open, text: &[u8]) {
+        let Some(OpenRun { class, span, members, is_about_its_caller }) = record.run.take() else { return };
+        let run = span.of(text);
+        let key = self.runs.key(run);
+        record.add(class, key, is_about_its_caller, span);
+        let slot = self.runs.put(run, class, key, is_about_its_caller, members);
+        self.runs.follows(record.before, slot);
+        record.before = slot;
+    }
+}
+
+/// A record that is being cut.
+struct Open {
+    spans: RawSpans,
+    run: Option<OpenRun>,
+    /// Place of the last run.
+    before: u32,
+}
+
+/// Members of one class that are being cut.
+struct OpenRun {
+    class: Class,
+    span: Span,
+    members: (Member, Member),
+    is_about_its_caller: Option<bool>,
+}
+
+impl Open {
+    fn add(&mut self, class: Class, key: RawKey, is_about_its_caller: Option<bool>, span: Span) {
+        let spans = &mut self.spans;
+        spans.is_about_its_caller = is_about_its_caller.unwrap_or(spans.is_about_its_caller);
+        match class {
+            Class::Caller => spans.caller_key = spans.caller_key.then(key),
+            Class::Agent => {
+                spans.agent_key = spans.agent_key.then(key);
+                spans.agent = span;
+            }
+            Class::Call => spans.call_key = spans.call_key.then(key),
+            Class::Free => {}
+        }
+    }
+}
+
+/// Of the value of `eventSource`; see [`super::RawRecord::is_about_its_caller`].
+fn is_about_its_caller(source: &[u8]) -> bool {
+    const SOURCES: [&[u8]; 4] = [b"\"iam.", b"\"sts.", b"\"rolesanywhere.", b"\"eks-auth."];
+    SOURCES.iter().any(|own| source.starts_with(own)) || source.contains(&b'\\')
+}
+
+/// A place in a text that is taken for JSON.
+pub(super) struct Syntax<'t> {
+    text: &'t [u8],
+    at: usize,
+    depth: usize,
+}
+
+impl<'t> Syntax<'t> {
+    /// Where the kept members of a record are that was cut before.
+    pub(super) fn members(record: &[u8]) -> Option<[Span; N_KEPT]> {
+        let mut syntax = Syntax { text: record, at: 0, depth: usize::MAX };
+        let mut members = [Span::default(); N_KEPT];
+        syntax.expect(b'{')?;
+        let mut last = Member::Other;
+        loop {
+            let (member, value) = syntax.member(last.usual_next())?;
+            last = member;
+            if let Some(slot) = members.get_mut(member as usize) {
+                *slot = value;
+            }
+            match syntax.token()? {
+                b',' => {}
+                b'}' => return Some(members),
+                _ => return None,
+            }
+        }
+    }
+
+    fn rest(&self) -> &'t [u8] {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn blank(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.text.get(self.at) {
+            self.at += 1;
+        }
+    }
+
+    /// The next byte that is no blank.
+    fn token(&mut self) -> Option<u8> {
+        self.blank();
+        let byte = self.text.get(self.at).copied();
+        self.at += 1;
+        byte
+    }
+
+    fn expect(&mut self, byte: u8) -> Option<()> {
+        (self.token()? == byte).then_some(())
+    }
+
+    /// Behind an opening quote: the text up to the closing one.
+    fn key(&mut self) -> Option<&'t [u8]> {
+        let start = self.at;
+        self.string()?;
+        self.text.get(start..self.at - 1)
+    }
+
+    /// From behind an opening quote to behind the closing one.
+    fn string(&mut self) -> Option<()> {
+        loop {
+            let rest = self.text.get(self.at..)?;
+            let found = memchr::memchr2(b'"', b'\\', rest)?;
+            self.at += found + 1;
+            if rest.get(found) == Some(&b'"') {
+                return Some(());
+            }
+            self.at += 1;
+        }
+    }
+
+    /// From behind an opening bracket to behind its closing one.
+    fn container(&mut self) -> Option<()> {
+        let mut depth = 1_usize;
+        loop {
+            let byte = *self.text.get(self.at)?;
+            self.at += 1;
+            match byte {
+                b'"' => self.string()?,
+                b'{' | b'[' => {
+                    depth += 1;
+                    if depth + 3 > self.depth {
+                        return None;
+                    }
+                }
+                b'}' | b']' => {
+                    depth -= 1;
+                    if depth == 0 {
+                        return Some(());
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A value.
+    fn value(&mut self) -> Option<Span> {
+        self.blank();
+        let start = self.at;
+        match self.text.get(start)? {
+            b'"' => {
+                self.at += 1;
+                self.string()?;
+            }
+            b'{' | b'[' => {
+                self.at += 1;
+                self.container()?;
+            }
+            _ => {
+                while !matches!(self.text.get(self.at)?, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r') {
+                    self.at += 1;
+                }
+                if self.at == start {
+                    return None;
+                }
+            }
+        }
+        Span::new(start, self.at)
+    }
+
+    /// A member, of which there is a guess, and its value.
+    fn member(&mut self, guess: Member) -> Option<(Member, Span)> {
+        self.expect(b'"')?;
+        let member = self.name(guess)?;
+        self.expect(b':')?;
+        Some((member, self.value()?))
+    }
+
+    /// Behind an opening quote: the member's name.
+    fn name(&mut self, guess: Member) -> Option<Member> {
+        if let Some(name) = guess.name() {
+            let rest = self.rest();
+            if rest.starts_with(name.as_bytes()) && rest.get(name.len()) == Some(&b'"') {
+                self.at += name.len() + 1;
+                return Some(guess);
+            }
+        }
+        let key = self.key()?;
+        // A name with escapes in it may be any.
+        if key.contains(&b'\\') {
+            return None;
+        }
+        Some(Member::of(key))
+    }
+}
