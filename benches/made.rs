@@ -72,7 +72,7 @@ pub(crate) fn make(folder: &Path, size: usize, objects: u64, seed: u64) -> Made 
                 made.events += 1;
                 text.push(',');
             }
-            event(&mut text, &mut dice, (caller, objects), made.events, minute, region);
+            event(&mut text, &mut dice, (caller, objects), minute, region);
             made.events += 1;
         }
         text.push_str("]}");
@@ -111,6 +111,47 @@ fn noise(dice: &mut Dice, length: usize) -> String {
     (0..length).map(|_| char::from(LETTERS[usize::try_from(dice.roll(64)).unwrap()])).collect()
 }
 
+/// A random UUID, as AWS's ids of events and of most requests are.
+fn uuid(dice: &mut Dice) -> String {
+    let (a, b, c, d) = (dice.roll(1 << 32), dice.roll(1 << 16), dice.roll(1 << 12), dice.roll(1 << 14));
+    format!("{a:08x}-{b:04x}-4{c:03x}-{:04x}-{:012x}", 0x8000 + d, dice.roll(1 << 48))
+}
+
+/// A request id as S3 writes it.
+fn s3_request(dice: &mut Dice) -> String {
+    const LETTERS: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    (0..16).map(|_| char::from(LETTERS[usize::try_from(dice.roll(36)).unwrap()])).collect()
+}
+
+/// The program a workload is written in, as it names itself.
+fn agent(workload: u64) -> String {
+    let (minor, patch) = (30 + workload % 7, workload % 50);
+    match workload % 4 {
+        0 | 1 => format!(
+            "[Boto3/1.{minor}.{patch} md/Botocore#1.{minor}.{patch} ua/2.0 os/linux#5.10.{} md/arch#x86_64 lang/python#3.11.{} md/pyimpl#CPython cfg/retry-mode#standard Botocore/1.{minor}.{patch}]",
+            190 + workload % 30,
+            workload % 12
+        ),
+        2 => format!(
+            "aws-sdk-go-v2/1.{minor}.{patch} ua/2.1 os/linux lang/go#1.2{}.{} md/GOOS#linux md/GOARCH#amd64 api/dynamodb#1.{minor}.2",
+            workload % 4,
+            workload % 10
+        ),
+        _ => format!(
+            "aws-sdk-java/2.{minor}.{patch} md/io#sync md/http#Apache ua/2.1 os/Linux#5.10.{} lang/java#17.0.{} md/OpenJDK_64-Bit_Server_VM#17.0.{}+7-LTS md/vendor#Amazon.com_Inc. md/en_US cfg/auth-source#stat m/D",
+            190 + workload % 30,
+            workload % 14,
+            workload % 14
+        ),
+    }
+}
+
+/// Address of the pod a workload's session runs in.
+fn address(workload: u64, minute: Time) -> String {
+    let pod = (workload * 7_919 + minute.unix().unsigned_abs() / 3_600).wrapping_mul(2_654_435_761) >> 8;
+    format!("10.{}.{}.{}", pod % 4, (pod >> 8) % 250, (pod >> 16) % 250)
+}
+
 /// Role, session name, access key and beginning of the session a workload has at a time.
 fn session(workload: u64, minute: Time) -> (String, String, String, Time) {
     let began = Time::from_unix(minute.unix() / 3_600 * 3_600);
@@ -128,87 +169,78 @@ fn issuance(text: &mut String, dice: &mut Dice, workload: u64, minute: Time, reg
     let token = noise(dice, 400);
     write!(
         text,
-        r#"{{"eventVersion":"1.08","userIdentity":{{"type":"WebIdentityUser","principalId":"arn:aws:iam::111122223333:oidc-provider/{ISSUER}:sts.amazonaws.com:{subject}","userName":"{subject}","identityProvider":"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"}},"eventTime":"{began}","eventSource":"sts.amazonaws.com","eventName":"AssumeRoleWithWebIdentity","awsRegion":"{region}","sourceIPAddress":"10.0.0.{}","userAgent":"Boto3/1.34.0 md/Botocore#1.34.0 ua/2.0 os/linux#5.10.0","requestParameters":{{"roleArn":"arn:aws:iam::111122223333:role/workloads/{role}","roleSessionName":"{session}"}},"responseElements":{{"credentials":{{"accessKeyId":"{key}","sessionToken":"{token}","expiration":"Jan 1, 2026, 1:00:00 AM"}},"subjectFromWebIdentityToken":"{subject}","assumedRoleUser":{{"assumedRoleId":"AROAEXAMPLE{role}:{session}","arn":"arn:aws:sts::111122223333:assumed-role/{role}/{session}"}},"provider":"arn:aws:iam::111122223333:oidc-provider/{ISSUER}","audience":"sts.amazonaws.com"}},"requestID":"{:08x}-0000-4000-8000-{:012x}","eventID":"{:08x}-1111-4111-8111-{:012x}","readOnly":true,"resources":[{{"accountId":"111122223333","type":"AWS::IAM::Role","ARN":"arn:aws:iam::111122223333:role/workloads/{role}"}}],"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111122223333","eventCategory":"Management","tlsDetails":{{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":"sts.{region}.amazonaws.com"}}}}"#,
-        dice.roll(250),
-        dice.roll(1 << 32),
-        dice.roll(1 << 48),
-        dice.roll(1 << 32),
-        dice.roll(1 << 48),
+        r#"{{"eventVersion":"1.08","userIdentity":{{"type":"WebIdentityUser","principalId":"arn:aws:iam::111122223333:oidc-provider/{ISSUER}:sts.amazonaws.com:{subject}","userName":"{subject}","identityProvider":"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"}},"eventTime":"{began}","eventSource":"sts.amazonaws.com","eventName":"AssumeRoleWithWebIdentity","awsRegion":"{region}","sourceIPAddress":"{}","userAgent":"{}","requestParameters":{{"roleArn":"arn:aws:iam::111122223333:role/workloads/{role}","roleSessionName":"{session}"}},"responseElements":{{"credentials":{{"accessKeyId":"{key}","sessionToken":"{token}","expiration":"Jan 1, 2026, 1:00:00 AM"}},"subjectFromWebIdentityToken":"{subject}","assumedRoleUser":{{"assumedRoleId":"AROAEXAMPLE{role}:{session}","arn":"arn:aws:sts::111122223333:assumed-role/{role}/{session}"}},"provider":"arn:aws:iam::111122223333:oidc-provider/{ISSUER}","audience":"sts.amazonaws.com"}},"requestID":"{}","eventID":"{}","readOnly":true,"resources":[{{"accountId":"111122223333","type":"AWS::IAM::Role","ARN":"arn:aws:iam::111122223333:role/workloads/{role}"}}],"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111122223333","eventCategory":"Management","tlsDetails":{{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":"sts.{region}.amazonaws.com"}}}}"#,
+        address(workload, minute),
+        agent(workload),
+        uuid(dice),
+        uuid(dice),
     )
     .unwrap();
 }
 
 /// One event: a role session of a workload reads, writes and describes; one in twenty is refused.
-fn event(
-    text: &mut String,
-    dice: &mut Dice,
-    (workload, objects): (u64, u64),
-    number: u64,
-    minute: Time,
-    region: &str,
-) {
+fn event(text: &mut String, dice: &mut Dice, (workload, objects): (u64, u64), minute: Time, region: &str) {
     let (role, session, access_key, created) = session(workload, minute);
     let time = minute.plus_seconds(i64::try_from(dice.roll(300)).unwrap());
     let denied = dice.roll(20) == 0;
     let (bucket, table) = (workload % 40, workload % 40 + 40 * dice.roll(3));
     let key = key(dice, minute);
-    let (source, name, request, resources, data) = match if dice.roll(100) < objects { 0 } else { 1 + dice.roll(16) } {
+    let is_data = dice.roll(100) < objects;
+    let (service, name, request, resources) = match if is_data { 0 } else { 1 + dice.roll(16) } {
         0 => (
-            "s3.amazonaws.com",
+            "s3",
             ["GetObject", "PutObject", "HeadObject"][usize::try_from(dice.roll(3)).unwrap()],
             format!(r#"{{"bucketName":"data-lake-{bucket}","Host":"data-lake-{bucket}.s3.{region}.amazonaws.com","key":"{key}"}}"#),
             format!(r#"[{{"type":"AWS::S3::Object","ARN":"arn:aws:s3:::data-lake-{bucket}/{key}"}},{{"accountId":"111122223333","type":"AWS::S3::Bucket","ARN":"arn:aws:s3:::data-lake-{bucket}"}}]"#),
-            true,
         ),
         1..6 => (
-            "kms.amazonaws.com",
+            "kms",
             "Decrypt",
             format!(r#"{{"encryptionContext":{{"aws:s3:arn":"arn:aws:s3:::data-lake-{bucket}"}},"encryptionAlgorithm":"SYMMETRIC_DEFAULT"}}"#),
             format!(r#"[{{"accountId":"111122223333","type":"AWS::KMS::Key","ARN":"arn:aws:kms:{region}:111122223333:key/{bucket:08x}-1111-2222-3333-444455556666"}}]"#),
-            false,
         ),
         6..11 => (
-            "ec2.amazonaws.com",
+            "ec2",
             "DescribeInstances",
             r#"{"maxResults":1000,"instancesSet":{},"filterSet":{"items":[{"name":"instance-state-name","valueSet":{"items":[{"value":"running"}]}}]}}"#.to_owned(),
-            "null".to_owned(),
-            false,
+            String::new(),
         ),
-        11..16 => (
-            "dynamodb.amazonaws.com",
+        11..14 => (
+            "dynamodb",
             "DescribeTable",
             format!(r#"{{"tableName":"orders-{table}"}}"#),
             format!(r#"[{{"accountId":"111122223333","type":"AWS::DynamoDB::Table","ARN":"arn:aws:dynamodb:{region}:111122223333:table/orders-{table}"}}]"#),
-            false,
         ),
+        14 => ("ssm", "GetParameter", format!(r#"{{"name":"/app-{workload}/settings-{}","withDecryption":true}}"#, table / 40), String::new()),
+        15 => ("secretsmanager", "GetSecretValue", format!(r#"{{"secretId":"arn:aws:secretsmanager:{region}:111122223333:secret:app-{workload}/database-AbCdEf"}}"#), String::new()),
         _ => (
-            "logs.amazonaws.com",
+            "logs",
             "CreateLogStream",
-            format!(r#"{{"logGroupName":"/aws/lambda/app-{bucket}","logStreamName":"2026/01/01/[$LATEST]{:016x}"}}"#, dice.roll(u64::MAX)),
-            "null".to_owned(),
-            false,
+            format!(r#"{{"logGroupName":"/aws/lambda/app-{bucket}","logStreamName":"2026/01/01/[$LATEST]{:016x}{:016x}"}}"#, dice.roll(u64::MAX), dice.roll(u64::MAX)),
+            String::new(),
         ),
     };
     let error = if denied { r#""errorCode":"AccessDenied","errorMessage":"Access Denied","# } else { "" };
-    let (a, b, c) = (dice.roll(1 << 32), dice.roll(u64::MAX), dice.roll(u64::MAX));
-    // S3 tells a long random id of the host that answered.
-    let host = if data { noise(dice, 76) } else { String::new() };
+    // S3 alone tells more, and there a long random id of the host that answered.
+    let (additional, request_id) = if is_data {
+        let (sent, host) = (dice.roll(100_000), noise(dice, 76));
+        let told = format!(
+            r#""additionalEventData":{{"SignatureVersion":"SigV4","CipherSuite":"TLS_AES_128_GCM_SHA256","bytesTransferredIn":0,"AuthenticationMethod":"AuthHeader","x-amz-id-2":"{host}","bytesTransferredOut":{sent}}},"#
+        );
+        (told, s3_request(dice))
+    } else {
+        (String::new(), uuid(dice))
+    };
+    let resources = if resources.is_empty() { resources } else { format!(r#""resources":{resources},"#) };
     write!(
         text,
-        r#"{{"eventVersion":"1.11","userIdentity":{{"type":"AssumedRole","principalId":"AROAEXAMPLE{role}:{session}","arn":"arn:aws:sts::111122223333:assumed-role/{role}/{session}","accountId":"111122223333","accessKeyId":"{access_key}","sessionContext":{{"sessionIssuer":{{"type":"Role","principalId":"AROAEXAMPLE{role}","arn":"arn:aws:iam::111122223333:role/workloads/{role}","accountId":"111122223333","userName":"{role}"}},"webIdFederationData":{{"federatedProvider":"arn:aws:iam::111122223333:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF","attributes":{{}}}},"attributes":{{"creationDate":"{created}","mfaAuthenticated":"false"}}}}}},"eventTime":"{time}","eventSource":"{source}","eventName":"{name}","awsRegion":"{region}","sourceIPAddress":"10.{}.{}.{}","userAgent":"[Boto3/1.34.0 md/Botocore#1.34.0 ua/2.0 os/linux#5.10.0 md/arch#x86_64 lang/python#3.11.6 md/pyimpl#CPython cfg/retry-mode#standard Botocore/1.34.0]",{error}"requestParameters":{request},"responseElements":null,"additionalEventData":{{"SignatureVersion":"SigV4","CipherSuite":"TLS_AES_128_GCM_SHA256","bytesTransferredIn":0,"AuthenticationMethod":"AuthHeader","x-amz-id-2":"{host}","bytesTransferredOut":{}}},"requestID":"{a:08X}{:08X}","eventID":"{:08x}-{:04x}-4{:03x}-{:04x}-{number:012x}","readOnly":{},"resources":{resources},"eventType":"AwsApiCall","managementEvent":{},"recipientAccountId":"111122223333","eventCategory":"{}","tlsDetails":{{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":"{source}"}}}}"#,
-        a % 250,
-        b % 250,
-        c % 250,
-        a % 100_000,
-        c % (1 << 32),
-        c % (1 << 32),
-        b % (1 << 16),
-        a % (1 << 12),
-        0x8000 + b % (1 << 14),
+        r#"{{"eventVersion":"1.11","userIdentity":{{"type":"AssumedRole","principalId":"AROAEXAMPLE{role}:{session}","arn":"arn:aws:sts::111122223333:assumed-role/{role}/{session}","accountId":"111122223333","accessKeyId":"{access_key}","sessionContext":{{"sessionIssuer":{{"type":"Role","principalId":"AROAEXAMPLE{role}","arn":"arn:aws:iam::111122223333:role/workloads/{role}","accountId":"111122223333","userName":"{role}"}},"webIdFederationData":{{"federatedProvider":"arn:aws:iam::111122223333:oidc-provider/{ISSUER}","attributes":{{}}}},"attributes":{{"creationDate":"{created}","mfaAuthenticated":"false"}}}}}},"eventTime":"{time}","eventSource":"{service}.amazonaws.com","eventName":"{name}","awsRegion":"{region}","sourceIPAddress":"{}","userAgent":"{}",{error}"requestParameters":{request},"responseElements":null,{additional}"requestID":"{request_id}","eventID":"{}","readOnly":{},{resources}"eventType":"AwsApiCall","managementEvent":{},"recipientAccountId":"111122223333","eventCategory":"{}","tlsDetails":{{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":"{service}.{region}.amazonaws.com"}}}}"#,
+        address(workload, minute),
+        agent(workload),
+        uuid(dice),
         name != "PutObject" && name != "CreateLogStream",
-        !data,
-
-        if data { "Data" } else { "Management" },
+        !is_data,
+        if is_data { "Data" } else { "Management" },
     )
     .unwrap();
 }

@@ -72,7 +72,7 @@ impl Decoder {
                 self.text.reserve(STEP);
             }
             let (before_in, before_out) = (self.inflate.total_in(), self.inflate.total_out());
-            let status = self.inflate.decompress_vec(rest, &mut self.text, FlushDecompress::None);
+            let status = self.inflate.decompress_vec(rest, &mut self.text, FlushDecompress::Finish);
             let consumed = usize::try_from(self.inflate.total_in() - before_in).unwrap_or(usize::MAX);
             rest = rest.get(consumed..).unwrap_or_default();
             if self.text.len() > most {

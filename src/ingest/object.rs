@@ -224,7 +224,7 @@ impl<'r, C: Collect> Worker<'r, C> {
         let is_json = matches!(content.first(), Some(b'{' | b'['));
         if is_json && is_whole && limits.repeats && C::REPEATS {
             let is_list = cutter.cut(content, records).is_some();
-            if is_list && std::str::from_utf8(content).is_ok() {
+            if is_list && simdutf8::basic::from_utf8(content).is_ok() {
                 match reader.raw(content, records) {
                     Ok(()) => return true,
                     Err(n_done) => reader.n_done = n_done,

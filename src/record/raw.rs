@@ -7,6 +7,7 @@
 mod cut;
 mod members;
 mod runs;
+mod seeds;
 
 use std::hash::{Hash, Hasher};
 

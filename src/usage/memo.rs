@@ -27,8 +27,8 @@ pub struct KnownCaller {
     relevant: [u64; 2],
 }
 
-/// Calls remembered; then all are forgotten, which costs time only.
-const MOST_CALLS: usize = 1 << 15;
+/// Calls met before the older half of those remembered is forgotten, which costs time only.
+const MOST_CALLS: usize = 1 << 14;
 /// Callers remembered.
 const MOST_CALLERS: usize = 1 << 14;
 
@@ -40,6 +40,8 @@ const TIME: usize = 22;
 pub(super) struct Memo {
     callers: HashMap<RawKey, KnownCaller>,
     calls: HashMap<RawKey, Known>,
+    /// Calls remembered longer; those met again go over to `calls`.
+    older_calls: HashMap<RawKey, Known>,
     seed: DefaultHashBuilder,
     /// Neighbouring records often have one caller.
     last_caller: Option<(RawKey, KnownCaller)>,
@@ -117,12 +119,18 @@ impl Memo {
         known
     }
 
-    pub(super) fn call(&self, key: RawKey) -> Option<Known> {
-        self.calls.get(&key).copied()
+    pub(super) fn call(&mut self, key: RawKey) -> Option<Known> {
+        if let Some(known) = self.calls.get(&key) {
+            return Some(*known);
+        }
+        let known = self.older_calls.remove(&key)?;
+        self.put_call(key, known);
+        Some(known)
     }
 
     pub(super) fn put_call(&mut self, key: RawKey, known: Known) {
         if self.calls.len() >= MOST_CALLS {
+            std::mem::swap(&mut self.calls, &mut self.older_calls);
             self.calls.clear();
         }
         self.calls.insert(key, known);

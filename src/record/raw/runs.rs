@@ -5,12 +5,9 @@
 //! place of cutting and hashing. INVARIANT: a run is one or several whole members of a record, without what separates them
 //! from their neighbours, cut by [`super::cut::Syntax`] under the cap on depth of its cutter.
 
-use std::hash::{BuildHasher, Hasher};
-
-use hashbrown::DefaultHashBuilder;
-
 use super::RawKey;
 use super::members::{Class, Member};
+use super::seeds::Seeds;
 
 /// Runs remembered; each has one place, by its first bytes.
 const SLOTS: usize = 1 << 11;
@@ -41,28 +38,19 @@ pub(super) struct Run {
 /// The runs one cutter met lately.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Runs {
-    seeds: [DefaultHashBuilder; 3],
+    seeds: Seeds,
     slots: Vec<Option<Run>>,
     once: Vec<u32>,
 }
 
 impl Runs {
     pub(super) fn key(&self, run: &[u8]) -> RawKey {
-        let [a, b, _] = self.seeds.each_ref().map(|seed| {
-            let mut hasher = seed.build_hasher();
-            hasher.write(run);
-            hasher.write_usize(run.len());
-            hasher.finish()
-        });
-        RawKey(a, b)
+        self.seeds.key(run)
     }
 
     fn slot_of(&self, head: &[u8]) -> u32 {
-        let [.., seed] = &self.seeds;
-        let mut hasher = seed.build_hasher();
-        hasher.write(head);
         #[expect(clippy::cast_possible_truncation, reason = "some bits of a hash")]
-        let hash = hasher.finish() as u32;
+        let hash = self.seeds.key(head).0 as u32;
         hash % SLOTS as u32
     }
 
