@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Makes logs shaped like real ones (1.7 KB an event, CloudTrail's layout in a bucket, gzip) in a temporary folder, inflates
-//! them alone (with their checksums checked, as every reader of gzip does; the ratio without that is told too) and ingests them (inflate, parse, map to actions, ledger, merge, sums) on two threads in turns, and prints the
+//! them alone (with their checksums checked, as every reader of gzip does; the ratio without that is told too) and ingests them
+//! (inflate, parse, map to actions, ledger, merge, sums) on two threads in turns, and prints the
 //! medians, their ratio, and the peak of resident memory of a process that ingests a tenth of the input and of one that
 //! ingests all of it. The folder goes at the end.
 //!

@@ -25,7 +25,7 @@ use crate::catalog::Catalog;
 use crate::checks::{self, Case, RoleCase};
 use crate::ident::glob::Glob;
 use crate::ident::{Arn, Time, TimeRange};
-use crate::ingest::{self, Ingested, Input, LogKey, Preview, Progress, Recorder, Run};
+use crate::ingest::{self, IngestError, Ingested, Input, LogKey, Preview, Progress, Recorder, Run};
 use crate::inventory::{self, Inventory, InventoryError, Selected, Selector, Trail};
 use crate::report::{self, Report};
 use crate::rightsize::{self, Losses, RightSized, RightSizer, Subject};
@@ -109,7 +109,7 @@ pub enum AuditError {
     Inventory(#[from] InventoryError),
     /// A source cannot be read at all.
     #[error(transparent)]
-    Ingest(#[from] ingest::IngestError),
+    Ingest(#[from] IngestError),
     /// There is no way to AWS.
     #[error(transparent)]
     Aws(#[from] AwsError),
@@ -136,6 +136,19 @@ pub enum AuditError {
 /// `stdin` is read when a source is `-`. The report is a function of the settings and of what is read: threads and the order of
 /// files do not change it.
 pub fn audit(
+    settings: &Settings,
+    stdin: Option<Box<dyn Read + Send>>,
+    progress: &dyn Progress,
+    cancel: &AtomicBool,
+) -> Result<Audited, AuditError> {
+    // One pool for all of it: what a stage gives back is there for the next.
+    let threads = settings.threads;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|source| IngestError::Workers { threads, source })?;
+    pool.install(|| audit_here(settings, stdin, progress, cancel))
+}
+
+fn audit_here(
     settings: &Settings,
     stdin: Option<Box<dyn Read + Send>>,
     progress: &dyn Progress,

@@ -39,6 +39,18 @@ pub(super) struct Worker<'r, C> {
 }
 
 impl<'r, C: Collect> Worker<'r, C> {
+    /// Gives back what reading takes, when nothing more is to be read.
+    pub(super) fn let_go(&mut self) {
+        let depth = self.run.limits.depth;
+        self.raw = Vec::new();
+        self.decoder = Decoder::new();
+        self.buffers = Buffers::with_max_depth(0, depth);
+        self.tape = Tape(Vec::new());
+        self.spare = Vec::new();
+        self.cutter = Cutter::new(depth);
+        self.records = Vec::new();
+    }
+
     pub(super) fn new(collector: C, run: &'r Run<'r>) -> Self {
         Self {
             collector,

@@ -25,7 +25,7 @@ pub struct Run<'r> {
     pub limits: Limits,
     /// Objects whose path says that they cannot matter for this window are skipped as `outside-window`.
     pub window: TimeRange,
-    /// Number of workers; 0 is one per core.
+    /// Number of workers; 0 is one per core. In a pool of rayon's, that pool's are taken.
     pub threads: usize,
     /// Told of every object.
     pub progress: &'r dyn Progress,
@@ -253,15 +253,12 @@ pub fn run<C: Collect>(
     let Listed { objects, sources } = source::list(inputs)?;
     let n_local = objects.len() as u64;
     run.progress.listed(n_local);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(run.threads)
-        .build()
-        .map_err(|source| IngestError::Workers { threads: run.threads, source })?;
+    let pool = own_pool(run)?;
     let tally = Tally::after(n_local);
     let (sender, receiver) = mpsc::sync_channel(WAITING);
     // With nobody left to send, a worker that waits is told so.
     let sender = (!sources.is_empty()).then_some(sender);
-    let n_workers = pool.current_num_threads();
+    let n_workers = in_pool(pool.as_ref(), rayon::current_num_threads);
     let n_workers = if sources.is_empty() { n_workers.min(objects.len()) } else { n_workers }.max(1);
     let next = AtomicUsize::new(0);
     let (workers, transfer) = thread::scope(|scope| {
@@ -277,10 +274,11 @@ pub fn run<C: Collect>(
                 let (bytes, records) = worker.arrival(arrival);
                 run.progress.object(bytes, records);
             }
+            worker.let_go();
             worker
         };
         let workers: Vec<Worker<'_, C>> =
-            pool.install(|| (0..n_workers).into_par_iter().with_max_len(1).map(work).collect());
+            in_pool(pool.as_ref(), || (0..n_workers).into_par_iter().with_max_len(1).map(work).collect());
         drop(receiver);
         (workers, reading.finish())
     });
@@ -299,7 +297,7 @@ pub fn run<C: Collect>(
         transfer,
         is_cancelled: !sources.is_empty() && run.cancel.load(Ordering::Relaxed),
     };
-    for worker in workers {
+    let merge = |worker: Worker<'_, C>| {
         ingested.objects.read += worker.n_read;
         ingested.objects.failed += worker.n_failed;
         add(&mut ingested.skipped, worker.skipped);
@@ -307,8 +305,11 @@ pub fn run<C: Collect>(
         add(&mut ingested.malformed, worker.malformed);
         ingested.issues.extend(worker.issues);
         ingested.outcomes.extend(worker.outcomes);
-        ingested.collector = ingested.collector.merge(worker.collector);
-    }
+        worker.collector
+    };
+    // By a worker, in the room that reading has just given back.
+    let collectors = workers.into_iter().map(merge).collect::<Vec<_>>();
+    ingested.collector = in_pool(pool.as_ref(), || collectors.into_iter().fold(make(), C::merge));
     if n_missing > 0 {
         *ingested.skipped.entry(CANCELLED).or_default() += n_missing;
     }
@@ -317,6 +318,22 @@ pub fn run<C: Collect>(
     ingested.issues.sort_unstable();
     ingested.outcomes.sort_unstable();
     Ok(ingested)
+}
+
+/// A pool of workers, unless the caller already works in one.
+fn own_pool(run: &Run<'_>) -> Result<Option<rayon::ThreadPool>, IngestError> {
+    let threads = run.threads;
+    let build = || rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let own = rayon::current_thread_index().is_none().then(build).transpose();
+    own.map_err(|source| IngestError::Workers { threads, source })
+}
+
+/// Works in a pool, or in that of the caller.
+fn in_pool<T: Send>(pool: Option<&rayon::ThreadPool>, work: impl FnOnce() -> T + Send) -> T {
+    match pool {
+        Some(pool) => pool.install(work),
+        None => work(),
+    }
 }
 
 /// The kind of objects that were not read because the run ended before.

@@ -13,7 +13,7 @@ use std::hash::{Hash, Hasher};
 
 use cut::Syntax;
 pub use cut::{Cutter, RawSpans};
-use members::{Member, N_KEPT, Span, kept};
+use members::{Member, Span};
 
 use crate::ident::Time;
 
@@ -48,6 +48,15 @@ impl Hash for RawKey {
     }
 }
 
+/// A string without escapes.
+fn plain(text: &[u8]) -> Option<&str> {
+    let inner = text.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    if inner.contains(&b'\\') {
+        return None;
+    }
+    std::str::from_utf8(inner).ok()
+}
+
 /// One record in its text.
 #[derive(Clone, Copy, Debug)]
 pub struct RawRecord<'t> {
@@ -66,18 +75,9 @@ impl<'t> RawRecord<'t> {
         self.spans.whole.of(self.text)
     }
 
-    /// A string without escapes.
-    fn string(&self, span: Span) -> Option<&'t str> {
-        let inner = span.of(self.text).strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-        if inner.contains(&b'\\') {
-            return None;
-        }
-        std::str::from_utf8(inner).ok()
-    }
-
     /// `eventID`.
     pub fn id(&self) -> Option<&'t str> {
-        self.string(self.spans.id).filter(|id| !id.is_empty())
+        plain(self.spans.id.of(self.text)).filter(|id| !id.is_empty())
     }
 
     /// `eventTime`, as written.
@@ -87,26 +87,21 @@ impl<'t> RawRecord<'t> {
 
     /// `eventTime`.
     pub fn time(&self) -> Option<Time> {
-        self.string(self.spans.time)?.parse().ok()
+        plain(self.time_text())?.parse().ok()
     }
 
     /// `sharedEventID`, or that there is none; `None` when it is not plain text.
     pub fn shared_id(&self) -> Option<Option<&'t str>> {
         match self.spans.shared.of(self.text) {
             b"" | b"null" | b"\"\"" => Some(None),
-            _ => self.string(self.spans.shared).map(Some),
+            text => plain(text).map(Some),
         }
     }
 
     /// `eventSource` and `eventName`.
     pub fn api(&self) -> Option<(&'t str, &'t str)> {
-        let members = Syntax::members(self.whole())?;
-        let of = |member: Member| {
-            let inner = members.get(member as usize)?.of(self.whole());
-            let inner = inner.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-            (!inner.contains(&b'\\')).then(|| std::str::from_utf8(inner).ok())?
-        };
-        Some((of(Member::Source)?, of(Member::Name)?))
+        let [source, name] = Syntax::find(self.whole(), [Member::Source, Member::Name])?;
+        Some((plain(source.of(self.whole()))?, plain(name.of(self.whole()))?))
     }
 
     /// Whether it corrects or completes another delivery.
@@ -140,28 +135,20 @@ impl<'t> RawRecord<'t> {
         self.spans.call_key
     }
 
-    /// Writes the record with what is kept of it only: all that is ever looked at, in half the text; on demand without its
-    /// caller.
+    /// Writes the record without what is never looked at and long; on demand without its caller.
     pub fn write_kept(&self, with_identity: bool, into: &mut Vec<u8>) {
-        let text = self.whole();
-        let members = Syntax::members(text).unwrap_or([Span::default(); N_KEPT]);
-        let mut separator = b'{';
-        let first = if with_identity { Member::Identity } else { Member::Time } as usize;
-        for (name, span) in kept().zip(&members).skip(first) {
-            let value = span.of(text);
-            if value.is_empty() {
-                continue;
+        let RawSpans { whole, caller, additional, .. } = *self.spans;
+        let mut left_out = [additional, if with_identity { Span::default() } else { caller }];
+        left_out.sort_unstable_by_key(|span| span.start);
+        let mut start = whole.start;
+        for span in left_out {
+            // With the comma behind it, if there is one.
+            let is_inner = span.start >= start && span.start < span.end && span.end < whole.end;
+            if is_inner && self.text.get(span.end as usize) == Some(&b',') {
+                into.extend_from_slice(Span { start, end: span.start }.of(self.text));
+                start = span.end + 1;
             }
-            into.push(separator);
-            separator = b',';
-            into.push(b'"');
-            into.extend_from_slice(name.as_bytes());
-            into.extend_from_slice(b"\":");
-            into.extend_from_slice(value);
         }
-        if separator == b'{' {
-            into.push(separator);
-        }
-        into.push(b'}');
+        into.extend_from_slice(Span { start, end: whole.end }.of(self.text));
     }
 }

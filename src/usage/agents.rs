@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::Text;
-use super::text::{Texts, shortened};
+use super::text::{Texts, limited, shortened};
 use crate::ident::Time;
 use crate::record::Event;
 
@@ -56,8 +56,11 @@ impl Agents {
         let Some(principal) = principal(identity.principal_id, identity.arn) else { return };
         let Some(task) = airflow(agent, texts) else { return };
         let session = (texts.intern(principal), texts.option(identity.access_key_id));
-        let seen = (event.time, texts.intern(id));
-        self.insert(session, task, seen);
+        // Ids are as many as events: only those that stay are kept.
+        let known = self.airflow.get(&session).and_then(|tasks| tasks.get(&task));
+        if known.is_none_or(|(time, known)| (event.time, id) < (*time, &**known)) {
+            self.insert(session, task, (event.time, limited(id).into()));
+        }
     }
 
     /// What was met of a session, by its id, its ARN and its key.

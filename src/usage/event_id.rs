@@ -81,10 +81,17 @@ impl OddIds {
     /// The text behind a key.
     pub(super) fn text(&self, key: EventKey) -> Text {
         self.0.get(&key).cloned().unwrap_or_else(|| {
-            let (head, tail) = (key.0, key.1);
-            let (a, b, c) = (head >> 32, head >> 16 & 0xffff, head & 0xffff);
-            let (d, e) = (tail >> 48, tail & 0xffff_ffff_ffff);
-            format!("{a:08x}-{b:04x}-{c:04x}-{d:04x}-{e:012x}").into()
+            let mut text = [b'-'; 36];
+            let digits = (0..32_u32).rev().map(|place| {
+                let half = if place < 16 { key.1 } else { key.0 };
+                b"0123456789abcdef"
+                    .get((half >> (place % 16 * 4) & 0xf) as usize)
+                    .copied()
+                    .unwrap_or_default()
+            });
+            let places = text.iter_mut().enumerate().filter(|(at, _)| !matches!(at, 8 | 13 | 18 | 23));
+            places.zip(digits).for_each(|((_, place), digit)| *place = digit);
+            std::str::from_utf8(&text).unwrap_or_default().into()
         })
     }
 

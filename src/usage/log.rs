@@ -62,8 +62,8 @@ pub(super) const OUTSIDE: u32 = u32::MAX;
 const WIDTH: usize = 40;
 /// Parts an event's key decides between: what is looked at together at the end is so much less than everything.
 const PARTS: usize = 64;
-/// Entries held back until they are written: 1.3 MB.
-const HELD: usize = 1 << 15;
+/// Entries held back until they are written: 160 KB.
+const HELD: usize = 1 << 12;
 
 impl Entry {
     /// What tells two deliveries apart. Numbers of sessions and calls do not: they belong to one ledger.

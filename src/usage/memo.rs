@@ -27,21 +27,49 @@ pub struct KnownCaller {
     relevant: [u64; 2],
 }
 
-/// Calls met before the older half of those remembered is forgotten, which costs time only.
-const MOST_CALLS: usize = 1 << 14;
-/// Callers remembered.
-const MOST_CALLERS: usize = 1 << 14;
+/// Calls and callers met before the older half of those remembered is forgotten, which costs time only.
+const MOST_CALLS: usize = 1 << 13;
+const MOST_CALLERS: usize = 1 << 11;
+
+/// What was met lately, in two generations: what is met again stays.
+#[derive(Clone, Debug)]
+struct Lately<V> {
+    most: usize,
+    young: HashMap<RawKey, V>,
+    old: HashMap<RawKey, V>,
+}
+
+impl<V: Copy> Lately<V> {
+    fn new(most: usize) -> Self {
+        Self { most, young: HashMap::new(), old: HashMap::new() }
+    }
+
+    fn get(&mut self, key: RawKey) -> Option<V> {
+        if let Some(value) = self.young.get(&key) {
+            return Some(*value);
+        }
+        let value = self.old.remove(&key)?;
+        self.put(key, value);
+        Some(value)
+    }
+
+    fn put(&mut self, key: RawKey, value: V) {
+        if self.young.len() >= self.most {
+            std::mem::swap(&mut self.young, &mut self.old);
+            self.young.clear();
+        }
+        self.young.insert(key, value);
+    }
+}
 
 /// Bytes of a time as CloudTrail writes it, with its quotes.
 const TIME: usize = 22;
 
 /// Callers and calls met lately.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Memo {
-    callers: HashMap<RawKey, KnownCaller>,
-    calls: HashMap<RawKey, Known>,
-    /// Calls remembered longer; those met again go over to `calls`.
-    older_calls: HashMap<RawKey, Known>,
+    callers: Lately<KnownCaller>,
+    calls: Lately<Known>,
     seed: DefaultHashBuilder,
     /// Neighbouring records often have one caller.
     last_caller: Option<(RawKey, KnownCaller)>,
@@ -49,6 +77,19 @@ pub(super) struct Memo {
     last_agent: RawKey,
     /// The last time that was told, and how it was written.
     last_time: Option<([u8; TIME], Time)>,
+}
+
+impl Default for Memo {
+    fn default() -> Self {
+        Self {
+            callers: Lately::new(MOST_CALLERS),
+            calls: Lately::new(MOST_CALLS),
+            seed: DefaultHashBuilder::default(),
+            last_caller: None,
+            last_agent: RawKey::default(),
+            last_time: None,
+        }
+    }
 }
 
 impl Memo {
@@ -91,7 +132,7 @@ impl Memo {
         {
             return Some(known);
         }
-        let known = *self.callers.get(&key)?;
+        let known = self.callers.get(key)?;
         self.last_caller = Some((key, known));
         Some(known)
     }
@@ -111,28 +152,16 @@ impl Memo {
             (identity.kind, identity.account_id, identity.invoked_by, partition(arn), partition(issuer));
         let relevant = [self.seed.hash_one((&other, arn, issuer)), self.seed.hash_one(&other)];
         let known = KnownCaller { session, relevant };
-        if self.callers.len() >= MOST_CALLERS {
-            self.callers.clear();
-        }
-        self.callers.insert(raw.caller_key(), known);
+        self.callers.put(raw.caller_key(), known);
         self.last_caller = Some((raw.caller_key(), known));
         known
     }
 
     pub(super) fn call(&mut self, key: RawKey) -> Option<Known> {
-        if let Some(known) = self.calls.get(&key) {
-            return Some(*known);
-        }
-        let known = self.older_calls.remove(&key)?;
-        self.put_call(key, known);
-        Some(known)
+        self.calls.get(key)
     }
 
     pub(super) fn put_call(&mut self, key: RawKey, known: Known) {
-        if self.calls.len() >= MOST_CALLS {
-            std::mem::swap(&mut self.calls, &mut self.older_calls);
-            self.calls.clear();
-        }
-        self.calls.insert(key, known);
+        self.calls.put(key, known);
     }
 }

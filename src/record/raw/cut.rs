@@ -1,7 +1,7 @@
 //! Cuts a text at its brackets and quotes.
 
 use super::RawKey;
-use super::members::{Class, Member, N_KEPT, N_NAMED, Span};
+use super::members::{Class, Member, N_NAMED, Span};
 use super::runs::{NONE, Runs};
 
 /// Where one record is, and what it is known by.
@@ -11,8 +11,10 @@ pub struct RawSpans {
     pub(super) id: Span,
     pub(super) time: Span,
     pub(super) shared: Span,
-    /// The last user agent with its name; one, as a rule.
+    /// The last of these members, with their names; there is one, as a rule.
     pub(super) agent: Span,
+    pub(super) caller: Span,
+    pub(super) additional: Span,
     pub(super) has_addendum: bool,
     pub(super) is_about_its_caller: bool,
     pub(super) caller_key: RawKey,
@@ -136,6 +138,7 @@ impl Cutter {
             Member::Id => spans.id = value,
             Member::Time => spans.time = value,
             Member::SharedId => spans.shared = value,
+            Member::Additional => spans.additional = Span::new(start, syntax.at)?,
             Member::Addendum => spans.has_addendum = value.of(syntax.text) != b"null",
             _ => {}
         }
@@ -189,7 +192,10 @@ impl Open {
         let spans = &mut self.spans;
         spans.is_about_its_caller = is_about_its_caller.unwrap_or(spans.is_about_its_caller);
         match class {
-            Class::Caller => spans.caller_key = spans.caller_key.then(key),
+            Class::Caller => {
+                spans.caller_key = spans.caller_key.then(key);
+                spans.caller = span;
+            }
             Class::Agent => {
                 spans.agent_key = spans.agent_key.then(key);
                 spans.agent = span;
@@ -206,6 +212,21 @@ fn is_about_its_caller(source: &[u8]) -> bool {
     SOURCES.iter().any(|own| source.starts_with(own)) || source.contains(&b'\\')
 }
 
+/// Where the first quote or backslash of sixteen bytes is.
+fn near_end(bytes: &[u8; 16]) -> Option<usize> {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const TOPS: u64 = u64::from_le_bytes([0x80; 8]);
+    // The lowest byte that is marked is nothing; what is above it may be marked wrongly.
+    let nothing = |word: u64| word.wrapping_sub(ONES) & !word & TOPS;
+    let (words, _) = bytes.as_chunks::<8>();
+    words.iter().enumerate().find_map(|(number, word)| {
+        let word = u64::from_le_bytes(*word);
+        let marks =
+            nothing(word ^ u64::from_le_bytes([b'"'; 8])) | nothing(word ^ u64::from_le_bytes([b'\\'; 8]));
+        (marks != 0).then(|| number * 8 + marks.trailing_zeros() as usize / 8)
+    })
+}
+
 /// A place in a text that is taken for JSON.
 pub(super) struct Syntax<'t> {
     text: &'t [u8],
@@ -214,21 +235,21 @@ pub(super) struct Syntax<'t> {
 }
 
 impl<'t> Syntax<'t> {
-    /// Where the kept members of a record are that was cut before.
-    pub(super) fn members(record: &[u8]) -> Option<[Span; N_KEPT]> {
+    /// The values of some members of a record that was cut before; empty where there is none.
+    pub(super) fn find<const N: usize>(record: &[u8], wanted: [Member; N]) -> Option<[Span; N]> {
         let mut syntax = Syntax { text: record, at: 0, depth: usize::MAX };
-        let mut members = [Span::default(); N_KEPT];
+        let mut found = [Span::default(); N];
         syntax.expect(b'{')?;
         let mut last = Member::Other;
         loop {
             let (member, value) = syntax.member(last.usual_next())?;
             last = member;
-            if let Some(slot) = members.get_mut(member as usize) {
-                *slot = value;
+            for (span, _) in found.iter_mut().zip(wanted).filter(|(_, wanted)| *wanted == member) {
+                *span = value;
             }
             match syntax.token()? {
                 b',' => {}
-                b'}' => return Some(members),
+                b'}' => return Some(found),
                 _ => return None,
             }
         }
@@ -267,7 +288,9 @@ impl<'t> Syntax<'t> {
     fn string(&mut self) -> Option<()> {
         loop {
             let rest = self.text.get(self.at..)?;
-            let found = memchr::memchr2(b'"', b'\\', rest)?;
+            // Most texts are short: what would look at many bytes at once has hardly begun when they end.
+            let near = rest.first_chunk().and_then(near_end);
+            let found = near.or_else(|| memchr::memchr2(b'"', b'\\', rest))?;
             self.at += found + 1;
             if rest.get(found) == Some(&b'"') {
                 return Some(());
@@ -349,5 +372,27 @@ impl<'t> Syntax<'t> {
             return None;
         }
         Some(Member::of(key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::near_end;
+
+    #[test]
+    fn the_first_quote_or_backslash_is_found() {
+        let others = [b'a', 0, b'!', b'#', b'[', b']', 0xff, 0x80, 0xa2, 0xdc];
+        for place in 0..16 {
+            for other in others {
+                for mark in [b'"', b'\\'] {
+                    let mut bytes = [other; 16];
+                    assert_eq!(near_end(&bytes), None, "{other}");
+                    bytes[place..].fill(mark);
+                    assert_eq!(near_end(&bytes), Some(place), "{other} {mark}");
+                    bytes[place + 1..].fill(other);
+                    assert_eq!(near_end(&bytes), Some(place), "{other} {mark}");
+                }
+            }
+        }
     }
 }

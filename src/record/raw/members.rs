@@ -33,9 +33,6 @@ pub(super) enum Member {
     Other,
 }
 
-/// Number of members that are kept.
-pub(super) const N_KEPT: usize = Member::UserAgent as usize + 1;
-
 /// Number of members that have a name here.
 pub(super) const N_NAMED: usize = Member::Other as usize;
 
@@ -143,11 +140,6 @@ impl Member {
     }
 }
 
-/// The kept members and their names, in the order of their numbers.
-pub(super) fn kept() -> impl Iterator<Item = &'static str> {
-    NAMED.iter().take(N_KEPT).map(|(_, name)| *name)
-}
-
 /// A part of a text that is shorter than 4 GB.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Span {
@@ -173,14 +165,6 @@ mod tests {
     fn members_stand_where_their_numbers_say() {
         for (at, (member, name)) in NAMED.iter().enumerate() {
             assert_eq!(*member as usize, at, "{name}");
-        }
-    }
-
-    #[test]
-    fn all_that_a_call_is_made_from_is_kept() {
-        for (member, name) in NAMED {
-            let is_kept = (member as usize) < N_KEPT;
-            assert!(is_kept || member.class() == Class::Free || member == Member::Tls, "{name}");
         }
     }
 }

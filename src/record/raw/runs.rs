@@ -13,6 +13,8 @@ use super::seeds::Seeds;
 const SLOTS: usize = 1 << 11;
 /// Longer runs are not remembered.
 const LONGEST: usize = 2_048;
+/// Bytes of all runs together; when there are more, all are forgotten, which costs time only.
+const MOST_BYTES: usize = 768 << 10;
 /// The first bytes that decide a run's place: of long runs and of short ones. What is shorter still is cut as fast as found.
 const HEADS: [usize; 2] = [160, 64];
 /// Places to note that a run was met once: what is never met again shall take no other's place.
@@ -40,6 +42,7 @@ pub(super) struct Run {
 pub(super) struct Runs {
     seeds: Seeds,
     slots: Vec<Option<Run>>,
+    n_bytes: usize,
     once: Vec<u32>,
 }
 
@@ -97,14 +100,21 @@ impl Runs {
             return NONE;
         }
         let slot = self.slot_of(head);
+        if self.n_bytes + text.len() > MOST_BYTES {
+            self.slots.clear();
+            self.n_bytes = 0;
+        }
         if self.slots.is_empty() {
             self.slots.resize(SLOTS, None);
         }
         let Some(place) = self.slots.get_mut(slot as usize) else { return NONE };
         // The room of the run that was here is used again.
         let mut room = place.take().map(|run| run.text).unwrap_or_default();
+        let before = room.capacity();
         room.clear();
+        room.reserve_exact(text.len());
         room.extend_from_slice(text);
+        self.n_bytes += room.capacity() - before;
         *place = Some(Run { text: room, class, key, is_about_its_caller, members, next: NONE });
         slot
     }
