@@ -71,7 +71,16 @@ impl AwsError {
             (code, "") => code.to_owned(),
             (code, message) => format!("{code}: {message}"),
         };
-        let trouble = classify(error, code, message, status, region);
+        let trouble = match error {
+            // It never left: a bucket's name that is none, say.
+            SdkError::ConstructionFailure(_) if code.is_empty() => {
+                match classify(error, code, message, status, region) {
+                    Trouble::Unreachable => Trouble::Other,
+                    trouble => trouble,
+                }
+            }
+            _ => classify(error, code, message, status, region),
+        };
         Self { what, trouble, detail: shortened(&detail) }
     }
 

@@ -103,6 +103,8 @@ impl Page<'_> {
         let mut parts = vec![count(objects.read, "object read", "objects read")];
         parts.extend((objects.skipped > 0).then(|| format!("{} skipped", number(objects.skipped))));
         parts.extend((objects.failed > 0).then(|| format!("{} failed", number(objects.failed))));
+        let retries = coverage.retries;
+        parts.extend((retries > 0).then(|| count(retries, "request repeated", "requests repeated")));
         parts.push(count(coverage.events.counted, "call counted", "calls counted"));
         parts.push(format!("{} read", count(coverage.events.read, "event", "events")));
         parts.push(format!("integrity {}", coverage.integrity.status.as_str()));

@@ -34,6 +34,9 @@ fn counters(page: &mut Markup, coverage: &Coverage) {
     ] {
         counter(page, word, n);
     }
+    if coverage.retries > 0 {
+        counter(page, "requests that had to be repeated", coverage.retries);
+    }
     page.raw("</dl>");
     if !coverage.skipped.is_empty() {
         page.raw("<p class=\"meta\">");

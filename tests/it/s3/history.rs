@@ -1,5 +1,6 @@
 //! The event history: pages of every Region at the pace AWS allows, and a report that knows what it cannot show.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -91,6 +92,56 @@ fn pages_of_all_regions_are_read_at_two_requests_a_second() {
     let account = report.coverage.accounts.iter().find(|account| account.account == "111122223333").unwrap();
     assert_eq!(account.trails, ["event-history"]);
     assert!(account.data_events.values().all(|seen| !seen));
+}
+
+/// A role that may read objects and describe instances, and a trail that records every object's data events.
+fn snapshot(dir: &Path) {
+    let policy = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": ["s3:GetObject", "ec2:DescribeInstances"], "Resource": "*"}]});
+    let account = json!({"RoleDetailList": [{
+        "RoleName": "app", "RoleId": "AROA1", "Arn": "arn:aws:iam::111122223333:role/app", "Path": "/",
+        "CreateDate": "2020-01-01T00:00:00Z", "AttachedManagedPolicies": [],
+        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": []},
+        "RolePolicyList": [{"PolicyName": "p", "PolicyDocument": policy}]}]});
+    let trail = "arn:aws:cloudtrail:eu-west-1:111122223333:trail/t";
+    let trails =
+        json!({"trailList": [{"TrailARN": trail, "HomeRegion": "eu-west-1", "IsMultiRegionTrail": true}]});
+    let selectors = json!({"TrailARN": trail, "EventSelectors": [{"ReadWriteType": "All", "IncludeManagementEvents": true,
+        "DataResources": [{"Type": "AWS::S3::Object", "Values": ["arn:aws:s3"]}]}]});
+    for (name, value) in [("account.json", account), ("trails.json", trails), ("selectors.json", selectors)] {
+        std::fs::write(dir.join(name), value.to_string()).unwrap();
+    }
+}
+
+#[test]
+fn no_data_event_is_ever_missed_by_a_history_that_cannot_hold_one() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let events: Vec<String> = (0..9).map(record).collect();
+    let server = runtime.block_on(async {
+        let server = MockServer::start().await;
+        sts(&server).await;
+        let events: Vec<Value> = events.iter().map(|text| json!({"CloudTrailEvent": text})).collect();
+        Mock::given(header("x-amz-target", TARGET))
+            .respond_with(ResponseTemplate::new(200).set_body_json(json!({"Events": events})))
+            .mount(&server)
+            .await;
+        server
+    });
+    let dir = tempfile::tempdir().unwrap();
+    snapshot(dir.path());
+    let cancel = AtomicBool::new(false);
+    let unobservable = |sources: Vec<String>| {
+        let settings = Settings { sources, iam: vec![dir.path().to_owned()], ..settings(&server, "") };
+        let report = analyze::audit(&settings, None, &Quiet, &cancel).unwrap().report;
+        let role = report.roles.iter().find(|role| role.name == "app").unwrap();
+        role.granted.verdicts.unobservable
+    };
+    // By the history one of the two actions is never shown; by the trail's own logs both are.
+    assert_eq!(unobservable(vec!["cloudtrail:eu-west-1".to_owned()]), 1);
+    let logs = tempfile::tempdir().unwrap();
+    let file = logs.path().join("log.json");
+    std::fs::write(&file, format!("{{\"Records\":[{}]}}", events.join(","))).unwrap();
+    assert_eq!(unobservable(vec![file.to_string_lossy().into_owned()]), 0);
 }
 
 #[test]
