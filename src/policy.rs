@@ -20,7 +20,7 @@ pub use document::{
     ResourceElement, Statement, Version,
 };
 pub use error::PolicyError;
-pub(crate) use literal::instant;
+pub(crate) use literal::{AddressRange, address_range, instant};
 pub use operator::{Comparison, Operator, Order, SetQualifier, boolean};
 pub use parse::{parse, parse_value};
 pub use refusal::refusals;

@@ -16,7 +16,6 @@ mod index;
 mod key;
 mod literal;
 mod observed;
-mod operator;
 mod pattern;
 mod space;
 mod subset;

@@ -1,5 +1,6 @@
 //! Values of conditions whose form both validation and evaluation must know.
 
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use crate::ident::Time;
@@ -32,9 +33,75 @@ pub(crate) fn instant(text: &str) -> Option<i128> {
     Some(seconds * NANOS + nanos)
 }
 
+/// A range of addresses of one family.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct AddressRange {
+    /// IPv6, and not an IPv4 address in disguise.
+    pub(crate) v6: bool,
+    /// First address.
+    pub(crate) first: u128,
+    /// Last address.
+    pub(crate) last: u128,
+}
+
+impl AddressRange {
+    /// Whether all of `other` lies inside.
+    pub(crate) fn holds(&self, other: &Self) -> bool {
+        self.v6 == other.v6 && self.first <= other.first && other.last <= self.last
+    }
+}
+
+/// An address or a CIDR block. IPv4 in IPv6 form counts as IPv4; a prefix shorter than that form's own spans both families and is none.
+pub(crate) fn address_range(text: &str) -> Option<AddressRange> {
+    let text = text.trim();
+    let (address, length) = match text.split_once('/') {
+        Some((address, length)) if !length.is_empty() && length.bytes().all(|b| b.is_ascii_digit()) => {
+            (address, Some(length.parse::<u32>().ok()?))
+        }
+        Some(_) => return None,
+        None => (text, None),
+    };
+    let (v6, bits, width, length) = match address.parse::<IpAddr>().ok()? {
+        IpAddr::V4(v4) => (false, u128::from(u32::from(v4)), 32, length),
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => {
+                let length = match length {
+                    Some(length) => Some(length.checked_sub(96)?),
+                    None => None,
+                };
+                (false, u128::from(u32::from(v4)), 32, length)
+            }
+            None => (true, u128::from(v6), 128, length),
+        },
+    };
+    let length = length.unwrap_or(width);
+    if length > width {
+        return None;
+    }
+    let host = if length == 0 && width == 128 { u128::MAX } else { (1_u128 << (width - length)) - 1 };
+    let first = bits & !host;
+    Some(AddressRange { v6, first, last: first | host })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blocks_are_ranges_and_a_disguised_address_is_itself() {
+        let range = |text| address_range(text).map(|b| (b.v6, b.first, b.last));
+        assert_eq!(range("10.0.0.0/31"), Some((false, 0x0a00_0000, 0x0a00_0001)));
+        assert_eq!(range("::ffff:10.0.0.1"), range("10.0.0.1/32"));
+        assert_eq!(range("::ffff:10.0.0.0/104"), range("10.0.0.0/8"));
+        assert_eq!(range("::/0"), Some((true, 0, u128::MAX)));
+        for text in ["10.0.0", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/+8", "::ffff:10.0.0.0/95", "x"] {
+            assert_eq!(range(text), None, "{text}");
+        }
+        let holds = |block, address| address_range(block).unwrap().holds(&address_range(address).unwrap());
+        assert!(
+            holds("10.0.0.0/8", "10.1.2.3") && !holds("10.0.0.0/8", "11.0.0.0") && !holds("::/0", "10.0.0.1")
+        );
+    }
 
     #[test]
     fn moments_in_all_documented_forms_are_one() {

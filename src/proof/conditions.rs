@@ -9,11 +9,10 @@ use std::rc::Rc;
 use super::arena::Arena;
 use super::budget::{Exhausted, Meter};
 use super::key::{self, Kind};
-use super::literal::{self, Block, Literal, Point, Test};
-use super::operator::{Order, Quantifier};
+use super::literal::{self, Literal, Point, Test};
 use super::pattern::{self, ANYTHING, Letters, Symbol, Token};
 use super::space::{self, Space};
-use crate::policy::{Condition, Version, boolean};
+use crate::policy::{AddressRange, Condition, Order, SetQualifier, Version, address_range, boolean};
 
 /// Number of a literal.
 pub(super) type LiteralId = u32;
@@ -221,8 +220,8 @@ impl Conditions {
             asking
                 .iter()
                 .filter(move |(literal, sign)| match literal.quantifier {
-                    Some(Quantifier::All) => *sign == all,
-                    Some(Quantifier::Any) => *sign != all,
+                    Some(SetQualifier::ForAllValues) => *sign == all,
+                    Some(SetQualifier::ForAnyValue) => *sign != all,
                     None => false,
                 })
                 .cloned()
@@ -291,9 +290,9 @@ impl Conditions {
                 continue;
             }
             let fits = |point: Point| {
-                numeric.iter().all(|(order, points, pass)| {
-                    points.iter().any(|c| literal::stands(*order, point, *c)) == *pass
-                })
+                numeric
+                    .iter()
+                    .all(|(order, points, pass)| points.iter().any(|c| order.accepts(point.cmp(c))) == *pass)
             };
             // Whole units first, because they read better and dates have no fractions.
             let unit = 2_000_000_000;
@@ -310,7 +309,7 @@ impl Conditions {
                 None => return Ok(None),
             }
         }
-        let blocks: Vec<(&[Block], bool)> = tests
+        let blocks: Vec<(&[AddressRange], bool)> = tests
             .iter()
             .filter_map(|(literal, pass)| match &literal.test {
                 Test::Ip(blocks) => Some((blocks.as_slice(), *pass)),
@@ -426,17 +425,13 @@ impl Conditions {
                 (&self.folds, *list, lowered.as_str())
             }
             Test::Number(order, points) => {
-                return Ok(
-                    literal::number(value).map(|v| points.iter().any(|c| literal::stands(*order, v, *c)))
-                );
+                return Ok(literal::number(value).map(|v| points.iter().any(|c| order.accepts(v.cmp(c)))));
             }
             Test::Date(order, points) => {
-                return Ok(
-                    literal::date(value).map(|v| points.iter().any(|c| literal::stands(*order, v, *c)))
-                );
+                return Ok(literal::date(value).map(|v| points.iter().any(|c| order.accepts(v.cmp(c)))));
             }
             Test::Ip(blocks) => {
-                return Ok(literal::block(value)
+                return Ok(address_range(value)
                     .filter(|v| v.first == v.last)
                     .map(|v| blocks.iter().any(|b| b.v6 == v.v6 && b.first <= v.first && v.last <= b.last)));
             }
@@ -508,10 +503,10 @@ impl Conditions {
                         }
                     }
                     match quantifier {
-                        Quantifier::Any if any => Some(true),
-                        Quantifier::All if !all => Some(false),
-                        Quantifier::Any => told.then_some(false),
-                        Quantifier::All => told.then_some(true),
+                        SetQualifier::ForAnyValue if any => Some(true),
+                        SetQualifier::ForAllValues if !all => Some(false),
+                        SetQualifier::ForAnyValue => told.then_some(false),
+                        SetQualifier::ForAllValues => told.then_some(true),
                     }
                 }
             };
@@ -534,7 +529,7 @@ fn malformed(tests: &[(Rc<Literal>, bool)], family: Kind, kind: Kind) -> bool {
 }
 
 /// An address in (or outside) all these blocks.
-fn address(blocks: &[(&[Block], bool)]) -> Option<String> {
+fn address(blocks: &[(&[AddressRange], bool)]) -> Option<String> {
     let fits = |v6: bool, bits: u128| {
         blocks.iter().all(|(blocks, pass)| {
             blocks.iter().any(|b| b.v6 == v6 && b.first <= bits && bits <= b.last) == *pass

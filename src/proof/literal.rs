@@ -1,13 +1,12 @@
 //! Condition literals: one operator with one key and its values, as languages and ranges.
 
-use std::net::IpAddr;
-
 use super::key;
-use super::operator::{Comparison, Operator, Order, Quantifier};
 use super::pattern::{self, Letters, Token};
 use super::space::{ListId, Space};
 use crate::ident::Time;
-use crate::policy::{Condition, Version, boolean};
+use crate::policy::{
+    AddressRange, Comparison, Condition, Operator, Order, SetQualifier, Version, address_range, boolean,
+};
 
 /// What a literal asks of one value of its key.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
@@ -23,7 +22,7 @@ pub(super) enum Test {
     /// A date that stands so to one of these.
     Date(Order, Vec<Point>),
     /// An address in one of these blocks.
-    Ip(Vec<Block>),
+    Ip(Vec<AddressRange>),
     /// `true` (first) or `false` (second) is wanted.
     Bool(bool, bool),
     /// The key is absent (first) or present (second).
@@ -44,24 +43,13 @@ pub(super) enum Test {
 /// Twice a billionth is one, so that there is a point between any two values a policy can write.
 pub(super) type Point = i128;
 
-/// A range of addresses of one family.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(super) struct Block {
-    /// IPv6, and not an IPv4 address in disguise.
-    pub(super) v6: bool,
-    /// First address.
-    pub(super) first: u128,
-    /// Last address.
-    pub(super) last: u128,
-}
-
 /// One operator with one key and its values.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub(super) struct Literal {
     /// Lower case.
     pub(super) key: String,
     /// The set qualifier.
-    pub(super) quantifier: Option<Quantifier>,
+    pub(super) quantifier: Option<SetQualifier>,
     /// `…IfExists`.
     pub(super) if_exists: bool,
     /// The `Not…` form: the test must fail.
@@ -83,7 +71,9 @@ impl Literal {
         folds: &mut Space,
         letters: &mut Letters,
     ) -> Self {
-        let operator = Operator::parse(&condition.operator);
+        let parsed = Operator::parse(&condition.operator);
+        let negated = parsed.is_some_and(|operator| operator.negated);
+        let comparison = parsed.map(|operator| operator.base);
         let key = condition.key.to_lowercase();
         let values = &condition.values;
         let has_variables = values.iter().any(|value| pattern::has_variable(value, version));
@@ -97,43 +87,41 @@ impl Literal {
             } else {
                 String::new()
             };
-            format!("{operator:?} {version} {sorted:?}")
+            format!("{} {version} {sorted:?}", condition.operator.to_lowercase())
         };
         let tokens = |texts: &mut Letters, wild: bool| -> Vec<Vec<Token>> {
             values.iter().map(|value| pattern::normal(pattern::text(value, version, wild, texts))).collect()
         };
-        let test = match operator.comparison {
-            Comparison::Equals => Some(Test::Text(texts.list(tokens(letters, false)))),
-            Comparison::Like => Some(Test::Text(texts.list(tokens(letters, true)))),
-            Comparison::EqualsIgnoringCase => {
+        let test = match comparison {
+            Some(Comparison::StringEquals) => Some(Test::Text(texts.list(tokens(letters, false)))),
+            Some(Comparison::StringLike) => Some(Test::Text(texts.list(tokens(letters, true)))),
+            Some(Comparison::StringEqualsIgnoreCase) => {
                 let folded: Vec<_> = tokens(letters, false).iter().map(|t| pattern::folded(t)).collect();
                 Some(Test::Folded(folds.list(folded)))
             }
-            Comparison::Arn => {
+            Some(Comparison::Arn) => {
                 let patterns: Option<Vec<_>> =
                     values.iter().map(|value| pattern::arn_value(value, version, letters)).collect();
                 patterns.map(|patterns| Test::Arn(texts.list(patterns)))
             }
-            Comparison::Number(order) => {
-                all(&sorted, number, operator.negated).map(|v| Test::Number(order, v))
-            }
-            Comparison::Date(order) => all(&sorted, date, operator.negated).map(|v| Test::Date(order, v)),
-            Comparison::Ip => all(&sorted, block, operator.negated).map(Test::Ip),
-            Comparison::Bool => booleans(values).map(|(yes, no)| Test::Bool(yes, no)),
-            Comparison::Null => booleans(values).map(|(yes, no)| Test::Null(yes, no)),
-            Comparison::Opaque => None,
+            Some(Comparison::Numeric(order)) => all(&sorted, number, negated).map(|v| Test::Number(order, v)),
+            Some(Comparison::Date(order)) => all(&sorted, date, negated).map(|v| Test::Date(order, v)),
+            Some(Comparison::IpAddress) => all(&sorted, address_range, negated).map(Test::Ip),
+            Some(Comparison::Bool) => booleans(values).map(|(yes, no)| Test::Bool(yes, no)),
+            Some(Comparison::Null) => booleans(values).map(|(yes, no)| Test::Null(yes, no)),
+            Some(Comparison::BinaryEquals) | None => None,
         };
-        let undocumented = operator.negated && values.is_empty();
+        let undocumented = negated && values.is_empty();
         let vague = (test.is_none() || undocumented).then(identity);
         Self {
             key,
-            quantifier: operator.quantifier,
-            if_exists: operator.if_exists,
-            negated: operator.negated,
+            quantifier: parsed.and_then(|operator| operator.set),
+            if_exists: parsed.is_some_and(|operator| operator.if_exists),
+            negated,
             test: test.unwrap_or_else(|| Test::Opaque(String::new())),
             vague,
-            unknown: operator.unknown
-                || (operator.comparison == Comparison::Null && booleans(values).is_none()),
+            unknown: comparison.is_none()
+                || (comparison == Some(Comparison::Null) && booleans(values).is_none()),
         }
     }
 
@@ -149,12 +137,14 @@ impl Literal {
         }
         match (&self.test, self.quantifier) {
             (Test::Absent, _) => Some(true),
-            (Test::Resolved | Test::Fact(_), _) | (Test::Null(..), Some(Quantifier::Any)) => Some(false),
-            (Test::Null(..), Some(Quantifier::All)) => Some(true),
+            (Test::Resolved | Test::Fact(_), _) | (Test::Null(..), Some(SetQualifier::ForAnyValue)) => {
+                Some(false)
+            }
+            (Test::Null(..), Some(SetQualifier::ForAllValues)) => Some(true),
             (Test::Null(absent, _), None) => Some(*absent),
-            (_, Some(Quantifier::All)) => Some(true),
+            (_, Some(SetQualifier::ForAllValues)) => Some(true),
             _ if self.if_exists => Some(true),
-            (_, Some(Quantifier::Any)) => (!self.negated).then_some(false),
+            (_, Some(SetQualifier::ForAnyValue)) => (!self.negated).then_some(false),
             (_, None) => Some(self.negated),
         }
     }
@@ -162,8 +152,8 @@ impl Literal {
     /// Truth with the key present, for literals that ask nothing of its values; `None` for all others.
     pub(super) fn when_present(&self) -> Option<bool> {
         match (&self.test, self.quantifier) {
-            (Test::Absent, _) | (Test::Null(..), Some(Quantifier::Any)) => Some(false),
-            (Test::Null(..), Some(Quantifier::All)) => Some(true),
+            (Test::Absent, _) | (Test::Null(..), Some(SetQualifier::ForAnyValue)) => Some(false),
+            (Test::Null(..), Some(SetQualifier::ForAllValues)) => Some(true),
             (Test::Null(_, present), None) => Some(*present),
             _ => None,
         }
@@ -258,37 +248,6 @@ pub(super) fn date_text(point: Point) -> String {
     Time::from_unix(i64::try_from(point.div_euclid(ONE)).unwrap_or(0)).to_string()
 }
 
-/// An address or a CIDR block. IPv4 in IPv6 form counts as IPv4.
-pub(super) fn block(text: &str) -> Option<Block> {
-    let (address, length) = match text.split_once('/') {
-        Some((address, length)) if !length.is_empty() && length.bytes().all(|b| b.is_ascii_digit()) => {
-            (address, Some(length.parse::<u32>().ok()?))
-        }
-        Some(_) => return None,
-        None => (text, None),
-    };
-    let (v6, bits, width, length) = match address.parse::<IpAddr>().ok()? {
-        IpAddr::V4(v4) => (false, u128::from(u32::from(v4)), 32, length),
-        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-            Some(v4) => {
-                let length = match length {
-                    Some(length) => Some(length.checked_sub(96)?),
-                    None => None,
-                };
-                (false, u128::from(u32::from(v4)), 32, length)
-            }
-            None => (true, u128::from(v6), 128, length),
-        },
-    };
-    let length = length.unwrap_or(width);
-    if length > width {
-        return None;
-    }
-    let host = if length == 0 && width == 128 { u128::MAX } else { (1_u128 << (width - length)) - 1 };
-    let first = bits & !host;
-    Some(Block { v6, first, last: first | host })
-}
-
 /// An address as text.
 pub(super) fn address_text(v6: bool, bits: u128) -> String {
     if v6 {
@@ -298,23 +257,12 @@ pub(super) fn address_text(v6: bool, bits: u128) -> String {
     }
 }
 
-/// Whether `value` stands so to `constant`.
-pub(super) const fn stands(order: Order, value: Point, constant: Point) -> bool {
-    match order {
-        Order::Equal => value == constant,
-        Order::Less => value < constant,
-        Order::LessOrEqual => value <= constant,
-        Order::Greater => value > constant,
-        Order::GreaterOrEqual => value >= constant,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn numbers_dates_and_blocks_are_read_exactly() {
+    fn numbers_and_dates_are_read_exactly() {
         assert_eq!(number("5"), number("5.000"));
         assert_eq!(number("-0.5").map(number_text).as_deref(), Some("-0.5"));
         assert!(number("5") < number("5.000000001"));
@@ -323,12 +271,5 @@ mod tests {
         }
         assert_eq!(date("2023-07-10T12:16:15Z"), date("1688991375"));
         assert_eq!(date("20230710"), None);
-        let b = |text| block(text).map(|b| (b.v6, b.first, b.last));
-        assert_eq!(b("10.0.0.0/31"), Some((false, 0x0a00_0000, 0x0a00_0001)));
-        assert_eq!(b("::ffff:10.0.0.1"), b("10.0.0.1/32"));
-        assert_eq!(b("::/0"), Some((true, 0, u128::MAX)));
-        for text in ["10.0.0", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/+8", "x"] {
-            assert_eq!(b(text), None, "{text}");
-        }
     }
 }
