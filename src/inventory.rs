@@ -59,5 +59,5 @@ pub use model::{
     PodCredentials, PodIdentityAssociation, PodOwner, Role, ServiceAccount, User,
 };
 pub use organization::{Guardrail, Level, Organization, OrganizationPolicy, Target};
-pub use read::{Manifest, Sources, Text, read, read_all};
+pub use read::{Manifest, Sources, Text, parse, read, read_all};
 pub use trail::{Selected, Selector, Trail};

@@ -33,6 +33,7 @@ pub mod policy;
 pub mod record;
 
 pub mod attribution;
+pub mod carrier;
 pub mod eval;
 pub mod proof;
 pub mod usage;

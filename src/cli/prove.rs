@@ -1,30 +1,49 @@
 //! `leastwise prove`: is a new set of policies a subset of an old one?
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use leastwise::policy::{Policy, PolicyKind, parse};
-use leastwise::proof::{Proof, Settings, Verdict, no_new_access};
+use leastwise::carrier::{self, Carried, Part, Side};
+use leastwise::inventory;
+use leastwise::policy::Policy;
+use leastwise::proof::{Proof, Settings, Verdict};
 use leastwise::report::printable;
-use serde::Deserialize;
 use serde_json::json;
-use serde_json::value::RawValue;
 
 use super::{Exit, Failure, Terminal};
+
+/// More than any plan or template; snapshots may be larger still.
+const MAX_BYTES: u64 = 1 << 30;
 
 /// Prove that new policies allow nothing that old ones did not
 ///
 /// Prints `proven`, or `refuted` with a request that only the new policies allow, or `unknown` with the reason; exits with 0, 10
 /// or 4.
+///
+/// A FILE is a policy document (JSON, YAML, or as the AWS CLI prints it), a snapshot (`aws iam get-account-authorization-details`, or a
+/// folder), a Terraform plan or state (`terraform show -json`, `terraform.tfstate`), or a CloudFormation template. Of a plan, the old side
+/// is its prior state.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
-    /// A policy document of the old set, or what `aws iam get-policy-version`, `get-role-policy`, `get-role` and the like print; several
-    /// make one set
+    /// What holds the old policies; several files make one set
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     old: Vec<PathBuf>,
-    /// A policy document of the new set; several make one set
+    /// What holds the new policies; several files make one set
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     new: Vec<PathBuf>,
+    /// The role that is meant where a file holds several: its ARN, name, or address in the file
+    #[arg(long, value_name = "ROLE")]
+    role: Option<String>,
+    /// The role on the new side, where it is called otherwise there
+    #[arg(long, value_name = "ROLE")]
+    new_role: Option<String>,
+    /// Compare the roles' trust policies instead of what they grant
+    #[arg(long)]
+    trust: bool,
+    /// A snapshot that holds the texts of managed policies the other files only name
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    managed: Vec<PathBuf>,
     /// What is printed
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -43,10 +62,13 @@ enum Format {
 }
 
 pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Failure> {
-    let old = read_all(&args.old)?;
-    let new = read_all(&args.new)?;
+    let managed = managed(&args.managed)?;
+    let old = sets(&args.old, Side::Old, args.role.as_deref(), &managed)?;
+    let new_role = args.new_role.as_deref().or(args.role.as_deref());
+    let new = sets(&args.new, Side::New, new_role, &managed)?;
     let settings = Settings { keep_denies: args.keep_denies, ..Settings::default() };
-    let proof = no_new_access(&old.iter().collect::<Vec<_>>(), &new.iter().collect::<Vec<_>>(), &settings);
+    let part = if args.trust { Part::Trust } else { Part::Identity };
+    let proof = carrier::compare(&old, &new, part, &settings);
     let text = match args.format {
         Format::Text => as_text(&proof),
         Format::Json => {
@@ -66,70 +88,51 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Failure>
     })
 }
 
-fn read_all(paths: &[PathBuf]) -> Result<Vec<Policy>, Failure> {
-    paths.iter().map(|path| read(path)).collect()
+/// The chosen set of each file.
+fn sets(
+    paths: &[PathBuf],
+    side: Side,
+    role: Option<&str>,
+    managed: &BTreeMap<String, Policy>,
+) -> Result<Vec<Carried>, Failure> {
+    paths.iter().map(|path| one(path, side, role, managed)).collect()
 }
 
-fn read(path: &Path) -> Result<Policy, Failure> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| Failure::failed(format!("cannot read `{}`", path.display())).because(&error))?;
-    let text = printed_by_aws(&text).unwrap_or(text);
-    // A document with principals is a resource or trust policy; anything else is an identity policy.
-    parse(&text, PolicyKind::Identity).or_else(|error| {
-        parse(&text, PolicyKind::Resource)
-            .or_else(|_| parse(&text, PolicyKind::Trust))
-            .map_err(|_| Failure::failed(format!("`{}` is no policy", path.display())).because(&error))
-    })
+fn one(
+    path: &Path,
+    side: Side,
+    role: Option<&str>,
+    managed: &BTreeMap<String, Policy>,
+) -> Result<Carried, Failure> {
+    let name = path.display().to_string();
+    let failed =
+        |error: &dyn std::error::Error| Failure::failed(format!("cannot compare `{name}`")).because(error);
+    let all = if path.is_dir() {
+        let inventory = inventory::read(&[path.to_owned()], &[]).map_err(|error| failed(&error))?;
+        carrier::of_inventory(&inventory)
+    } else {
+        let unreadable =
+            |error: &dyn std::error::Error| Failure::failed(format!("cannot read `{name}`")).because(error);
+        let bytes = fs::metadata(path).map_err(|error| unreadable(&error))?.len();
+        if bytes > MAX_BYTES {
+            return Err(Failure::failed(format!("`{name}` has {bytes} bytes; at most {MAX_BYTES} are read")));
+        }
+        let text = fs::read_to_string(path).map_err(|error| unreadable(&error))?;
+        carrier::read(&name, &text, side).map_err(|error| failed(&error))?
+    };
+    let mut set = carrier::choose(&name, all, role).map_err(|error| failed(&error))?;
+    set.resolve(managed);
+    Ok(set)
 }
 
-/// What the AWS CLI prints around a document.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Printed {
-    /// `iam get-role-policy`, `get-user-policy`, `get-group-policy`.
-    policy_document: Option<Box<RawValue>>,
-    /// `s3api get-bucket-policy`, `kms get-key-policy`, `lambda get-policy`.
-    policy: Option<Box<RawValue>>,
-    /// `secretsmanager get-resource-policy`.
-    resource_policy: Option<Box<RawValue>>,
-    /// `iam get-policy-version`.
-    policy_version: Option<PolicyVersion>,
-    /// `iam get-role`.
-    role: Option<Role>,
-    /// `sns get-topic-attributes`, `sqs get-queue-attributes`.
-    attributes: Option<Attributes>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct PolicyVersion {
-    document: Box<RawValue>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Role {
-    assume_role_policy_document: Box<RawValue>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Attributes {
-    policy: Box<RawValue>,
-}
-
-/// The document inside what the AWS CLI prints, as it was written; `None` when the text is none of that.
-fn printed_by_aws(text: &str) -> Option<String> {
-    let printed: Printed = serde_json::from_str(text).ok()?;
-    let document = printed
-        .policy_document
-        .or(printed.policy_version.map(|version| version.document))
-        .or(printed.role.map(|role| role.assume_role_policy_document))
-        .or(printed.attributes.map(|attributes| attributes.policy))
-        .or(printed.resource_policy)
-        .or(printed.policy)?;
-    // A string holds the document, as JSON or percent-encoded.
-    serde_json::from_str::<String>(document.get()).ok().or_else(|| Some(document.get().to_owned()))
+/// Managed policies of snapshots, by ARN.
+fn managed(paths: &[PathBuf]) -> Result<BTreeMap<String, Policy>, Failure> {
+    if paths.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let inventory = inventory::read(paths, &[])
+        .map_err(|error| Failure::failed("cannot read the managed policies".to_owned()).because(&error))?;
+    Ok(inventory.managed_policies())
 }
 
 fn as_text(proof: &Proof) -> String {

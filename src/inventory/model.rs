@@ -277,6 +277,18 @@ impl Inventory {
         self.accounts.values().flat_map(|account| account.roles.values())
     }
 
+    /// The texts of all managed policies that something is attached to, by ARN.
+    pub fn managed_policies(&self) -> BTreeMap<String, Policy> {
+        let of = |account: &Account| -> Vec<Attached> {
+            let roles = account.roles.values().flat_map(|role| role.policies.iter().chain(&role.boundary));
+            let users = account.users.values().flat_map(|user| user.policies.iter().chain(&user.boundary));
+            let groups = account.groups.values().flat_map(|group| &group.policies);
+            roles.chain(users).chain(groups).cloned().collect()
+        };
+        let attached = self.accounts.values().flat_map(of);
+        attached.filter_map(|one| Some((one.arn?, one.document?))).collect()
+    }
+
     /// The role with this ARN.
     pub fn role(&self, arn: &str) -> Option<&Role> {
         let account = crate::ident::Arn::parse(arn)?.account;

@@ -117,6 +117,19 @@ pub fn read_all(sources: &Sources) -> Result<Inventory, InventoryError> {
     Ok(inventory)
 }
 
+/// Reads the text of one snapshot file, which messages call `file`.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn parse(file: &str, text: &str) -> Result<Inventory, InventoryError> {
+    let mut builder = Builder::default();
+    if !builder.file(file, text)? {
+        return Err(InventoryError::NotASnapshot { file: file.to_owned() });
+    }
+    Ok(builder.finish())
+}
+
 fn manifests(inventory: &mut Inventory, path: &Path) -> Result<(), InventoryError> {
     let (root, list) = if path.is_dir() {
         (path, files(path, &["yaml", "yml", "json"])?)

@@ -20,6 +20,7 @@ mod layers;
 
 mod attribution;
 mod bindings;
+mod carrier;
 mod catalog;
 mod cli;
 #[cfg(feature = "kubernetes")]
