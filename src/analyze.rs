@@ -29,7 +29,7 @@ use crate::ingest::{self, IngestError, Ingested, Input, LogKey, Preview, Progres
 use crate::inventory::{self, Inventory, InventoryError, Selected, Selector, Trail};
 use crate::report::{self, Report};
 use crate::rightsize::{self, Losses, RightSized, RightSizer, Subject};
-pub use crate::rightsize::{ResourceLevel, SplitNames, Unobservable};
+pub use crate::rightsize::{ActionNames, ResourceLevel, SplitNames, Unobservable};
 use crate::usage::{Scope, Usage};
 pub use refusals::{Refused, refusals};
 
@@ -70,6 +70,8 @@ pub struct Settings {
     pub unobservable: Unobservable,
     /// What roles split off a shared one are called.
     pub split_names: SplitNames,
+    /// How proposals write the names of actions.
+    pub action_names: ActionNames,
     /// Number of workers; 0 is one per core.
     pub threads: usize,
     /// A refreshed catalog; none is the embedded one.
@@ -293,6 +295,7 @@ fn assemble(settings: &Settings, inventory: &Inventory, usage: &Usage, coverage:
         until: settings.until,
         resources: settings.resources,
         unobservable: settings.unobservable,
+        action_names: settings.action_names,
         ..rightsize::Settings::default()
     };
     let trails = trails(settings, inventory);

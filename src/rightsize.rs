@@ -43,5 +43,5 @@ pub use model::{
 pub use recorded::{Recorded, Recording};
 pub use role::{Expected, RightSized, RightSizer, Subject, expected_by_role, issuances_by_role};
 pub use sensitive::Sensitive;
-pub use settings::{Quotas, ResourceLevel, Settings, Unobservable};
+pub use settings::{ActionNames, Quotas, ResourceLevel, Settings, Unobservable};
 pub use split_names::{SplitNames, SplitNamesError};

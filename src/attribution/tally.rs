@@ -55,6 +55,14 @@ pub fn access(usage: &Usage, attributions: &[Attribution], inventory: &Inventory
     access
 }
 
+/// The VPC endpoint a call came through. A service that calls on with the principal's permissions does not come through it.
+///
+/// See: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-sourcevpce>
+fn through(row: &Row, facts: &SessionFacts) -> Option<(String, String)> {
+    let endpoint = row.vpc_endpoint.as_deref().filter(|id| id.starts_with("vpce-"))?;
+    via_service(facts).is_none().then(|| ("aws:SourceVpce".to_owned(), endpoint.to_owned()))
+}
+
 /// Why a call is no local principal's.
 fn no_principal(kind: IdentityType) -> &'static str {
     match kind {
@@ -144,6 +152,9 @@ impl<'a> Tally<'a> {
             for resource in &need.resources {
                 let resource = resolved(resource, facts, row, inventory);
                 let context = || need.context.iter().cloned().collect::<BTreeMap<_, _>>();
+                let shown = || -> BTreeMap<String, String> {
+                    context().into_iter().chain(through(row, facts)).collect()
+                };
                 let key = (need.action.clone(), resource.clone());
                 let is_new = counted.insert(key.clone());
                 let entry = match self.uses.entry(key) {
@@ -152,7 +163,7 @@ impl<'a> Tally<'a> {
                         resource,
                         evidence: need.evidence,
                         context: context(),
-                        shown: context()
+                        shown: shown()
                             .into_iter()
                             .map(|(key, value)| (key, BTreeSet::from([value])))
                             .collect(),
@@ -167,7 +178,7 @@ impl<'a> Tally<'a> {
                     }),
                     Entry::Occupied(entry) => {
                         let entry = entry.into_mut();
-                        entry.show(&context());
+                        entry.show(&shown());
                         entry
                     }
                 };

@@ -72,6 +72,9 @@ pub(super) struct Args {
     /// [default: {role}-{workload}]
     #[arg(long, value_name = "PATTERN", help_heading = "Proposals")]
     split_names: Option<SplitNames>,
+    /// How proposals write names of actions that a shorter wildcard could stand for [default: shortest]
+    #[arg(long, value_name = "HOW", help_heading = "Proposals")]
+    action_names: Option<ActionNames>,
     /// The folder of a catalog that `leastwise catalog refresh` made [default: the embedded one]
     #[arg(long, value_name = "DIR", help_heading = "Running")]
     catalog: Option<PathBuf>,
@@ -154,6 +157,16 @@ pub(super) enum Resources {
     Prefix,
     /// Every resource of the type, in the account and Region seen
     Type,
+}
+
+/// How proposals write names of actions.
+#[derive(Clone, Copy, Debug, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ActionNames {
+    /// In the fewest characters that name no other action, and nothing that was not granted
+    Shortest,
+    /// Whole where they stand alone; a wildcard stands for several
+    Whole,
 }
 
 /// What is asked for, command line and settings file together.
@@ -260,6 +273,10 @@ fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failure> {
             Some(Unobservable::Drop) => analyze::Unobservable::Drop,
         },
         split_names: args.split_names.or(config.split_names).unwrap_or_default(),
+        action_names: match args.action_names.or(config.action_names) {
+            Some(ActionNames::Shortest) | None => analyze::ActionNames::Shortest,
+            Some(ActionNames::Whole) => analyze::ActionNames::Whole,
+        },
         threads: args.threads.or(config.threads).unwrap_or(0),
         catalog: args
             .catalog

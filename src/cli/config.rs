@@ -9,7 +9,7 @@ use leastwise::report::Format;
 use serde::Deserialize;
 
 use super::Failure;
-use super::audit::{FailOn, Resources, Unobservable};
+use super::audit::{ActionNames, FailOn, Resources, Unobservable};
 use super::aws::AwsArgs;
 use super::time::When;
 
@@ -40,6 +40,7 @@ pub(super) struct Config {
     pub(super) resources: Option<Resources>,
     #[serde(deserialize_with = "parsed")]
     pub(super) split_names: Option<SplitNames>,
+    pub(super) action_names: Option<ActionNames>,
     pub(super) threads: Option<usize>,
     pub(super) catalog: Option<PathBuf>,
     profile: Option<String>,

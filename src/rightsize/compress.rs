@@ -5,11 +5,11 @@
 //! wildcard itself on the same resources under no more conditions: so neither today's nor tomorrow's actions are new.
 
 use super::assemble::Piece;
-use super::grant::{Expander, Grant, GrantedStatement};
+use super::grant::{Expander, Grant};
 use super::pattern::Resources;
 use crate::catalog::{ActionId, Levels};
 use crate::ident::glob::Glob;
-use crate::policy::{ActionElement, Effect, Statement, Version};
+use crate::policy::{ActionElement, Effect};
 
 /// How many characters one action nobody asked for must save to be let in; `None` lets none in.
 pub(super) type Price = Option<f64>;
@@ -19,102 +19,203 @@ pub(super) type Price = Option<f64>;
 pub(super) struct Pressure {
     /// See [`Price`].
     pub(super) price: Price,
-    /// Whether one name alone is cut short, too: the list is shorter then, and hardly readable.
+    /// Whether one name alone is cut short, too: the list is shorter then, and less readable.
     pub(super) singles: bool,
 }
 
 /// Nothing is let in, and a wildcard stands for several actions.
 pub(super) const GENTLE: Pressure = Pressure { price: None, singles: false };
 
-const fn harder(price: Price) -> Pressure {
-    Pressure { price, singles: true }
+/// Nothing is let in, and the list is as short as prefixes make it.
+pub(super) const SHORTEST: Pressure = Pressure { price: None, singles: true };
+
+const fn letting_in(price: f64) -> Pressure {
+    Pressure { price: Some(price), singles: true }
 }
 
-/// From gentle to hard.
-pub(super) const PRESSURES: [Pressure; 9] = [
-    GENTLE,
-    harder(None),
-    harder(Some(256.0)),
-    harder(Some(64.0)),
-    harder(Some(24.0)),
-    harder(Some(12.0)),
-    harder(Some(6.0)),
-    harder(Some(2.0)),
-    harder(Some(0.25)),
+/// What is left when nothing else fits, from gentle to hard.
+pub(super) const PRESSURES: [Pressure; 7] = [
+    letting_in(256.0),
+    letting_in(64.0),
+    letting_in(24.0),
+    letting_in(12.0),
+    letting_in(6.0),
+    letting_in(2.0),
+    letting_in(0.25),
 ];
 
-/// Compresses the allow statements; gives the number of actions let in that were not asked for.
-pub(super) fn compress(
-    pieces: &[Piece],
-    grant: &Grant<'_>,
-    expander: &Expander<'_>,
-    pressure: Pressure,
-) -> (Vec<Piece>, usize) {
-    let mut excess = 0;
-    let shorter = |piece: &Piece| {
-        let mut piece = piece.clone();
-        excess += shorten(&mut piece.statement, piece.version, grant, expander, pressure);
-        piece
-    };
-    (pieces.iter().map(shorter).collect(), excess)
+/// Statements, made ready to be written under different pressures.
+pub(super) struct Press<'a> {
+    pieces: Vec<(&'a Piece, Option<Lists<'a>>)>,
 }
 
-fn shorten(
-    statement: &mut Statement,
-    version: Version,
-    grant: &Grant<'_>,
-    expander: &Expander<'_>,
-    pressure: Pressure,
-) -> usize {
-    let ActionElement::Only(actions) = &statement.action else { return 0 };
-    if statement.effect != Effect::Allow || actions.len() < 2 {
-        return 0;
+/// The actions of one statement: by service what is wanted by name, and patterns that stay as they are.
+struct Lists<'a> {
+    tries: Vec<Trie<'a>>,
+    texts: Vec<String>,
+}
+
+impl<'a> Press<'a> {
+    pub(super) fn new(pieces: &'a [Piece], grant: &'a Grant<'_>, expander: &'a Expander<'_>) -> Self {
+        let one = |piece: &'a Piece| (piece, Lists::of(piece, grant, expander));
+        Self { pieces: pieces.iter().map(one).collect() }
     }
-    let resources = Resources::new(statement.resource.as_ref(), version);
-    let hosts: Vec<_> = grant
-        .allows
-        .iter()
-        .filter(|old| {
-            old.statement.conditions.iter().all(|one| statement.conditions.contains(one))
-                && old.resources.contains_all(&resources)
-        })
-        .collect();
-    // By service: what is wanted by name. Patterns stay as they are.
-    let catalog = expander.catalog;
-    let mut wanted: Vec<ActionId> = Vec::new();
-    let mut texts: Vec<String> = Vec::new();
-    for action in actions {
-        match catalog.find(action) {
-            Some(id) => wanted.push(id),
-            None => texts.push(action.clone()),
+
+    /// The statements under a pressure, and the number of actions let in that were not asked for.
+    pub(super) fn pieces(&self, pressure: Pressure) -> (Vec<Piece>, usize) {
+        let mut excess = 0;
+        let written = |(piece, lists): &(&Piece, Option<Lists<'_>>)| {
+            let mut piece = Piece::clone(piece);
+            if let Some(lists) = lists {
+                let (texts, more) = lists.written(pressure);
+                excess += more;
+                piece.statement.action = ActionElement::Only(texts);
+            }
+            piece
+        };
+        (self.pieces.iter().map(written).collect(), excess)
+    }
+}
+
+impl<'a> Lists<'a> {
+    /// `None` when the statement's actions stay as they are.
+    fn of(piece: &Piece, grant: &'a Grant<'_>, expander: &'a Expander<'_>) -> Option<Self> {
+        let statement = &piece.statement;
+        let ActionElement::Only(actions) = &statement.action else { return None };
+        if statement.effect != Effect::Allow {
+            return None;
         }
+        let resources = Resources::new(statement.resource.as_ref(), piece.version);
+        let hosts: Vec<_> = grant
+            .allows
+            .iter()
+            .filter(|old| {
+                old.statement.conditions.iter().all(|one| statement.conditions.contains(one))
+                    && old.resources.contains_all(&resources)
+            })
+            .collect();
+        let catalog = expander.catalog;
+        let mut wanted: Vec<ActionId> = Vec::new();
+        let mut texts: Vec<String> = Vec::new();
+        for action in actions {
+            match catalog.find(action) {
+                Some(id) => wanted.push(id),
+                None => texts.push(action.clone()),
+            }
+        }
+        wanted.sort_unstable();
+        wanted.dedup();
+        // A wildcard lies only inside what has wildcards itself; each pattern is read once for all services.
+        let (mut only, mut except) = (Vec::new(), Vec::new());
+        for host in &hosts {
+            match &host.statement.action {
+                ActionElement::Only(patterns) => {
+                    let open = patterns.iter().filter(|pattern| pattern.contains(['*', '?']));
+                    only.extend(open.map(|pattern| Glob::ignoring_case(pattern)));
+                }
+                ActionElement::Except(patterns) => {
+                    except.push(patterns.iter().map(|pattern| Glob::ignoring_case(pattern)).collect());
+                }
+            }
+        }
+        only.sort_unstable();
+        only.dedup();
+        // What was granted by a name the catalog does not know is nothing a wildcard may match unasked.
+        let foreign: Vec<Glob> = grant
+            .allows
+            .iter()
+            .filter_map(|allow| match &allow.statement.action {
+                ActionElement::Only(patterns) => Some(patterns),
+                ActionElement::Except(_) => None,
+            })
+            .flatten()
+            .filter(|pattern| catalog.find(pattern).is_none() && !texts.contains(pattern))
+            .filter(|pattern| expander.expand_pattern(pattern).is_empty())
+            .map(|pattern| Glob::ignoring_case(pattern))
+            .collect();
+        let mut tries = Vec::new();
+        let mut rest = wanted.as_slice();
+        while let Some(info) = rest.first().and_then(|id| catalog.info(*id)) {
+            let service = info.action().service();
+            let same =
+                |id: &ActionId| catalog.info(*id).is_some_and(|info| info.action().service() == service);
+            let n = rest.iter().take_while(|id| same(id)).count();
+            let (own, others) = rest.split_at(n.max(1));
+            rest = others;
+            let names = catalog.expand(&format!("{service}:*")).into_iter().filter_map(|id| {
+                let info = catalog.info(id)?;
+                Some(Name {
+                    text: info.action().name(),
+                    wanted: own.binary_search(&id).is_ok(),
+                    harmless: !info.levels().contains(Levels::PERMISSIONS_MANAGEMENT)
+                        && hosts.iter().any(|host| host.actions.contains(id)),
+                })
+            });
+            tries.push(Trie {
+                service,
+                names: names.collect(),
+                grants: Grants::of(service, &only, &except, &foreign),
+            });
+        }
+        Some(Self { tries, texts })
     }
-    wanted.sort_unstable();
-    wanted.dedup();
-    let mut excess = 0;
-    let mut rest = wanted.as_slice();
-    while let Some(info) = rest.first().and_then(|id| catalog.info(*id)) {
-        let service = info.action().service();
-        let same = |id: &ActionId| catalog.info(*id).is_some_and(|info| info.action().service() == service);
-        let n = rest.iter().take_while(|id| same(id)).count();
-        let (own, others) = rest.split_at(n.max(1));
-        rest = others;
-        let trie = Trie::new(service, own, &hosts, expander, pressure);
-        let best = trie.best(0, trie.names.len(), 0);
-        excess += best.excess;
-        texts.extend(best.texts);
+
+    fn written(&self, pressure: Pressure) -> (Vec<String>, usize) {
+        let mut texts = self.texts.clone();
+        let mut excess = 0;
+        for trie in &self.tries {
+            let best = trie.best(0, trie.names.len(), 0, pressure);
+            excess += best.excess;
+            texts.extend(best.texts);
+        }
+        texts.sort_by_cached_key(|text| text.to_ascii_lowercase());
+        (texts, excess)
     }
-    texts.sort_by_cached_key(|text| text.to_ascii_lowercase());
-    statement.action = ActionElement::Only(texts);
-    excess
+}
+
+/// Who would grant a wildcard of one service.
+struct Grants {
+    /// Somebody grants the whole service.
+    all: bool,
+    only: Vec<Glob>,
+    except: Vec<Vec<Glob>>,
+    /// What a wildcard must not meet.
+    foreign: Vec<Glob>,
+}
+
+impl Grants {
+    fn of(service: &str, only: &[Glob], except: &[Vec<Glob>], foreign: &[Glob]) -> Self {
+        let all = Glob::ignoring_case(&format!("{service}:*"));
+        let here = |patterns: &[Glob]| -> Vec<Glob> {
+            patterns.iter().filter(|pattern| pattern.overlaps(&all)).cloned().collect()
+        };
+        let except: Vec<Vec<Glob>> = except.iter().map(|patterns| here(patterns)).collect();
+        let whole = only.iter().any(|pattern| pattern.subsumes(&all)) || except.iter().any(Vec::is_empty);
+        Self { all: whole, only: here(only), except, foreign: here(foreign) }
+    }
+
+    /// Whether a wildcard lies inside what was granted, and meets nothing unknown.
+    fn hold(&self, text: &str) -> bool {
+        if self.all && self.foreign.is_empty() {
+            return true;
+        }
+        if !self.all && self.only.is_empty() && self.except.is_empty() {
+            return false;
+        }
+        let glob = Glob::ignoring_case(text);
+        let inside = || {
+            self.only.iter().any(|pattern| pattern.subsumes(&glob))
+                || self.except.iter().any(|patterns| !patterns.iter().any(|pattern| pattern.overlaps(&glob)))
+        };
+        (self.all || inside()) && !self.foreign.iter().any(|pattern| pattern.overlaps(&glob))
+    }
 }
 
 /// One service's catalog names in order, which of them are wanted, and who would grant a wildcard.
 struct Trie<'a> {
     service: &'a str,
     names: Vec<Name<'a>>,
-    hosts: &'a [&'a GrantedStatement<'a>],
-    pressure: Pressure,
+    grants: Grants,
 }
 
 struct Name<'a> {
@@ -132,30 +233,9 @@ struct Best {
     excess: usize,
 }
 
-impl<'a> Trie<'a> {
-    fn new(
-        service: &'a str,
-        wanted: &[ActionId],
-        hosts: &'a [&'a GrantedStatement<'a>],
-        expander: &Expander<'a>,
-        pressure: Pressure,
-    ) -> Self {
-        let catalog = expander.catalog;
-        let name = |id: ActionId| {
-            let info = catalog.info(id)?;
-            Some(Name {
-                text: info.action().name(),
-                wanted: wanted.binary_search(&id).is_ok(),
-                harmless: hosts.iter().any(|host| host.actions.contains(id))
-                    && !info.levels().contains(Levels::PERMISSIONS_MANAGEMENT),
-            })
-        };
-        let names = catalog.expand(&format!("{service}:*")).into_iter().filter_map(name).collect();
-        Self { service, names, hosts, pressure }
-    }
-
+impl Trie<'_> {
     /// The names from `from` to `to` share their first `depth` characters. Depth is bounded by the longest name of the catalog.
-    fn best(&self, from: usize, to: usize, depth: usize) -> Best {
+    fn best(&self, from: usize, to: usize, depth: usize, pressure: Pressure) -> Best {
         let range = self.names.get(from..to).unwrap_or_default();
         let wanted = range.iter().filter(|name| name.wanted).count();
         let Some(first) = range.first().filter(|_| wanted > 0) else { return Best::default() };
@@ -163,8 +243,8 @@ impl<'a> Trie<'a> {
             let text = format!("{}:{}", self.service, only.text);
             let whole = Best { cost: cost(&text), texts: vec![text], excess: 0 };
             // No other name has these first characters, unless this one ends before them.
-            let short = only.text.get(..depth).filter(|text| self.pressure.singles && !text.is_empty());
-            return match short.and_then(|prefix| self.wildcard(range, prefix)) {
+            let longest = if pressure.singles { only.text.len() } else { depth };
+            return match self.shortest(range, only.text, depth..longest, pressure) {
                 Some(wildcard) if wildcard.cost < whole.cost => wildcard,
                 _ => whole,
             };
@@ -190,8 +270,8 @@ impl<'a> Trie<'a> {
             let end = (start + 1..to).find(|at| letter(*at) != head).unwrap_or(to);
             // A name that ends here has no further letter, and is a range of its own.
             let part = match head {
-                Some(_) => self.best(start, end, shared + 1),
-                None => self.best(start, start + 1, shared + 1),
+                Some(_) => self.best(start, end, shared + 1, pressure),
+                None => self.best(start, start + 1, shared + 1, pressure),
             };
             let end = if head.is_none() { start + 1 } else { end };
             split.cost += part.cost;
@@ -199,35 +279,37 @@ impl<'a> Trie<'a> {
             split.excess += part.excess;
             start = end;
         }
-        match self.wildcard(range, first.text.get(..shared).unwrap_or_default()) {
+        // What the range shares is more than what sets it apart: no other name goes on with its first `depth` letters.
+        let least = if pressure.singles { depth } else { shared };
+        match self.shortest(range, first.text, least..shared + 1, pressure) {
             Some(wildcard) if wildcard.cost < split.cost => wildcard,
             _ => split,
         }
     }
 
-    fn wildcard(&self, range: &[Name<'_>], prefix: &str) -> Option<Best> {
-        let unasked = || range.iter().filter(|name| !name.wanted);
-        let excess = unasked().count();
-        let price = match self.pressure.price {
-            None if excess > 0 => return None,
-            price => price.unwrap_or_default(),
-        };
-        if unasked().any(|name| !name.harmless) {
-            return None;
+    /// The first of the beginnings of `name` with these lengths that may stand for the range.
+    fn shortest(
+        &self,
+        range: &[Name<'_>],
+        name: &str,
+        mut lengths: std::ops::Range<usize>,
+        pressure: Pressure,
+    ) -> Option<Best> {
+        lengths.find_map(|length| self.wildcard(range, name.get(..length)?, pressure))
+    }
+
+    fn wildcard(&self, range: &[Name<'_>], prefix: &str, pressure: Pressure) -> Option<Best> {
+        let mut excess = 0;
+        for name in range.iter().filter(|name| !name.wanted) {
+            if pressure.price.is_none() || !name.harmless {
+                return None;
+            }
+            excess += 1;
         }
         let text = format!("{}:{prefix}*", self.service);
-        let glob = Glob::ignoring_case(&text);
-        let granted = self.hosts.iter().any(|host| match &host.statement.action {
-            ActionElement::Only(patterns) => {
-                patterns.iter().any(|pattern| Glob::ignoring_case(pattern).subsumes(&glob))
-            }
-            ActionElement::Except(patterns) => {
-                !patterns.iter().any(|pattern| Glob::ignoring_case(pattern).overlaps(&glob))
-            }
-        });
         #[expect(clippy::cast_precision_loss, reason = "a number of actions of one service")]
-        let cost = cost(&text) + price * excess as f64;
-        granted.then(|| Best { cost, texts: vec![text], excess })
+        let cost = cost(&text) + pressure.price.unwrap_or_default() * excess as f64;
+        self.grants.hold(&text).then(|| Best { cost, texts: vec![text], excess })
     }
 }
 
@@ -242,7 +324,7 @@ fn cost(text: &str) -> f64 {
 mod tests {
     use super::*;
     use crate::catalog::Catalog;
-    use crate::policy::{Policy, PolicyKind, parse};
+    use crate::policy::{Policy, PolicyKind, Version, parse};
 
     fn policy(action: &str) -> Policy {
         let text = format!(
@@ -262,7 +344,7 @@ mod tests {
         let mut statement = old.statements[0].clone();
         statement.action = ActionElement::Only(wanted.iter().map(|action| (*action).to_owned()).collect());
         let pieces = [Piece { version: Version::V2012, statement }];
-        let (pieces, excess) = compress(&pieces, &grant, &expander, pressure);
+        let (pieces, excess) = Press::new(&pieces, &grant, &expander).pieces(pressure);
         let ActionElement::Only(texts) = pieces[0].statement.action.clone() else { panic!("still a list") };
         (texts, excess)
     }
@@ -313,7 +395,7 @@ mod tests {
         let old = r#""sqs:*""#;
         let wanted = ["sqs:SendMessage", "sqs:TagQueue", "sqs:ListQueues"];
         assert_eq!(pressed(old, &wanted, GENTLE).0, ["sqs:ListQueues", "sqs:SendMessage", "sqs:TagQueue"]);
-        let (short, excess) = pressed(old, &wanted, harder(None));
+        let (short, excess) = pressed(old, &wanted, SHORTEST);
         assert_eq!((short.len(), excess), (3, 0));
         let catalog = Catalog::embedded();
         for (pattern, action) in short.iter().zip(["sqs:ListQueues", "sqs:SendMessage", "sqs:TagQueue"]) {

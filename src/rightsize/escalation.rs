@@ -348,7 +348,17 @@ pub const ESCALATION_PATHS: &[EscalationPath] = &[
         &["iam:PassRole", "states:CreateStateMachine", "states:StartExecution"],
     ),
     direct("iam:PutGroupPolicy", "write an inline policy of a group", &["iam:PutGroupPolicy"]),
+    direct(
+        "iam:PutRolePermissionsBoundary",
+        "replace a role's boundary",
+        &["iam:PutRolePermissionsBoundary"],
+    ),
     direct("iam:PutRolePolicy", "write an inline policy of a role", &["iam:PutRolePolicy"]),
+    direct(
+        "iam:PutUserPermissionsBoundary",
+        "replace a user's boundary",
+        &["iam:PutUserPermissionsBoundary"],
+    ),
     direct("iam:PutUserPolicy", "write an inline policy of a user", &["iam:PutUserPolicy"]),
     direct("iam:SetDefaultPolicyVersion", "set the default policy version", &["iam:SetDefaultPolicyVersion"]),
     direct("iam:UpdateAssumeRolePolicy", "change a role's trust policy", &["iam:UpdateAssumeRolePolicy"]),

@@ -7,10 +7,13 @@
 //!    and loses only the six characters Secrets Manager adds.
 //! 2. A *volatile* part of a name (a UUID, a long hash, an id of an instance, volume, snapshot or network interface, a log stream)
 //!    cannot be expected twice: the name is cut before it, however often it was seen. What stays of it is a name like others to the
-//!    next rule, so that `stack/preview-7/UUID` and its like become `stack/preview-*/*`.
+//!    next rule, so that `stack/preview-7/UUID` and its like become `stack/preview-*/*`. Where it stands inside a part, between
+//!    separators, what follows it stays: `job-UUID-output` becomes `job-*-output`. An end the event did not tell (`stack/preview-7/*`) is
+//!    such a part.
 //! 3. A prefix stands for the names below it when at least [`MIN_SUPPORT`] names share it, they go on in at least
 //!    [`MIN_DISTINCT`] ways, something stable comes before, and either [`GENERATED_SHARE`] of them go on in a way that looks
-//!    generated (digits, dates, hashes) or there are more than [`MAX_LIST`] ways.
+//!    generated (digits, dates, hashes) or there are more than [`MAX_LIST`] ways. Where the generated part stands in the middle of a
+//!    name and few ways lead on from it, these stay: `shop-preview-7-orders` and its like become `shop-preview-*-orders`.
 //! 4. What remains is listed as it was seen.
 //!
 //! Whatever comes out is clipped into the old statement's resources afterwards, so a generous rule can never grant more than
@@ -29,6 +32,9 @@ const MIN_DISTINCT: usize = 4;
 const GENERATED_SHARE: f64 = 0.8;
 /// Different continuations that are too many to list.
 const MAX_LIST: usize = 20;
+
+/// Different ends after a generated part that are few enough to keep each.
+const MAX_ENDS: usize = 4;
 
 /// Parts of one name that are looked at; the rest counts as one part. Names come from logs.
 const MAX_PARTS: usize = 48;
@@ -55,7 +61,11 @@ pub(super) fn generalise(arns: &BTreeSet<String>, level: ResourceLevel) -> Vec<P
             }
             (ResourceLevel::Exact, _) | (_, Shape::Never | Shape::Secret(_)) => patterns.add_plain(arn),
             // Already a pattern: the event told no more.
-            (_, Shape::Named(..)) if arn.contains(['*', '?']) => patterns.add_plain(arn),
+            (_, Shape::Named(..))
+                if arn.contains(['*', '?']) && !(level == ResourceLevel::Prefix && is_open_at_end(arn)) =>
+            {
+                patterns.add_plain(arn);
+            }
             (ResourceLevel::Type, Shape::Named(fixed, _)) => {
                 patterns.add(format!("{}*", plain(fixed.text)), arn, Some("every resource of the type"));
             }
@@ -67,7 +77,15 @@ pub(super) fn generalise(arns: &BTreeSet<String>, level: ResourceLevel) -> Vec<P
                     seen.is_cut = true;
                     seen.arns.push(arn);
                 }
-                None => names.entry(fixed).or_default().entry(name).or_default().arns.push(arn),
+                None => match volatile_within(name) {
+                    Some((start, end)) => {
+                        let (head, tail) =
+                            (name.get(..start).unwrap_or(name), name.get(end..).unwrap_or_default());
+                        let text = format!("{}{}*{}", plain(fixed.text), plain(head), plain(tail));
+                        patterns.add(text, arn, Some(GENERATED_ID));
+                    }
+                    None => names.entry(fixed).or_default().entry(name).or_default().arns.push(arn),
+                },
             },
         }
     }
@@ -180,12 +198,42 @@ fn volatile_at(name: &str, fixed: Fixed<'_>) -> Option<usize> {
     let mut at = 0;
     for part in name.split(['/', ':']) {
         let bare = part.split_once('.').map_or(part, |(stem, _)| stem);
-        if is_volatile(bare) {
+        if is_volatile(bare) || part == "*" {
             return Some(at);
         }
         at += part.len() + 1;
     }
     None
+}
+
+/// Whether an ARN is told but for its last step.
+fn is_open_at_end(arn: &str) -> bool {
+    arn.strip_suffix("/*").is_some_and(|told| !told.contains(['*', '?']))
+}
+
+/// Where a UUID or a long hash stands inside a part of a name, between other words; the widest stretch from the first to the last.
+fn volatile_within(name: &str) -> Option<(usize, usize)> {
+    const UUID: usize = 36;
+    let is_edge = |at: usize| {
+        let near = |at: usize| name.as_bytes().get(at).is_none_or(|b| b"/:-_.".contains(b));
+        at == 0 || near(at - 1) || near(at)
+    };
+    let mut found: Option<(usize, usize)> = None;
+    let mut start = 0;
+    while start < name.len() {
+        let word = name.get(start..)?;
+        let word = word.get(..word.find(['/', ':', '-', '_', '.']).unwrap_or(word.len()))?;
+        let uuid = name.get(start..start + UUID).filter(|text| is_volatile(text) && is_edge(start + UUID));
+        let end = match uuid {
+            Some(_) => start + UUID,
+            None => start + word.len(),
+        };
+        if uuid.is_some() || (word.len() >= 20 && is_volatile(word)) {
+            found = Some((found.map_or(start, |(first, _)| first), end));
+        }
+        start = end + 1;
+    }
+    found
 }
 
 /// Ids AWS or a program makes anew for each thing: a UUID, at least 20 hexadecimal digits, `i-…`, `vol-…`, `snap-…`, `eni-…`.
@@ -297,12 +345,25 @@ fn cluster(fixed: Fixed<'_>, names: &Seen<'_>, patterns: &mut Patterns) {
             // A date is several parts: cut before the first of them, or next month's would be refused.
             let all_cut =
                 children.values().flatten().all(|name| name.seen.is_cut && name.name.ends_with('/'));
-            let text = format!(
-                "{}{}{}",
-                plain(fixed.text),
-                plain(if share >= GENERATED_SHARE { cut(stem, fixed) } else { stem }),
-                if all_cut { "*/*" } else { "*" }
-            );
+            let head = if share >= GENERATED_SHARE { cut(stem, fixed) } else { stem };
+            let ends = (share >= GENERATED_SHARE && head == stem).then(|| ends(&children, depth)).flatten();
+            if let Some(ends) = ends {
+                for (end, names) in ends {
+                    let cut = names.iter().all(|name| name.seen.is_cut);
+                    let text = format!(
+                        "{}{}*{}{}",
+                        plain(fixed.text),
+                        plain(head),
+                        plain(end),
+                        if cut { "*" } else { "" }
+                    );
+                    for arn in names.iter().flat_map(|name| &name.seen.arns) {
+                        patterns.add(text.clone(), arn, Some(rule));
+                    }
+                }
+                continue;
+            }
+            let text = format!("{}{}{}", plain(fixed.text), plain(head), if all_cut { "*/*" } else { "*" });
             for arn in children.values().flatten().flat_map(|name| &name.seen.arns) {
                 patterns.add(text.clone(), arn, Some(rule));
             }
@@ -312,7 +373,9 @@ fn cluster(fixed: Fixed<'_>, names: &Seen<'_>, patterns: &mut Patterns) {
             match &*names {
                 [only] if only.seen.is_cut => {
                     let text = format!("{}{}*", plain(fixed.text), plain(only.name));
-                    only.seen.arns.iter().for_each(|arn| patterns.add(text.clone(), arn, Some(GENERATED_ID)));
+                    for arn in &only.seen.arns {
+                        patterns.add(text.clone(), arn, (text != **arn).then_some(GENERATED_ID));
+                    }
                 }
                 [only] => only.seen.arns.iter().for_each(|arn| patterns.add_plain(arn)),
                 // Names are distinct, so some of several go on.
@@ -320,6 +383,28 @@ fn cluster(fixed: Fixed<'_>, names: &Seen<'_>, patterns: &mut Patterns) {
             }
         }
     }
+}
+
+/// Names by what follows their part at `depth`, separator included, when that part ends inside a path's step, something follows it in
+/// every name, and there are few ways on, each of which several names take.
+fn ends<'n, 'a>(
+    children: &'n BTreeMap<&str, Vec<Name<'a>>>,
+    depth: usize,
+) -> Option<BTreeMap<&'n str, Vec<&'n Name<'a>>>> {
+    let mut by_end: BTreeMap<&str, Vec<&Name<'_>>> = BTreeMap::new();
+    for name in children.values().flatten() {
+        let part = name.part(depth);
+        let inner = bare(part);
+        if !part.ends_with(['-', '_']) {
+            return None;
+        }
+        let end = name.name.get(name.up_to(depth).len() + inner.len()..)?;
+        by_end.entry(end).or_default().push(name);
+    }
+    let is_few = by_end.len() <= MAX_ENDS && by_end.values().all(|names| names.len() >= MIN_DISTINCT);
+    let is_cut = |name: &&Name<'_>| name.seen.is_cut;
+    let mixed = by_end.values().any(|names| names.iter().any(is_cut) && !names.iter().all(is_cut));
+    (is_few && !mixed).then_some(by_end)
 }
 
 /// A stem without the generated parts at its end.
@@ -357,6 +442,46 @@ mod tests {
     }
 
     #[test]
+    fn generated_parts_in_the_middle_of_a_name_leave_its_end() {
+        let queue = |name: String| format!("arn:aws:sqs:eu-west-1:1:{name}");
+        let stacks = (1..=6).map(|n| queue(format!("shop-preview-{n}-orders")));
+        assert_eq!(prefix(stacks.clone()), [queue("shop-preview-*-orders".to_owned())]);
+        let two = stacks.chain((1..=5).map(|n| queue(format!("shop-preview-{n}-mails"))));
+        assert_eq!(
+            prefix(two.clone()),
+            [queue("shop-preview-*-mails".to_owned()), queue("shop-preview-*-orders".to_owned())]
+        );
+        // An end that few names have is no rule, and neither are many ends.
+        let odd = two.chain([queue("shop-preview-9-once".to_owned())]);
+        assert_eq!(prefix(odd), [queue("shop-preview-*".to_owned())]);
+        // Two of them are listed.
+        let few = (1..=2).map(|n| queue(format!("shop-preview-{n}-orders")));
+        assert_eq!(prefix(few.clone()), few.collect::<Vec<_>>());
+        let log = |n: &str| format!("arn:aws:logs:eu-west-1:1:log-group:/aws/lambda/preview-{n}-api");
+        let groups = ["4f2a91c", "09be3d1", "77aa012", "5c31e90", "1d2e3f4"].map(log);
+        assert_eq!(prefix(groups), [log("*")]);
+    }
+
+    #[test]
+    fn ids_inside_a_part_of_a_name_are_never_expected_twice() {
+        let uuid = "550e8400-e29b-41d4-a716-446655440000";
+        let hash = "d41d8cd98f00b204e9800998ecf8427e";
+        let object = |name: &str| format!("arn:aws:s3:::b/{name}");
+        for (name, pattern) in [
+            (format!("job-{uuid}-output"), "job-*-output"),
+            (format!("job-{uuid}"), "job-*"),
+            (format!("cache_{hash}.bin"), "cache_*.bin"),
+            (format!("a-{hash}-{uuid}-z"), "a-*-z"),
+            ("job-550e8400-output".to_owned(), "job-550e8400-output"),
+            (format!("x{uuid}"), &*format!("x{uuid}")),
+        ] {
+            assert_eq!(prefix([object(&name)]), [object(pattern)], "{name}");
+        }
+        // A whole part cuts the name before it, as ever.
+        assert_eq!(prefix([object(&format!("in/{uuid}/x"))]), [object("in/*")]);
+    }
+
+    #[test]
     fn dates_and_numbers_below_a_stable_prefix_become_a_wildcard() {
         let keys = (1..=9).map(|day| format!("arn:aws:s3:::data/in/2024-01-0{day}/part.csv"));
         assert_eq!(prefix(keys), ["arn:aws:s3:::data/in/*"]);
@@ -379,6 +504,12 @@ mod tests {
                 "arn:aws:cloudformation:eu-west-1:1:stack/shop-preview-*/*"
             ]
         );
+        // The event that makes a stack does not tell its id.
+        let made = |n: u32| format!("arn:aws:cloudformation:eu-west-1:1:stack/shop-preview-{n}/*");
+        assert_eq!(prefix((0..6).map(made)), ["arn:aws:cloudformation:eu-west-1:1:stack/shop-preview-*/*"]);
+        assert_eq!(prefix((0..2).map(made)), (0..2).map(made).collect::<Vec<_>>());
+        let untold = generalise(&BTreeSet::from([made(0)]), ResourceLevel::Prefix);
+        assert_eq!(untold.iter().map(|pattern| pattern.rule).collect::<Vec<_>>(), [None]);
         // A key that ends where others go on.
         let keys = ["", "6ba7b810-9dad-11d1-80b4-00c04fd430c8"].map(|id| format!("arn:aws:s3:::b/in/{id}"));
         assert_eq!(prefix(keys), ["arn:aws:s3:::b/in/*"]);

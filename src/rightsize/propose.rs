@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::assemble::{Piece, assemble};
-use super::compress::{GENTLE, PRESSURES, compress};
+use super::compress::{GENTLE, PRESSURES, Press, SHORTEST};
 use super::draft::{Draft, Plan, clip};
 use super::grant::{Expander, Grant};
 use super::held_out::held_out;
@@ -14,7 +14,7 @@ use super::suggest::suggestions;
 use super::variables::variables;
 use super::witness::Witness;
 use super::{
-    AccountCoverage, ActionVerdict, Attach, Comparison, Proposal, ProposalVerdict, ProposedPolicy, Replay,
+    AccountCoverage, ActionNames, ActionVerdict, Attach, Comparison, Proposal, ProposalVerdict, ProposedPolicy, Replay,
     ResourceLevel, Settings, SplitNames, Subject, Unobservable,
 };
 use crate::attribution::Use;
@@ -311,16 +311,16 @@ fn level_name(level: Option<ResourceLevel>) -> &'static str {
     }
 }
 
-const SHORTENED: &str = "Lists of actions are shortened by wildcards that name no other action.";
-
 /// Documents, and what had to be done to make them fit.
 pub(super) struct Written {
     pub(super) documents: Vec<Document>,
     pub(super) notes: Vec<String>,
 }
 
-/// Writes a draft in the fewest characters that let nothing in: a prefix stands for several actions where it names no others; else, as a
-/// last resort when IAM's quotas leave no choice, prefixes that let in actions nobody asked for but the old policies granted.
+/// Writes a draft in the fewest characters that let nothing in: a prefix stands for an action, or for several, where it begins the name of no
+/// other action of the catalog and lies inside what was granted. With [`ActionNames::Whole`] it stands for several only, unless that
+/// does not fit into one document. As a last resort, when IAM's quotas leave no choice, prefixes let in actions nobody asked for but the
+/// old policies granted.
 pub(super) fn write(
     draft: &Draft,
     grant: &Grant<'_>,
@@ -329,36 +329,40 @@ pub(super) fn write(
 ) -> Result<Written, TooLarge> {
     let pieces: Vec<Piece> = assemble(draft, grant);
     let quotas = &settings.quotas;
-    let explicit = pack(&pieces, quotas);
-    if let Ok(listed) = &explicit
-        && listed.len() <= 1
-    {
-        let characters = |documents: &[Document]| documents.iter().map(|one| one.characters).sum::<usize>();
-        let (shorter, _) = compress(&pieces, grant, expander, GENTLE);
-        return Ok(match pack(&shorter, quotas) {
-            Ok(documents) if characters(&documents) < characters(listed) => {
-                Written { documents, notes: vec![SHORTENED.to_owned()] }
-            }
-            _ => Written { documents: listed.clone(), notes: Vec::new() },
-        });
+    let press = Press::new(&pieces, grant, expander);
+    if settings.action_names == ActionNames::Whole {
+        let (readable, _) = press.pieces(GENTLE);
+        // What several documents hold nobody reads name by name: fewer of them are better.
+        if let Ok(documents) = pack(&readable, quotas)
+            && documents.len() <= 1
+        {
+            return Ok(Written { notes: shortened(&readable, &pieces), documents });
+        }
     }
+    let (shortest, _) = press.pieces(SHORTEST);
+    let too_large = match pack(&shortest, quotas) {
+        Ok(documents) => return Ok(Written { notes: shortened(&shortest, &pieces), documents }),
+        Err(too_large) => too_large,
+    };
     for pressure in PRESSURES {
-        let (shorter, excess) = compress(&pieces, grant, expander, pressure);
+        let (shorter, excess) = press.pieces(pressure);
         if let Ok(documents) = pack(&shorter, quotas) {
-            // What several documents hold nobody reads name by name: fewer of them are better.
-            if documents.len() > 1 && !pressure.singles {
-                continue;
-            }
-            let note = match excess {
-                0 => SHORTENED.to_owned(),
-                n => format!(
-                    "{n} granted actions that were not used stay, or the lists would not fit IAM's quotas."
-                ),
-            };
+            let note = format!(
+                "{excess} granted actions that were not used stay, or the lists would not fit IAM's quotas."
+            );
             return Ok(Written { documents, notes: vec![note] });
         }
     }
-    explicit.map(|documents| Written { documents, notes: Vec::new() })
+    Err(too_large)
+}
+
+/// What there is to say when lists are not as they were asked for.
+fn shortened(written: &[Piece], asked: &[Piece]) -> Vec<String> {
+    let actions =
+        |pieces: &[Piece]| -> Vec<_> { pieces.iter().map(|piece| piece.statement.action.clone()).collect() };
+    let is_shorter = actions(written) != actions(asked);
+    let note = "Names of actions are shortened by wildcards that name no other action of the catalog.";
+    is_shorter.then(|| note.to_owned()).into_iter().collect()
 }
 
 /// Replays every distinct request.

@@ -1,8 +1,9 @@
 //! Kinds of actions whose holders deserve a second look.
 //!
-//! Which actions hand out credentials or stored data follows from what AWS says they return; the choice of actions is that of
+//! Which actions hand out credentials or stored data follows from what AWS says they return; the choice of actions begins with
 //! Primeharbor's list of sensitive IAM actions (CC0). What changes who may reach a resource is what AWS itself classifies as
-//! permissions management.
+//! permissions management, and actions that do the same by another name: shares, users, trusts, passwords, and things that are made with a
+//! policy of their own.
 //!
 //! See: <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>
 
@@ -34,7 +35,7 @@ impl Sensitive {
     }
 
     /// Every action of the catalog that is of this kind.
-    pub(super) fn actions(self, catalog: &Catalog) -> ActionSet {
+    pub fn actions(self, catalog: &Catalog) -> ActionSet {
         match self {
             Self::Credentials => named(CREDENTIALS, catalog),
             Self::Data => named(DATA, catalog),
@@ -46,7 +47,9 @@ impl Sensitive {
                             && !info.action().service().eq_ignore_ascii_case("iam")
                     })
                 };
-                catalog.all().filter(is_exposure).collect()
+                let mut actions: ActionSet = catalog.all().filter(is_exposure).collect();
+                actions.extend(&named(EXPOSURE, catalog));
+                actions
             }
         }
     }
@@ -63,7 +66,8 @@ fn named(services: &[(&str, &str)], catalog: &Catalog) -> ActionSet {
 
 /// Actions that return or make credentials, by service.
 const CREDENTIALS: &[(&str, &str)] = &[
-    ("appsync", "ListApiKeys"),
+    ("airflow", "CreateCliToken CreateWebLoginToken"),
+    ("appsync", "CreateApiKey ListApiKeys"),
     ("athena", "GetSession"),
     ("chatbot", "GetMicrosoftTeamsOauthParameters GetSlackOauthParameters"),
     ("chime", "CreateApiKey"),
@@ -77,14 +81,18 @@ const CREDENTIALS: &[(&str, &str)] = &[
     ("ec2-instance-connect", "SendSSHPublicKey"),
     ("ecr", "GetAuthorizationToken"),
     ("ecr-public", "GetAuthorizationToken"),
+    ("emr-containers", "GetManagedEndpointSessionCredentials"),
+    ("finspace-api", "GetProgrammaticAccessCredentials"),
     ("gamelift", "GetComputeAuthToken GetGameSessionLogUrl GetInstanceAccess RequestUploadCredentials"),
+    ("grafana", "CreateWorkspaceApiKey"),
     (
         "iam",
         "CreateAccessKey CreateLoginProfile CreateServiceSpecificCredential ResetServiceSpecificCredential UpdateAccessKey",
     ),
+    ("license-manager", "GetAccessToken"),
     (
         "lightsail",
-        "DownloadDefaultKeyPair GetBucketAccessKeys GetKeyPair GetKeyPairs GetRelationalDatabaseMasterUserPassword",
+        "CreateBucketAccessKey DownloadDefaultKeyPair GetBucketAccessKeys GetInstanceAccessDetails GetKeyPair GetKeyPairs GetRelationalDatabaseMasterUserPassword",
     ),
     ("mediapackage", "RotateChannelCredentials RotateIngestEndpointCredentials"),
     ("rds-db", "connect"),
@@ -165,6 +173,46 @@ const DATA: &[(&str, &str)] = &[
     ("workmail", "ListGroupMembers ListGroups ListUsers"),
 ];
 
+/// Actions that change who may reach something, though AWS classifies them otherwise, by service.
+const EXPOSURE: &[(&str, &str)] = &[
+    ("chime", "DeleteVoiceConnectorTerminationCredentials PutVoiceConnectorTerminationCredentials"),
+    ("codebuild", "DeleteSourceCredentials ImportSourceCredentials"),
+    (
+        "cognito-identity",
+        "CreateIdentityPool DeleteIdentities DeleteIdentityPool GetId MergeDeveloperIdentities SetIdentityPoolRoles UnlinkDeveloperIdentity UnlinkIdentity UpdateIdentityPool",
+    ),
+    ("ds", "CreateConditionalForwarder CreateDirectory CreateMicrosoftAD CreateTrust ShareDirectory"),
+    ("es", "CreateElasticsearchDomain UpdateElasticsearchDomainConfig"),
+    ("iotsitewise", "CreateAccessPolicy DeleteAccessPolicy UpdateAccessPolicy"),
+    ("lightsail", "GetRelationalDatabaseMasterUserPassword"),
+    ("mediapackage", "RotateIngestEndpointCredentials"),
+    (
+        "quicksight",
+        "CreateAdmin CreateGroup CreateGroupMembership CreateIAMPolicyAssignment CreateUser DeleteGroup DeleteGroupMembership DeleteIAMPolicyAssignment DeleteUser DeleteUserByPrincipalId RegisterUser UpdateGroup UpdateIAMPolicyAssignment UpdateUser",
+    ),
+    (
+        "ram",
+        "AcceptResourceShareInvitation AssociateResourceShare CreateResourceShare DeleteResourceShare DisassociateResourceShare RejectResourceShareInvitation UpdateResourceShare",
+    ),
+    ("sns", "CreateTopic"),
+    ("sqs", "CreateQueue"),
+    (
+        "sso",
+        "AssociateDirectory AssociateProfile CreateApplicationInstance CreateApplicationInstanceCertificate CreatePermissionSet CreateProfile CreateTrust DeleteApplicationInstance DeleteApplicationInstanceCertificate DeletePermissionSet DeleteProfile DisassociateDirectory DisassociateProfile ImportApplicationInstanceServiceProviderMetadata StartSSO UpdateApplicationInstanceActiveCertificate UpdateApplicationInstanceDisplayData UpdateApplicationInstanceResponseConfiguration UpdateApplicationInstanceResponseSchemaConfiguration UpdateApplicationInstanceSecurityConfiguration UpdateApplicationInstanceServiceProviderConfiguration UpdateApplicationInstanceStatus UpdateProfile UpdateSSOConfiguration UpdateTrust",
+    ),
+    (
+        "sso-directory",
+        "AddMemberToGroup CreateAlias CreateGroup CreateUser DeleteGroup DeleteUser DisableUser EnableUser RemoveMemberFromGroup UpdateGroup UpdatePassword UpdateUser VerifyEmail",
+    ),
+    (
+        "storagegateway",
+        "DeleteChapCredentials SetLocalConsolePassword SetSMBGuestPassword UpdateChapCredentials",
+    ),
+    ("wafv2", "CreateWebACL DeleteWebACL UpdateWebACL"),
+    ("worklink", "UpdateDevicePolicyConfiguration"),
+    ("workmail", "ResetPassword"),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,7 +220,7 @@ mod tests {
     #[test]
     fn the_tables_are_sorted_and_name_actions_aws_has() {
         let catalog = Catalog::embedded();
-        for table in [CREDENTIALS, DATA] {
+        for table in [CREDENTIALS, DATA, EXPOSURE] {
             assert!(table.is_sorted_by_key(|(service, _)| *service));
             let (mut known, mut unknown) = (0, Vec::new());
             for (service, names) in table {

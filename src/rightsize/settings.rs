@@ -24,6 +24,16 @@ pub enum Unobservable {
     Drop,
 }
 
+/// How a proposal writes the names of actions.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum ActionNames {
+    /// In the fewest characters that name the same actions of the catalog and nothing that was not granted: `s3:GetOb*`.
+    #[default]
+    Shortest,
+    /// A name is whole where it stands alone, and a wildcard stands for several: `s3:GetObject`, `sqs:*`.
+    Whole,
+}
+
 /// IAM's quotas, in characters without white space.
 ///
 /// See: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
@@ -57,6 +67,8 @@ pub struct Settings {
     pub resources: ResourceLevel,
     /// See [`Unobservable`].
     pub unobservable: Unobservable,
+    /// See [`ActionNames`].
+    pub action_names: ActionNames,
     /// See [`Quotas`].
     pub quotas: Quotas,
 }

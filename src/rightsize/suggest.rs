@@ -9,6 +9,9 @@ use crate::catalog::{Catalog, Resource};
 
 const PASSED_TO: &str = "iam:PassedToService";
 const VIA_SERVICE: &str = "kms:ViaService";
+const SOURCE_VPCE: &str = "aws:SourceVpce";
+/// Actions of one sentence.
+const MOST_ACTIONS: usize = 12;
 
 /// Sentences, the most useful first.
 pub(super) fn suggestions(uses: &[Use], grant: &Grant<'_>, catalog: &Catalog) -> Vec<String> {
@@ -24,6 +27,7 @@ pub(super) fn suggestions(uses: &[Use], grant: &Grant<'_>, catalog: &Catalog) ->
         ));
     }
     found.extend(via_service(uses, grant, catalog));
+    found.extend(source_vpce(uses, grant, catalog));
     found.extend(unresolved(&passes));
     found
 }
@@ -51,6 +55,45 @@ fn via_service(uses: &[Use], grant: &Grant<'_>, catalog: &Catalog) -> Vec<String
             actions.join(", "),
             listed(&services),
             if services.len() == 1 { "that service" } else { "these services" }
+        )
+    });
+    sentences.collect()
+}
+
+/// Actions whose every call came through the same VPC endpoints.
+///
+/// See: <https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html>
+fn source_vpce(uses: &[Use], grant: &Grant<'_>, catalog: &Catalog) -> Vec<String> {
+    let mut by_action: BTreeMap<&str, Vec<&Use>> = BTreeMap::new();
+    for one in uses {
+        by_action.entry(one.action.as_str()).or_default().push(one);
+    }
+    let n_actions = by_action.len();
+    let mut by_endpoints: BTreeMap<BTreeSet<&str>, Vec<&str>> = BTreeMap::new();
+    for (action, uses) in by_action {
+        if let Some(endpoints) = all_shown(&uses, SOURCE_VPCE)
+            && !is_limited(action, SOURCE_VPCE, grant, catalog)
+        {
+            by_endpoints.entry(endpoints).or_default().push(action);
+        }
+    }
+    let sentences = by_endpoints.into_iter().map(|(endpoints, actions)| {
+        let more = actions.len().saturating_sub(MOST_ACTIONS);
+        let mut what = actions
+            .iter()
+            .take(MOST_ACTIONS)
+            .map(|action| format!("`{action}`"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        if actions.len() == n_actions {
+            what = "every action used".to_owned();
+        } else if more > 0 {
+            what.push_str(&format!(" and {more} more"));
+        }
+        format!(
+            "Limit {what} by `{SOURCE_VPCE}` to {}: all calls seen came through {}.",
+            listed(&endpoints),
+            if endpoints.len() == 1 { "that VPC endpoint" } else { "these VPC endpoints" }
         )
     });
     sentences.collect()

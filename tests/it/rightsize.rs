@@ -10,14 +10,16 @@ use leastwise::policy::{Policy, PolicyKind, parse, render};
 use leastwise::proof::{self, Verdict};
 use leastwise::record::IdentityType;
 use leastwise::rightsize::{
-    ActionVerdict, Coverage, GrantedBy, Losses, ProposalVerdict, ResourceLevel, RightSized, RightSizer,
-    Settings, Subject, Unobservable,
+    ActionNames, ActionVerdict, Coverage, GrantedBy, Losses, ProposalVerdict, ResourceLevel, RightSized,
+    RightSizer, Settings, Subject, Unobservable,
 };
 use leastwise::usage::{IssuanceFacts, IssuanceKind, Observation, RegionObservation, SessionFacts};
 use proptest::prelude::*;
 
 mod held_out;
 mod paths;
+mod peers;
+mod sensitive;
 mod split;
 mod suggest;
 mod trust;
@@ -128,10 +130,37 @@ fn right_size(role: &Role, uses: &[&str]) -> RightSized {
     right_size_in(role, uses, &observation(S3), Settings::default())
 }
 
-/// The statements of all proposed documents, as JSON.
-fn proposed(result: &RightSized) -> serde_json::Value {
+/// The statements of all proposed documents as JSON, as they are spelled.
+fn spelled(result: &RightSized) -> serde_json::Value {
     let documents = result.proposal.policies.iter().map(|policy| render(&policy.document));
     documents.flat_map(|document| document["Statement"].as_array().unwrap().clone()).collect()
+}
+
+/// The statements of all proposed documents as JSON, with what is allowed by whole names: how they are spelled is another matter.
+fn proposed(result: &RightSized) -> serde_json::Value {
+    let documents = result.proposal.policies.iter().map(|policy| render(&policy.document));
+    let statements = documents.flat_map(|document| document["Statement"].as_array().unwrap().clone());
+    let spelled_out = |mut statement: serde_json::Value| {
+        if statement["Effect"] == "Allow" && !statement["Action"].is_null() {
+            let patterns: Vec<String> = match &statement["Action"] {
+                serde_json::Value::String(one) => vec![one.clone()],
+                many => serde_json::from_value(many.clone()).unwrap(),
+            };
+            let names: Vec<String> = patterns
+                .into_iter()
+                .flat_map(|pattern| match named(&pattern) {
+                    none if none.is_empty() => vec![pattern],
+                    names => names,
+                })
+                .collect();
+            statement["Action"] = match &*names {
+                [only] => only.clone().into(),
+                _ => names.into(),
+            };
+        }
+        statement
+    };
+    statements.map(spelled_out).collect()
 }
 
 fn json(text: &str) -> serde_json::Value {
@@ -334,6 +363,31 @@ fn what_cannot_be_seen_stays_as_granted_unless_asked_otherwise() {
 }
 
 #[test]
+fn names_are_as_short_as_they_may_be_or_whole() {
+    let names = |granted: &str, action_names| {
+        let role = role(&[&format!(r#"[{{"Effect":"Allow","Action":{granted},"Resource":"*"}}]"#)]);
+        let settings = Settings { action_names, unobservable: Unobservable::Drop, ..Settings::default() };
+        let uses = ["sqs:SendMessage arn:aws:sqs:eu-west-1:111122223333:q", "ec2:DescribeInstances *"];
+        let result = right_size_in(&role, &uses, &observation(S3), settings);
+        let documents = result.proposal.policies.iter().map(|policy| render(&policy.document).to_string());
+        documents.collect::<String>()
+    };
+    for granted in [r#""*""#, r#"["sqs:*","ec2:Describe*"]"#] {
+        let short = names(granted, ActionNames::Shortest);
+        assert!(short.contains("\"sqs:Sen*\"") && short.contains("\"ec2:DescribeInstances\""), "{short}");
+        let whole = names(granted, ActionNames::Whole);
+        assert!(whole.contains("\"sqs:SendMessage\"") && whole.len() > short.len(), "{whole}");
+    }
+    // A list of names says nothing of tomorrow's, and neither does what stands for it.
+    let listed = r#"["sqs:SendMessage","sqs:PurgeQueue","ec2:DescribeInstances","sns:Publish"]"#;
+    let short = names(listed, ActionNames::Shortest);
+    assert!(short.contains("\"sqs:SendMessage\"") && !short.contains(":Sen*"), "{short}");
+    // What the catalog does not know may be what the wildcard would match.
+    let strange = names(r#"["sqs:*","sqs:SendSail","ec2:*"]"#, ActionNames::Shortest);
+    assert!(strange.contains("\"sqs:SendM*\""), "{strange}");
+}
+
+#[test]
 fn a_role_that_nobody_assumed_may_go() {
     let granted = r#"[{"Effect":"Allow","Action":["sqs:*","s3:GetObject"],"Resource":"*"}]"#;
     let mut role = role(&[granted]);
@@ -410,6 +464,13 @@ fn statement() -> impl Strategy<Value = String> {
     })
 }
 
+/// The catalog's names a pattern stands for.
+fn named(pattern: &str) -> Vec<String> {
+    let catalog = Catalog::embedded();
+    let name = |id| Some(catalog.info(id)?.action().to_string());
+    catalog.expand(pattern).into_iter().filter_map(name).collect()
+}
+
 fn one_use() -> impl Strategy<Value = String> {
     let objects = "(s3:GetObject|s3:PutObject) arn:aws:s3:::[abc]/(in|out)/[0-9]{1,2}";
     let queues = "sqs:(SendMessage|PurgeQueue) arn:aws:sqs:eu-west-1:111122223333:(q|jobs)-?[0-9]";
@@ -458,7 +519,7 @@ proptest! {
                         serde_json::Value::String(one) => vec![one.clone()],
                         many => serde_json::from_value(many.clone()).unwrap(),
                     };
-                    for action in actions {
+                    for action in actions.iter().flat_map(|pattern| named(pattern)) {
                         prop_assert!(used.contains(action.as_str()), "{} in {:?}", action, used);
                     }
                 }

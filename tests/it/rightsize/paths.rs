@@ -55,6 +55,46 @@ fn combinations_of_prowler() {
     assert!(missed.is_empty());
 }
 
+#[test]
+fn ways_to_more_of_primeharbor_and_cloudsplaining() {
+    let Some(cases) = policy_cases() else { return };
+    let text = std::fs::read_to_string(cases.join("risk/sensitive_actions.json")).unwrap();
+    let lists: Value = serde_json::from_str(&text).unwrap();
+    // One action: it is a way by itself, or a step of one.
+    let exceptions = [
+        ("codestar:AssociateTeamMember", "AWS closed CodeStar in July 2024"),
+        ("iam:CreateServiceLinkedRole", "only the service itself can take the role"),
+        ("iam:CreateVirtualMFADevice", "a further factor gives no permission"),
+        ("iam:EnableMFADevice", "a further factor gives no permission"),
+        ("iam:ResyncMFADevice", "a further factor gives no permission"),
+        ("kms:CreateGrant", "counted among what changes who may reach a resource"),
+    ];
+    let is_step = |action: &str| {
+        ESCALATION_PATHS.iter().any(|path| path.actions.iter().any(|step| step.eq_ignore_ascii_case(action)))
+    };
+    let actions = texts(&lists["primeharbor"]["PrivEsc"]);
+    let missed: Vec<&String> = actions.iter().filter(|action| !is_step(action)).collect();
+    eprintln!(
+        "risk/sensitive_actions primeharbor PrivEsc: {} of {}, exceptions: {exceptions:?}",
+        actions.len() - missed.len(),
+        actions.len()
+    );
+    assert_eq!(missed, exceptions.map(|(action, _)| action));
+
+    let methods = lists["cloudsplaining"]["PRIVILEGE_ESCALATION_METHODS"].as_object().unwrap();
+    let missed: Vec<&String> = methods
+        .iter()
+        .filter(|(_, actions)| opened(&texts(actions)).is_empty())
+        .map(|(name, _)| name)
+        .collect();
+    eprintln!(
+        "risk/sensitive_actions cloudsplaining PRIVILEGE_ESCALATION_METHODS: {} of {}, not: {missed:?} (an empty pipeline runs nothing)",
+        methods.len() - missed.len(),
+        methods.len()
+    );
+    assert_eq!(missed, ["PassExistingRoleToNewDataPipeline"]);
+}
+
 /// The actions a policy allows somewhere; denies are not looked at.
 fn allowed(policy: &Policy) -> Vec<String> {
     let allows = policy.statements.iter().filter(|statement| statement.effect == Effect::Allow);

@@ -84,3 +84,35 @@ fn services_a_role_was_passed_to_and_templates_nobody_resolves() {
         "{told:?}"
     );
 }
+
+#[test]
+fn calls_that_all_came_through_an_endpoint_are_offered_it_as_a_condition() {
+    let key = "aws:SourceVpce";
+    let one = |action: &str, endpoints: &[&str]| {
+        showing(&format!("{action} arn:aws:sqs:eu-west-1:111122223333:q"), key, endpoints)
+    };
+    let policy = r#"[{"Effect":"Allow","Action":["sqs:*","s3:*"],"Resource":"*"}]"#;
+    let (a, b) = ("vpce-0a", "vpce-0b");
+    assert_eq!(
+        suggestions(
+            policy,
+            vec![
+                one("sqs:SendMessage", &[a]),
+                one("sqs:PurgeQueue", &[a]),
+                one("sqs:DeleteMessage", &[a, b])
+            ]
+        ),
+        [
+            "Limit `sqs:PurgeQueue`, `sqs:SendMessage` by `aws:SourceVpce` to vpce-0a: all calls seen came through that VPC endpoint.",
+            "Limit `sqs:DeleteMessage` by `aws:SourceVpce` to vpce-0a, vpce-0b: all calls seen came through these VPC endpoints.",
+        ]
+    );
+    // One call that did not, and the condition would refuse it.
+    let outside = used("sqs:SendMessage arn:aws:sqs:eu-west-1:111122223333:other");
+    assert_eq!(suggestions(policy, vec![one("sqs:SendMessage", &[a]), outside]), [""; 0]);
+    let limited = policy.replace(
+        r#""Resource":"*""#,
+        r#""Resource":"*","Condition":{"StringEquals":{"aws:sourceVpce":"vpce-0a"}}"#,
+    );
+    assert_eq!(suggestions(&limited, vec![one("sqs:SendMessage", &[a])]), [""; 0]);
+}
