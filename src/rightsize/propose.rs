@@ -14,8 +14,8 @@ use super::suggest::suggestions;
 use super::variables::variables;
 use super::witness::Witness;
 use super::{
-    AccountCoverage, ActionNames, ActionVerdict, Attach, Comparison, Proposal, ProposalVerdict, ProposedPolicy, Replay,
-    ResourceLevel, Settings, SplitNames, Subject, Unobservable,
+    AccountCoverage, ActionNames, ActionVerdict, Attach, Comparison, Proposal, ProposalVerdict,
+    ProposedPolicy, Replay, ResourceLevel, Settings, SplitNames, Subject, Unobservable,
 };
 use crate::attribution::Use;
 use crate::catalog::{Evidence, Visibility};

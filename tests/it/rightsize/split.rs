@@ -1,6 +1,6 @@
 //! Roles that several workloads share, split: a role for each with what it did.
 
-use leastwise::rightsize::{ActionNames, Proposal, SplitNames};
+use leastwise::rightsize::{Proposal, SplitNames};
 
 use super::*;
 
@@ -33,12 +33,14 @@ fn a_shared_role_is_split_by_what_each_workload_did() {
             labels: Default::default(),
         })
         .to_vec();
-    let (losses, settings) =
-        (Losses::default(), Settings {
+    let (losses, settings) = (
+        Losses::default(),
+        Settings {
             unobservable: Unobservable::Drop,
             action_names: ActionNames::Whole,
             ..Settings::default()
-        });
+        },
+    );
     let observation = observation(S3);
     let coverage = Coverage::new(&observation, &losses, &settings);
     let sizer = RightSizer::new(Catalog::embedded(), settings);
