@@ -9,7 +9,9 @@
 mod binding_view;
 mod refusals;
 mod role_view;
+mod stored;
 mod view;
+mod views;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,13 +27,15 @@ use crate::catalog::Catalog;
 use crate::checks::{self, Case, RoleCase};
 use crate::ident::glob::Glob;
 use crate::ident::{Arn, Time, TimeRange};
-use crate::ingest::{self, IngestError, Ingested, Input, LogKey, Preview, Progress, Recorder, Run};
+use crate::ingest::{self, IngestError, Input, LogKey, Preview, Progress, Recorder, Run};
 use crate::inventory::{self, Inventory, InventoryError, Selected, Selector, Trail};
 use crate::report::{self, Report};
 use crate::rightsize::{self, Losses, RightSized, RightSizer, Subject};
 pub use crate::rightsize::{ActionNames, ResourceLevel, SplitNames, Unobservable};
-use crate::usage::{Scope, Usage};
+use crate::usage::{Keep, Scope, Usage};
 pub use refusals::{Refused, refusals};
+pub use stored::{Ingestion, Stored, ingest, reduce};
+pub use views::query;
 
 /// What to audit and how.
 #[derive(Clone, Debug, Default)]
@@ -72,6 +76,8 @@ pub struct Settings {
     pub split_names: SplitNames,
     /// How proposals write the names of actions.
     pub action_names: ActionNames,
+    /// A store, of which everything counts; the sources are read into it by [`ingest`] before.
+    pub store: Option<PathBuf>,
     /// Number of workers; 0 is one per core.
     pub threads: usize,
     /// A refreshed catalog; none is the embedded one.
@@ -123,6 +129,9 @@ pub enum AuditError {
     /// The ledger cannot be summed up.
     #[error(transparent)]
     Ledger(#[from] crate::usage::LedgerError),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(Box<crate::store::StoreError>),
     /// Nothing in the sources is a CloudTrail log.
     #[error("no CloudTrail log in {}", .sources.join(", "))]
     NoInput {
@@ -167,24 +176,19 @@ fn audit_here(
     if let Some(path) = &settings.airflow_dags {
         inventory.airflow_dags = inventory::read_airflow_dags(path)?;
     }
-    let ingested = read_logs(settings, stdin, progress, cancel)?;
-    let Ingested {
-        collector,
-        objects,
-        skipped,
-        skipped_records,
-        malformed,
-        issues,
-        transfer,
-        is_cancelled,
-        ..
-    } = ingested;
+    let (usage, gathered) = match &settings.store {
+        Some(dir) => stored::gather(settings, dir, Keep::Alike)?,
+        None => gather(settings, stdin, progress, cancel)?,
+    };
+    let Gathered { objects, skipped, skipped_records, n_malformed, issues, transfer, is_cancelled, problems } =
+        gathered;
     if objects.listed == objects.skipped && issues.is_empty() && !is_cancelled {
         let skipped = skipped.into_iter().map(|(kind, n)| (kind.to_owned(), n)).collect();
-        return Err(AuditError::NoInput { sources: settings.sources.clone(), skipped });
+        let store = settings.store.iter().map(|dir| dir.display().to_string());
+        let sources = settings.sources.iter().cloned().chain(store).collect();
+        return Err(AuditError::NoInput { sources, skipped });
     }
-    let usage = collector.into_ledger().finish()?;
-    let n_malformed: u64 = malformed.values().sum();
+    inventory.problems.extend(problems);
     let mut coverage = report::Coverage {
         objects: report::Objects {
             listed: objects.listed,
@@ -218,22 +222,45 @@ pub fn preview(
     Ok(ingest::preview(inputs, &run)?)
 }
 
-/// Objects to one merged ledger.
-fn read_logs(
+/// What became of the objects behind a usage.
+struct Gathered {
+    objects: ingest::ObjectCounts,
+    skipped: BTreeMap<&'static str, u64>,
+    skipped_records: BTreeMap<&'static str, u64>,
+    n_malformed: u64,
+    issues: Vec<ingest::Issue>,
+    transfer: ingest::Transfer,
+    is_cancelled: bool,
+    /// What else is to be said.
+    problems: Vec<String>,
+}
+
+/// Objects to one merged ledger, summed up.
+fn gather(
     settings: &Settings,
     stdin: Option<Box<dyn Read + Send>>,
     progress: &dyn Progress,
     cancel: &AtomicBool,
-) -> Result<Ingested<Recorder<impl Fn(&crate::record::Event<'_>) -> crate::catalog::Needs + Clone>>, AuditError>
-{
+) -> Result<(Usage, Gathered), AuditError> {
     let inputs = inputs(&settings.sources, stdin, &settings.aws)?;
     let window = settings.window();
     let run = Run { window, threads: settings.threads, progress, ..Run::new(cancel) };
     let scope = Scope { window, regions: settings.regions.iter().cloned().collect() };
     let catalog = settings.catalog();
-    Ok(ingest::run(inputs, &run, || {
+    let ingested = ingest::run(inputs, &run, || {
         Recorder::new(scope.clone(), |event: &crate::record::Event<'_>| catalog.needs(event))
-    })?)
+    })?;
+    let gathered = Gathered {
+        objects: ingested.objects,
+        skipped: ingested.skipped,
+        skipped_records: ingested.skipped_records,
+        n_malformed: ingested.malformed.values().sum(),
+        issues: ingested.issues,
+        transfer: ingested.transfer,
+        is_cancelled: ingested.is_cancelled,
+        problems: Vec::new(),
+    };
+    Ok((ingested.collector.into_ledger().finish()?, gathered))
 }
 
 /// Sources as ingest takes them: `-` is the reader, an address a place at AWS, everything else a path.

@@ -11,12 +11,15 @@ mod config;
 mod exit;
 mod explain;
 mod failure;
+mod ingest;
 mod live;
 mod manual;
+mod map_reduce;
 mod permissions;
 mod preview;
 mod progress;
 mod prove;
+mod query;
 mod schema;
 mod snapshot;
 mod terminal;
@@ -63,6 +66,14 @@ Exit status:
 enum Command {
     /// Logs and grants in; report, findings and smaller policies out
     Audit(Box<audit::Args>),
+    /// Logs into the usage ledger on disk, only what is new
+    Ingest(Box<ingest::Args>),
+    /// One shard of the objects into mergeable partial rows
+    Map(map_reduce::MapArgs),
+    /// Partial rows into a ledger
+    Reduce(map_reduce::ReduceArgs),
+    /// SQL over the usage ledger on disk
+    Query(Box<query::Args>),
     /// Explain a refused call, or a role assumption that fails
     Explain(Box<explain::Args>),
     /// Read the granted side from AWS into a folder that audit reads
@@ -90,6 +101,10 @@ pub(crate) fn run() -> Exit {
     let mut terminal = Terminal::new(&cli.talk);
     let done = match cli.command {
         Command::Audit(args) => audit::run(*args, &mut terminal),
+        Command::Ingest(args) => ingest::run(*args, &mut terminal),
+        Command::Map(args) => map_reduce::map(args, &mut terminal),
+        Command::Reduce(args) => map_reduce::reduce(&args, &mut terminal),
+        Command::Query(args) => query::run(*args, &mut terminal),
         Command::Explain(args) => explain::run(&args, &mut terminal),
         Command::Snapshot(args) => snapshot::run(*args, &mut terminal),
         Command::Permissions(args) => permissions::run(args, &mut terminal),

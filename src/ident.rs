@@ -4,11 +4,13 @@
 
 mod action;
 mod arn;
+mod fixed;
 pub mod glob;
 mod time;
 
 pub use action::{Action, InvalidAction};
 pub use arn::{Arn, role_arn_from_session};
+pub use fixed::fixed;
 pub use time::{InvalidTime, Time, TimeRange};
 
 /// The service that opens the sessions of pods with an EKS Pod Identity association.

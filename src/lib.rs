@@ -47,4 +47,6 @@ pub mod cluster;
 pub mod ingest;
 pub mod report;
 
+pub mod store;
+
 pub mod analyze;

@@ -25,6 +25,9 @@ pub(super) struct Args {
     /// cloudtrail: for the event history of 90 days (cloudtrail:REGION,REGION for some Regions)
     #[arg(value_name = "SOURCE")]
     sources: Vec<String>,
+    /// Audit everything in this store that `leastwise ingest` made; what is new in SOURCE, if any is named, is read into it first
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
     /// What is granted: the JSON of `aws iam get-account-authorization-details`, a folder of such files, or live: read from AWS now, as
     /// `leastwise snapshot` does
     #[arg(long, value_name = "FILE|DIR|live", help_heading = "Granted side")]
@@ -98,13 +101,11 @@ pub(super) struct Args {
 struct Later {
     #[arg(long, hide = true, value_name = "FILE")]
     terraform: Option<String>,
-    #[arg(long, hide = true, value_name = "DIR")]
-    store: Option<String>,
 }
 
 impl Later {
     fn refuse(&self) -> Result<(), Failure> {
-        let given = [("--terraform", &self.terraform), ("--store", &self.store)];
+        let given = [("--terraform", &self.terraform)];
         match given.into_iter().find(|(_, value)| value.is_some()) {
             Some((option, _)) => Err(Failure::usage(format!("this version cannot do `{option}` yet"))
                 .hint("it reads logs as SOURCE, grants with --iam, manifests with --kubernetes")),
@@ -188,10 +189,21 @@ pub(super) fn run(args: Args, terminal: &mut Terminal) -> Result<Exit, Failure> 
     if !plan.is_dry {
         plan.live.read(&mut plan.settings, terminal)?;
     }
-    let stdin: Option<Box<dyn io::Read + Send>> =
-        plan.settings.sources.iter().any(|source| source == "-").then(|| Box::new(io::stdin()) as _);
-    let bar = Bar::new(terminal.shows_progress());
     let cancelled = cancel::on_signals();
+    let reads_stdin = plan.settings.store.is_none() || plan.is_dry;
+    let has_stream = plan.settings.sources.iter().any(|source| source == "-");
+    let mut is_cut = false;
+    if let Some(store) = &plan.settings.store {
+        super::ingest::refuse_remote(store)?;
+        if !plan.settings.sources.is_empty() && !plan.is_dry {
+            let how = super::ingest::How::default();
+            let stored = super::ingest::into_store(&plan.settings, store, &how, &cancelled, terminal)?;
+            is_cut = stored.is_cancelled;
+        }
+    }
+    let stdin: Option<Box<dyn io::Read + Send>> =
+        (has_stream && reads_stdin).then(|| Box::new(io::stdin()) as _);
+    let bar = Bar::new(terminal.shows_progress());
     if plan.is_dry {
         let found = analyze::preview(&plan.settings, stdin, &bar, &cancelled);
         bar.finish();
@@ -205,7 +217,10 @@ pub(super) fn run(args: Args, terminal: &mut Terminal) -> Result<Exit, Failure> 
     for reason in &reasons {
         terminal.warning(&format!("the report is not complete: {reason}"));
     }
-    Ok(Exit::of_report(is_complete && reasons.is_empty(), plan.fail_on.is_reached_by(report.worst())))
+    Ok(Exit::of_report(
+        is_complete && !is_cut && reasons.is_empty(),
+        plan.fail_on.is_reached_by(report.worst()),
+    ))
 }
 
 /// What a run would read; something that cannot be listed makes it incomplete, as it would make the report.
@@ -231,7 +246,8 @@ fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failure> {
     let kubernetes = first(args.kubernetes, config.kubernetes);
     let formats = first(args.format, config.format);
     let out = args.out.or(config.out);
-    if sources.is_empty() {
+    let store = args.store.or(config.store);
+    if sources.is_empty() && store.is_none() {
         return Err(Failure::usage("there is no SOURCE").hint(
             "name CloudTrail log files or folders, or - for standard input: leastwise audit logs/ --iam iam/",
         ));
@@ -253,6 +269,7 @@ fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failure> {
     let live = Live::of(&iam, &kubernetes);
     let settings = analyze::Settings {
         sources,
+        store,
         iam: iam.into_iter().filter(|path| path != LIVE).map(PathBuf::from).collect(),
         organization: args.organization.or(config.organization),
         aws,

@@ -50,6 +50,7 @@ pub(super) struct Config {
     request_payer: bool,
     assume_role: Option<String>,
     external_id: Option<String>,
+    pub(super) store: Option<PathBuf>,
 }
 
 impl Config {
@@ -99,6 +100,7 @@ impl Config {
         config.out = config.out.map(|out| dir.join(out));
         config.catalog = config.catalog.map(|catalog| dir.join(catalog));
         config.organization = config.organization.map(|file| dir.join(file));
+        config.store = config.store.map(|store| dir.join(store));
         config.airflow_dags = config.airflow_dags.map(|list| dir.join(list));
         Ok(config)
     }

@@ -9,6 +9,10 @@ use crate::usage::{Again, KnownCaller, Ledger, Scope};
 pub trait Collect: Send {
     /// Whether [`Collect::again`] knows anything, and no member beside those that [`RawRecord`] keeps is wanted.
     const REPEATS: bool = false;
+    /// What follows lies in the object of this number; see [`super::Outcome::number`].
+    fn begin_object(&mut self, number: u32) {
+        let _ = number;
+    }
     /// One event.
     fn event(&mut self, event: &Event<'_>);
     /// One record that may repeat what was met before.
@@ -52,6 +56,10 @@ impl<N: Fn(&Event<'_>) -> Needs + Send> Recorder<N> {
 
 impl<N: Fn(&Event<'_>) -> Needs + Send> Collect for Recorder<N> {
     const REPEATS: bool = true;
+
+    fn begin_object(&mut self, number: u32) {
+        self.ledger.begin_object(number);
+    }
 
     fn event(&mut self, event: &Event<'_>) {
         self.ledger.record(event, &self.needs);

@@ -187,7 +187,7 @@ impl<'r> Feed<'r> {
 
     /// Whether to come to an end: what is under way is finished, nothing new is begun.
     pub fn is_stopped(&self) -> bool {
-        self.run.cancel.load(Ordering::Relaxed) || self.tally.stop.load(Ordering::Relaxed)
+        self.run.is_stopped() || self.tally.stop.load(Ordering::Relaxed)
     }
 
     /// Counts a listed object; true when it is to be fetched.

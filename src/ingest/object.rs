@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use sha2::{Digest as _, Sha256};
 use simd_json::{Buffers, Tape};
@@ -19,6 +20,9 @@ use crate::record::{Cutter, RawSpans, RecordError};
 pub(super) struct Worker<'r, C> {
     pub(super) collector: C,
     run: &'r Run<'r>,
+    /// The next object's number.
+    numbers: &'r AtomicU32,
+    number: Option<u32>,
     raw: Vec<u8>,
     decoder: Decoder,
     buffers: Buffers,
@@ -51,10 +55,12 @@ impl<'r, C: Collect> Worker<'r, C> {
         self.records = Vec::new();
     }
 
-    pub(super) fn new(collector: C, run: &'r Run<'r>) -> Self {
+    pub(super) fn new(collector: C, run: &'r Run<'r>, numbers: &'r AtomicU32) -> Self {
         Self {
             collector,
             run,
+            numbers,
+            number: None,
             raw: Vec::new(),
             decoder: Decoder::new(),
             buffers: Buffers::with_max_depth(0, run.limits.depth),
@@ -119,6 +125,9 @@ impl<'r, C: Collect> Worker<'r, C> {
     fn whole(&mut self, about: &ObjectRef, is_expected: bool) -> (u64, u64) {
         let mut found = Found::default();
         let mut troubles = Vec::new();
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        self.number = Some(number);
+        self.collector.begin_object(number);
         let is_digest = LogKey::parse(&about.name).is_some_and(|key| key.kind == LogKind::Digest);
         let fate = if is_digest {
             self.digest(about);
@@ -148,11 +157,21 @@ impl<'r, C: Collect> Worker<'r, C> {
             Fate::Skipped(kind) => *self.skipped.entry(kind).or_default() += 1,
         }
         let sha256 = self.sha256.take();
+        let number = self.number.take();
         let is_skipped = matches!(fate, Fate::Skipped(_));
         if self.run.outcomes && fate != Fate::Skipped(super::feed::ALREADY_READ) {
             let issue = troubles.first().filter(|_| !is_skipped).map(|trouble| trouble.kind);
-            let (records, events) = (found.records, found.events);
-            self.outcomes.push(Outcome { object: about.clone(), fate, records, events, issue, sha256 });
+            self.outcomes.push(Outcome {
+                object: about.clone(),
+                fate,
+                records: found.records,
+                events: found.events,
+                issue,
+                sha256,
+                malformed: found.malformed.values().sum(),
+                skipped: found.skipped.clone(),
+                number,
+            });
         }
         if !is_skipped {
             self.issues.extend(troubles.into_iter().map(|trouble| Issue {

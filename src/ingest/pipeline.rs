@@ -1,7 +1,7 @@
 //! The workers: objects are taken from one list, results are merged once.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, Scope, ScopedJoinHandle};
@@ -31,6 +31,8 @@ pub struct Run<'r> {
     pub progress: &'r dyn Progress,
     /// When true, workers finish their object and stop; the rest is skipped as `cancelled`.
     pub cancel: &'r AtomicBool,
+    /// The same, set by whoever wants what was read so far, and will run again for the rest.
+    pub pause: Option<&'r AtomicBool>,
     /// Objects that an earlier run read are skipped as `already-read`.
     pub known: Option<&'r dyn Known>,
     /// Whether [`Ingested::outcomes`] is kept.
@@ -50,11 +52,18 @@ impl<'r> Run<'r> {
             threads: 0,
             progress: &Quiet,
             cancel,
+            pause: None,
             known: None,
             outcomes: false,
             hashes: false,
             digests: None,
         }
+    }
+
+    /// Whether nothing new is to be begun.
+    pub(super) fn is_stopped(&self) -> bool {
+        let is_set = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        is_set(self.cancel) || self.pause.is_some_and(is_set)
     }
 }
 
@@ -147,11 +156,27 @@ pub struct Outcome {
     pub issue: Option<&'static str>,
     /// SHA-256 of the inflated bytes, when asked for and when all could be inflated.
     pub sha256: Option<[u8; 32]>,
+    /// Of the records, those that are no events.
+    pub malformed: u64,
+    /// Of the records, those passed over, by kind.
+    pub skipped: BTreeMap<&'static str, u64>,
+    /// The number under which the collector was told of the object; another one in each run. None for one that was not opened.
+    pub number: Option<u32>,
 }
 
 impl Outcome {
     pub(super) fn of(object: ObjectRef, fate: Fate) -> Self {
-        Self { object, fate, records: 0, events: 0, issue: None, sha256: None }
+        Self {
+            object,
+            fate,
+            records: 0,
+            events: 0,
+            issue: None,
+            sha256: None,
+            malformed: 0,
+            skipped: BTreeMap::new(),
+            number: None,
+        }
     }
 }
 
@@ -261,12 +286,13 @@ pub fn run<C: Collect>(
     let n_workers = in_pool(pool.as_ref(), rayon::current_num_threads);
     let n_workers = if sources.is_empty() { n_workers.min(objects.len()) } else { n_workers }.max(1);
     let next = AtomicUsize::new(0);
+    let numbers = AtomicU32::new(0);
     let (workers, transfer) = thread::scope(|scope| {
         // INVARIANT: owned here, so that it goes before the sources are waited for, even when a worker panics.
         let receiver: Mutex<Receiver<Arrival>> = Mutex::new(receiver);
         let reading = read_sources(scope, &sources, run, &tally, sender);
         let work = |_| {
-            let mut worker = Worker::new(make(), run);
+            let mut worker = Worker::new(make(), run, &numbers);
             while let Some(object) = objects.get(next.fetch_add(1, Ordering::Relaxed)) {
                 step(&mut worker, object, run);
             }
@@ -295,7 +321,7 @@ pub fn run<C: Collect>(
         issues: rest.issues,
         outcomes: rest.outcomes,
         transfer,
-        is_cancelled: !sources.is_empty() && run.cancel.load(Ordering::Relaxed),
+        is_cancelled: !sources.is_empty() && run.is_stopped(),
     };
     let merge = |worker: Worker<'_, C>| {
         ingested.objects.read += worker.n_read;
@@ -340,7 +366,7 @@ fn in_pool<T: Send>(pool: Option<&rayon::ThreadPool>, work: impl FnOnce() -> T +
 const CANCELLED: &str = "cancelled";
 
 fn step<C: Collect>(worker: &mut Worker<'_, C>, object: &Object, run: &Run<'_>) {
-    if run.cancel.load(Ordering::Relaxed) {
+    if run.is_stopped() {
         *worker.skipped.entry(CANCELLED).or_default() += 1;
         return;
     }

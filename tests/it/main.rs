@@ -38,3 +38,4 @@ mod rightsize;
 mod s3;
 mod samples;
 mod snapshot;
+mod store;

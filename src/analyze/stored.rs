@@ -1,0 +1,258 @@
+//! Logs into a store, and a store's ledger out of it.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::{AuditError, Gathered, Settings, inputs};
+use crate::ident::{Time, TimeRange};
+use crate::ingest::{self, Issue, Known as _, ObjectRef, Progress, Recorder, Run};
+use crate::record::Event;
+use crate::store::{Batch, Known, Store, StoreError, Writer};
+use crate::usage::{Keep, Scope, Usage};
+
+/// How logs go into a store.
+#[derive(Clone, Copy, Debug)]
+pub struct Ingestion<'s> {
+    /// The store's folder; made when there is none.
+    pub store: &'s Path,
+    /// Where relative paths of sources begin.
+    pub base: &'s Path,
+    /// Events before this moment are let go, whole months at a time.
+    pub keep_from: Option<Time>,
+    /// What was read is written down after so many objects: a run that is killed later goes on from there.
+    pub commit_every: u64,
+    /// Make one segment of all.
+    pub compact: bool,
+    /// Read only the objects of this shard, of so many: each object is in one, whoever asks.
+    pub shard: Option<(u64, u64)>,
+}
+
+impl<'s> Ingestion<'s> {
+    /// The usual way.
+    pub fn new(store: &'s Path, base: &'s Path) -> Self {
+        Self { store, base, keep_from: None, commit_every: 20_000, compact: false, shard: None }
+    }
+}
+
+/// What went into a store.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Stored {
+    /// Objects found in the sources.
+    pub listed: u64,
+    /// Objects read, or passed over for the first time.
+    pub added: u64,
+    /// Of these, objects read before with another content, which now counts instead.
+    pub changed: u64,
+    /// Objects known from before.
+    pub known: u64,
+    /// Objects passed over because of their day.
+    pub outside_window: u64,
+    /// Deliveries of events written down.
+    pub events: u64,
+    /// Deliveries left out because they are older than what is kept.
+    pub too_old: u64,
+    /// What is wrong with objects of this run.
+    pub issues: Vec<Issue>,
+    /// Records of this run that are no events.
+    pub malformed: u64,
+    /// Files found in the sources that hold no CloudTrail events, by kind.
+    pub skipped: BTreeMap<&'static str, u64>,
+    /// Segments and deliveries in the store now.
+    pub size: (usize, u64),
+    /// The run was cancelled; what it had read is in the store.
+    pub is_cancelled: bool,
+}
+
+/// Bytes of objects, as stored, after which what was read is written down.
+const COMMIT_BYTES: u64 = 4 << 30;
+
+/// Lets a run pause when it has read enough to be written down.
+struct Pausing<'p> {
+    inner: &'p dyn Progress,
+    pause: &'p AtomicBool,
+    commit_every: u64,
+    objects: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Progress for Pausing<'_> {
+    fn listed(&self, objects: u64) {
+        self.inner.listed(objects);
+    }
+
+    fn object(&self, bytes: u64, records: u64) {
+        self.inner.object(bytes, records);
+        if bytes > 0 {
+            let objects = self.objects.fetch_add(1, Ordering::Relaxed) + 1;
+            let bytes = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+            if objects >= self.commit_every || bytes >= COMMIT_BYTES {
+                self.pause.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// Knows what a store knows, and all that belongs to other shards.
+struct Sharded<'k> {
+    known: &'k Known,
+    shard: Option<(u64, u64)>,
+}
+
+impl ingest::Known for Sharded<'_> {
+    fn is_known(&self, object: &ObjectRef) -> bool {
+        // FNV-1a: the same everywhere, so that shards read on different machines fit together.
+        let hash = object.name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let is_own = self.shard.is_none_or(|(shard, of)| (hash >> 16) % of.max(1) == shard);
+        !is_own || self.known.is_known(object)
+    }
+}
+
+/// Makes one store of several, such as those that read a shard each; objects that several hold count once.
+pub fn reduce(parts: &[PathBuf], store: &Path, compact: bool) -> Result<Stored, AuditError> {
+    let mut writer = Writer::open(store)?;
+    let mut known = writer.known(Path::new(""))?;
+    let mut stored = Stored::default();
+    for part in parts {
+        let added = writer.absorb(part, &mut known)?;
+        stored.added += added.objects;
+        stored.changed += added.changed;
+        stored.events += added.events;
+    }
+    writer.compact(compact)?;
+    stored.size = writer.size();
+    Ok(stored)
+}
+
+/// Reads what the store does not know of the sources, and writes it into the store.
+pub fn ingest(
+    settings: &Settings,
+    how: &Ingestion<'_>,
+    stdin: Option<Box<dyn Read + Send>>,
+    progress: &dyn Progress,
+    cancel: &AtomicBool,
+) -> Result<Stored, AuditError> {
+    let mut writer = Writer::open(how.store)?;
+    if let Some(from) = how.keep_from {
+        writer.keep_from(from)?;
+    }
+    let catalog = settings.catalog();
+    let catalog_name = format!("{} ({})", catalog.date(), catalog.source());
+    let mut known = writer.known(how.base)?;
+    let always = TimeRange::ALWAYS;
+    let from = settings.since.unwrap_or(always.from);
+    let window = TimeRange {
+        from: writer.kept_from().map_or(from, |kept| kept.max(from)),
+        to: settings.until.unwrap_or(always.to),
+    };
+    // A stream is read once, so a run with one does not pause.
+    let has_stream = settings.sources.iter().any(|source| source == "-");
+    let mut stdin = stdin;
+    let mut stored = Stored::default();
+    let mut n_done = 0;
+    while !settings.sources.is_empty() {
+        let pause = AtomicBool::new(false);
+        let pausing = Pausing {
+            inner: progress,
+            pause: &pause,
+            commit_every: how.commit_every.clamp(1, 1 << 29),
+            objects: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+        };
+        let run = Run {
+            window,
+            threads: settings.threads,
+            progress: &pausing,
+            pause: (!has_stream).then_some(&pause),
+            known: Some(&Sharded { known: &known, shard: how.shard }),
+            outcomes: true,
+            ..Run::new(cancel)
+        };
+        let ingested = ingest::run(inputs(&settings.sources, stdin.take(), &settings.aws)?, &run, || {
+            Recorder::new(Scope::default(), |event: &Event<'_>| catalog.needs(event))
+        })?;
+        let skipped = |kind: &str| ingested.skipped.get(kind).copied().unwrap_or_default();
+        stored.listed = ingested.objects.listed;
+        // Those known since this run began are not known from before.
+        stored.known = match how.shard {
+            // Those of other shards are passed over in the same way.
+            Some(_) => 0,
+            None => skipped("already-read").saturating_sub(n_done),
+        };
+        stored.outside_window = skipped("outside-window");
+        stored.malformed += ingested.malformed.values().sum::<u64>();
+        let mut others = ingested.skipped.clone();
+        others.retain(|kind, _| !["already-read", "outside-window", "cancelled"].contains(kind));
+        stored.skipped = others;
+        let is_first = stored.issues.is_empty();
+        let of_objects = ingested.issues.iter().filter(|issue| {
+            is_first || ingested.outcomes.iter().any(|outcome| outcome.object.name == issue.object)
+        });
+        stored.issues.extend(of_objects.cloned());
+        n_done += ingested
+            .outcomes
+            .iter()
+            .filter(|outcome| outcome.number.is_some() && !known.is_known(&outcome.object))
+            .count() as u64;
+        let is_rest = ingested.is_cancelled;
+        let batch = Batch {
+            ledger: ingested.collector.into_ledger(),
+            outcomes: ingested.outcomes,
+            issues: ingested.issues,
+            catalog: catalog_name.clone(),
+        };
+        let added = writer.add(batch, &mut known)?;
+        stored.added += added.objects;
+        stored.changed += added.changed;
+        stored.events += added.events;
+        stored.too_old += added.too_old;
+        stored.is_cancelled = cancel.load(Ordering::Relaxed);
+        if !is_rest || stored.is_cancelled || !pause.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    if !stored.is_cancelled {
+        writer.compact(how.compact)?;
+    }
+    stored.size = writer.size();
+    stored.issues.sort_unstable();
+    Ok(stored)
+}
+
+/// Everything in a store, summed up, and what became of the objects.
+pub(super) fn gather(settings: &Settings, dir: &Path, keep: Keep) -> Result<(Usage, Gathered), AuditError> {
+    let scope = Scope { window: settings.window(), regions: settings.regions.iter().cloned().collect() };
+    let restored = Store::open(dir)?.restore(scope)?;
+    let usage = restored.ledger.finish_with(keep)?;
+    let objects = restored.objects;
+    let catalog = settings.catalog();
+    let own = format!("{} ({})", catalog.date(), catalog.source());
+    let others: Vec<String> = restored.catalogs.into_iter().filter(|known| *known != own).collect();
+    let mut problems = Vec::new();
+    if !others.is_empty() {
+        problems.push(format!(
+            "what the calls in the store needed was told by other catalogs than this one: {}; to have it told anew, read the logs into a new store",
+            others.join(", ")
+        ));
+    }
+    let gathered = Gathered {
+        objects: objects.counts,
+        skipped: objects.skipped,
+        skipped_records: objects.skipped_records,
+        n_malformed: objects.malformed,
+        issues: objects.issues,
+        transfer: ingest::Transfer::default(),
+        is_cancelled: false,
+        problems,
+    };
+    Ok((usage, gathered))
+}
+
+impl From<StoreError> for AuditError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Box::new(error))
+    }
+}

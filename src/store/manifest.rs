@@ -1,0 +1,177 @@
+//! Which files count.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Component, Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+use crate::ident::Time;
+
+/// The schema this version writes, and the newest it reads.
+pub(super) const SCHEMA: &str = "leastwise.store/v1";
+const NAME: &str = "store.json";
+/// Written first, renamed when it is whole.
+const NEW: &str = "store.json.new";
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct Manifest {
+    pub(super) schema: String,
+    /// The number of the next segment.
+    pub(super) next: u64,
+    /// Events before this moment were let go.
+    #[serde(default)]
+    pub(super) kept_from: Option<Time>,
+    /// Places the last run could not list, with the kind of trouble and what is to be said about it.
+    #[serde(default)]
+    pub(super) unlisted: Vec<(String, String, String)>,
+    pub(super) segments: Vec<Segment>,
+}
+
+/// What was written in one go.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct Segment {
+    pub(super) name: String,
+    /// The catalog that told which actions its calls needed.
+    pub(super) catalog: BTreeSet<String>,
+    /// Number of deliveries.
+    pub(super) events: u64,
+    pub(super) objects: u64,
+    /// Numbers of objects that were read again since, or let go.
+    #[serde(default)]
+    pub(super) replaced: Vec<u32>,
+    pub(super) files: Vec<FileInfo>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct FileInfo {
+    /// Below the store, with `/`.
+    pub(super) path: String,
+    pub(super) bytes: u64,
+    /// Of events: the month they lie in, `YYYY-MM`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) month: Option<String>,
+}
+
+impl Default for Manifest {
+    fn default() -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            next: 1,
+            kept_from: None,
+            unlisted: Vec::new(),
+            segments: Vec::new(),
+        }
+    }
+}
+
+impl Manifest {
+    /// `None` when there is none.
+    pub(super) fn read(dir: &Path) -> Result<Option<Self>, StoreError> {
+        #[derive(Deserialize)]
+        struct Head {
+            schema: String,
+        }
+        let path = dir.join(NAME);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StoreError::io("read", &path)(error)),
+        };
+        let damaged =
+            |error: serde_json::Error| StoreError::Damaged { path: path.clone(), detail: error.to_string() };
+        // A newer manifest may have any shape.
+        let head: Head = serde_json::from_str(&text).map_err(damaged)?;
+        if head.schema != SCHEMA {
+            let found = head.schema.chars().take(64).collect();
+            return Err(StoreError::Newer { dir: dir.to_owned(), found, known: SCHEMA });
+        }
+        let manifest: Self = serde_json::from_str(&text).map_err(damaged)?;
+        for file in manifest.segments.iter().flat_map(|segment| &segment.files) {
+            let is_below =
+                Path::new(&file.path).components().all(|part| matches!(part, Component::Normal(_)));
+            if !is_below {
+                let detail = "it names a file outside the store".to_owned();
+                return Err(StoreError::Damaged { path, detail });
+            }
+        }
+        Ok(Some(manifest))
+    }
+
+    /// Takes the place of the one before, at once.
+    pub(super) fn write(&self, dir: &Path) -> Result<(), StoreError> {
+        let (path, new) = (dir.join(NAME), dir.join(NEW));
+        let mut text = serde_json::to_vec_pretty(self)
+            .map_err(|error| StoreError::io("write", &new)(std::io::Error::other(error)))?;
+        text.push(b'\n');
+        let written = File::create(&new).and_then(|mut file| {
+            file.write_all(&text)?;
+            file.sync_all()
+        });
+        written.map_err(StoreError::io("write", &new))?;
+        fs::rename(&new, &path).map_err(StoreError::io("replace", &path))?;
+        sync_dir(dir)
+    }
+
+    /// Where a file lies; it must be as long as it was.
+    pub(super) fn file(dir: &Path, file: &FileInfo) -> Result<PathBuf, StoreError> {
+        let path = dir.join(&file.path);
+        let found = fs::metadata(&path).map_err(StoreError::io("read", &path))?.len();
+        if found != file.bytes {
+            let detail = format!("it has {found} bytes and should have {}", file.bytes);
+            return Err(StoreError::Damaged { path, detail });
+        }
+        Ok(path)
+    }
+
+    /// Removes what no manifest names: what a killed run left, and what was let go.
+    pub(super) fn sweep(&self, dir: &Path) -> Result<(), StoreError> {
+        let named: BTreeSet<PathBuf> = self
+            .segments
+            .iter()
+            .flat_map(|segment| &segment.files)
+            .map(|file| dir.join(&file.path))
+            .collect();
+        for folder in ["segments", "events"] {
+            sweep_folder(&dir.join(folder), &named)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether nothing is left in the folder.
+fn sweep_folder(folder: &Path, named: &BTreeSet<PathBuf>) -> Result<bool, StoreError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(StoreError::io("list", folder)(error)),
+    };
+    let mut is_empty = true;
+    for entry in entries {
+        let path = entry.map_err(StoreError::io("list", folder))?.path();
+        let is_dir = fs::symlink_metadata(&path).map_err(StoreError::io("read", &path))?.is_dir();
+        let is_gone = if is_dir {
+            sweep_folder(&path, named)? && fs::remove_dir(&path).is_ok()
+        } else if named.contains(&path) {
+            false
+        } else {
+            fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
+            true
+        };
+        is_empty &= is_gone;
+    }
+    Ok(is_empty)
+}
+
+/// Brings a folder's names to the disk, where the system can.
+pub(super) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
+    match File::open(dir).and_then(|file| file.sync_all()) {
+        Err(error) if error.kind() == std::io::ErrorKind::StorageFull => {
+            Err(StoreError::io("write", dir)(error))
+        }
+        // Not every system lets folders be opened.
+        _ => Ok(()),
+    }
+}
