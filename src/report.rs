@@ -4,6 +4,7 @@
 //! it, no writer can show. A writer formats and never decides: grading, proving and sorting are done before. Text that may come
 //! from a log passes through the one function of `escape` for its output.
 
+mod code;
 mod csv;
 mod escape;
 mod explanation;
@@ -20,6 +21,7 @@ mod text;
 
 use std::io::{self, Write};
 
+pub use code::Language;
 pub use escape::printable;
 pub use explanation::{explanation_schema, write_explanations_json, write_explanations_text};
 pub use folder::{FolderError, write_folder};
@@ -39,5 +41,6 @@ pub fn write(format: Format, report: &Report, out: &mut dyn Write) -> io::Result
         Format::Html => html::write(report, out),
         Format::Csv => csv::write(report, out),
         Format::Sarif => sarif::write(report, out),
+        Format::Code(language) => code::write(language, report, out),
     }
 }

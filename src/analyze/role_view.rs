@@ -152,6 +152,7 @@ fn proposal(proposal: &Proposal, role: Option<&inventory::Role>) -> report::Prop
         resources: (proposal.verdict == ProposalVerdict::Replace).then(|| resources_at(proposal.resources)),
         held_out: proposal.held_out.as_ref().map(held_out),
         current: role.map(current).unwrap_or_default(),
+        current_trust: role.and_then(|role| role.trust.as_ref()).map(policy::render),
         reasons: proposal.reasons.clone(),
         generalised: proposal
             .generalised
@@ -183,6 +184,7 @@ fn current(role: &inventory::Role) -> Vec<report::ProposedPolicy> {
             let document = attached.document.as_ref()?;
             Some(report::ProposedPolicy {
                 name: attached.name.clone(),
+                arn: attached.arn.clone(),
                 attach: match attached.kind {
                     inventory::AttachedKind::Inline => report::Attach::Inline,
                     inventory::AttachedKind::Managed | inventory::AttachedKind::AwsManaged => {
@@ -199,6 +201,7 @@ fn current(role: &inventory::Role) -> Vec<report::ProposedPolicy> {
 fn policy(proposed: &ProposedPolicy) -> report::ProposedPolicy {
     report::ProposedPolicy {
         name: proposed.name.clone(),
+        arn: None,
         attach: match proposed.attach {
             Attach::Inline => report::Attach::Inline,
             Attach::Managed => report::Attach::Managed,

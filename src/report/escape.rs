@@ -10,7 +10,7 @@ use std::io::{self, Write};
 ///
 /// Control characters (C0, DEL, C1), line and paragraph separators, bidirectional marks, embeddings, overrides and isolates
 /// (Unicode UAX #9), zero-width characters, variation selectors, tags and the byte order mark.
-fn acts(c: char) -> bool {
+pub(super) fn acts(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'

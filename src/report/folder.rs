@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::{Format, ProposedPolicy, Report, json, write};
+use super::{Format, Language, ProposedPolicy, Report, code, json, write};
 
 /// Written in every folder, whatever else is asked for.
 const ALWAYS: [Format; 4] = [Format::Json, Format::Html, Format::Markdown, Format::Sarif];
@@ -22,7 +22,8 @@ pub struct FolderError {
 }
 
 /// Writes `report.json`, `report.html`, `report.md`, `findings.sarif`, the formats asked for, and one file per proposed policy
-/// (`policies/ACCOUNT/ROLE_NAME.json`, or `ROLE_NAME.1.json`, … when there are several; trust policies in `trust/`).
+/// (`policies/ACCOUNT/ROLE_NAME.json`, or `ROLE_NAME.1.json`, … when there are several; trust policies in `trust/`). Code goes to
+/// `code/LANGUAGE/`, a file per account.
 ///
 /// Each file appears whole or not at all. `report.json` comes last, so that a folder with a new one is complete. Policies an
 /// earlier report in the same folder proposed, and this one does not, are removed; nothing else is.
@@ -51,11 +52,40 @@ pub fn write_folder(report: &Report, dir: &Path, formats: &[Format]) -> Result<V
     formats.sort_by_key(|format| (*format == Format::Json, *format));
     formats.dedup();
     for format in formats {
+        if let Format::Code(language) = format {
+            written.extend(write_code(report, dir, language)?);
+            continue;
+        }
         let path = dir.join(format.file_name());
         replace(&path, |out| write(format, report, out))?;
         written.push(path);
     }
     Ok(written)
+}
+
+/// A file per account; those of accounts that are no longer there go.
+fn write_code(report: &Report, dir: &Path, language: Language) -> Result<Vec<PathBuf>, FolderError> {
+    let own = dir.join("code").join(language.as_str());
+    let files: Vec<(PathBuf, String)> =
+        code::files(language, report).into_iter().map(|(name, text)| (dir.join(name), text)).collect();
+    create(&own)?;
+    let unreadable = |source| FolderError { path: own.clone(), source };
+    for entry in fs::read_dir(&own).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let is_ours = path.extension().is_some_and(|extension| extension == language.extension())
+            && path.file_stem().is_some_and(|stem| is_account(&stem.to_string_lossy()));
+        if is_ours && !files.iter().any(|(file, _)| *file == path) {
+            fs::remove_file(&path).map_err(|source| FolderError { path, source })?;
+        }
+    }
+    for (path, text) in &files {
+        replace(path, |out| out.write_all(text.as_bytes()))?;
+    }
+    Ok(files.into_iter().map(|(path, _)| path).collect())
+}
+
+fn is_account(stem: &str) -> bool {
+    stem.len() == 12 && stem.chars().all(|c| c.is_ascii_digit())
 }
 
 /// The policy files an earlier report in this folder wrote; none when there is no report one can read.
@@ -97,7 +127,7 @@ fn free(taken: &mut BTreeSet<String>, dir: &Path, stem: &str) -> PathBuf {
 }
 
 /// A role name or account id as one path component: IAM allows `[\w+=,.@-]`, a log may hold anything.
-fn file_name(text: &str) -> String {
+pub(super) fn file_name(text: &str) -> String {
     let mut name: String = text
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || "_+=,.@-".contains(c) { c } else { '_' })

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::Language;
+
 /// A format a report is written in.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Format {
@@ -20,12 +22,24 @@ pub enum Format {
     Csv,
     /// SARIF 2.1.0.
     Sarif,
+    /// Proposed policies as code; a file per account.
+    Code(Language),
 }
 
 impl Format {
     /// All, in the order of the documentation.
-    pub const ALL: [Self; 7] =
-        [Self::Text, Self::Json, Self::Ndjson, Self::Markdown, Self::Html, Self::Csv, Self::Sarif];
+    pub fn all() -> impl Iterator<Item = Self> {
+        const REPORTS: [Format; 7] = [
+            Format::Text,
+            Format::Json,
+            Format::Ndjson,
+            Format::Markdown,
+            Format::Html,
+            Format::Csv,
+            Format::Sarif,
+        ];
+        REPORTS.into_iter().chain(Language::ALL.into_iter().map(Self::Code))
+    }
 
     /// The word on the command line.
     pub const fn as_str(self) -> &'static str {
@@ -37,10 +51,11 @@ impl Format {
             Self::Html => "html",
             Self::Csv => "csv",
             Self::Sarif => "sarif",
+            Self::Code(language) => language.as_str(),
         }
     }
 
-    /// Its file in a report folder.
+    /// Its file in a report folder; for code the folder of its files.
     pub const fn file_name(self) -> &'static str {
         match self {
             Self::Text => "report.txt",
@@ -50,6 +65,7 @@ impl Format {
             Self::Html => "report.html",
             Self::Csv => "report.csv",
             Self::Sarif => "findings.sarif",
+            Self::Code(_) => "code",
         }
     }
 }
@@ -62,15 +78,18 @@ impl fmt::Display for Format {
 
 /// Text that names no format of this version.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("this version writes no `{0}`; it writes {list}", list = Format::ALL.map(Format::as_str).join(", "))]
+#[error("this version writes no `{0}`; it writes {list}", list = words())]
 pub struct UnknownFormat(String);
+
+fn words() -> String {
+    Format::all().map(Format::as_str).collect::<Vec<_>>().join(", ")
+}
 
 impl FromStr for Format {
     type Err = UnknownFormat;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
+        Self::all()
             .find(|format| format.as_str() == text)
             .ok_or_else(|| UnknownFormat(text.chars().take(32).collect()))
     }

@@ -20,6 +20,14 @@ pub(super) fn pretty(value: &impl Serialize, out: &mut dyn Write) -> io::Result<
     out.write_all(b"\n")
 }
 
+/// Any value on one line, without a line end.
+pub(super) fn compact(value: &impl Serialize) -> String {
+    let mut out = Vec::new();
+    // Writing to memory does not fail, and what is written is UTF-8.
+    let _ = value.serialize(&mut Serializer::with_formatter(&mut out, SafeJson(CompactFormatter)));
+    String::from_utf8(out).unwrap_or_default()
+}
+
 /// One object a line, each with a `type`: the run first, then workloads, bindings, roles, unattributed calls and findings in their order.
 pub(super) fn write_lines(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let Report { schema, tool, window, coverage, workloads, bindings, roles, unattributed, findings } =

@@ -25,6 +25,7 @@ mod catalog;
 mod cli;
 #[cfg(feature = "kubernetes")]
 mod cluster;
+mod code;
 mod eval;
 mod explain;
 mod identities;

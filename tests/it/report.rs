@@ -70,7 +70,7 @@ fn json_comes_back_as_it_was() {
 
 #[test]
 fn nothing_that_acts_reaches_any_output() {
-    for format in Format::ALL {
+    for format in Format::all() {
         let text = written(format);
         for c in text.chars() {
             let acts = (c.is_control() && c != '\n' && !(c == '\r' && format == Format::Csv))

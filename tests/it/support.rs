@@ -54,11 +54,59 @@ pub(crate) fn service_reference() -> Option<PathBuf> {
 /// A program of the Python tools that `tests/run` installs (`tests/requirements.txt`).
 ///
 /// A test that needs one and does not find it fails: `tests/run` would have installed it.
-#[allow(dead_code, reason = "the tests of servers and judges come next")]
 pub(crate) fn python_tool(name: &str) -> PathBuf {
     let tools = std::env::var_os("LEASTWISE_TEST_TOOLS")
         .map_or_else(|| root().join("target/test-tools"), PathBuf::from);
     let path = tools.join("venv/bin").join(name);
     assert!(path.is_file(), "`{name}` is not in {}; `tests/run` installs it", tools.display());
     path
+}
+
+/// The Node packages that `tests/run` installs (`tests/tools/package.json`).
+pub(crate) fn node_modules() -> PathBuf {
+    let tools = std::env::var_os("LEASTWISE_TEST_TOOLS")
+        .map_or_else(|| root().join("target/test-tools"), PathBuf::from);
+    let path = tools.join("node/node_modules");
+    assert!(path.is_dir(), "{} is missing; `tests/run` installs it", path.display());
+    path
+}
+
+/// A server that answers like AWS, gone with the test.
+pub(crate) struct Moto {
+    child: std::process::Child,
+    port: u16,
+}
+
+impl Moto {
+    /// Starts one on a free port of this machine; fails when it does not answer.
+    pub(crate) fn start() -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let child = std::process::Command::new(python_tool("moto_server"))
+            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let moto = Self { child, port };
+        for _ in 0..600 {
+            if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                return moto;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("moto_server does not answer on port {port}");
+    }
+
+    /// Its endpoint.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }

@@ -34,6 +34,9 @@ pub struct Proposal {
     /// The policies as they are, for comparison.
     #[serde(default)]
     pub current: Vec<ProposedPolicy>,
+    /// The trust policy as it is; `null` when the snapshot does not hold it.
+    #[serde(default)]
+    pub current_trust: Option<Value>,
     /// Patterns that stand for several observed resources, sorted.
     #[serde(default)]
     pub generalised: Vec<Generalised>,
@@ -151,6 +154,9 @@ impl ProposalVerdict {
 pub struct ProposedPolicy {
     /// The policy's name.
     pub name: String,
+    /// The ARN of a managed policy that exists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
     /// See [`Attach`].
     pub attach: Attach,
     /// The size AWS counts: characters without white space.

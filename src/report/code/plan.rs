@@ -1,0 +1,136 @@
+//! What all forms say: the policies each role shall have, by account.
+
+use serde_json::Value;
+
+use super::super::{Attach, NoNewAccess, Proposal, ProposalVerdict, ProposedPolicy, Report, Role};
+use crate::ident::Arn;
+
+/// The roles of one account, in the report's order.
+pub(super) struct Account<'r> {
+    /// Twelve digits, as the report has them.
+    pub(super) id: &'r str,
+    /// `aws`, `aws-cn`, `aws-us-gov`.
+    pub(super) partition: &'r str,
+    /// Roles that get new policies.
+    pub(super) roles: Vec<Change<'r>>,
+    /// Roles that get none: name, and a sentence on why.
+    pub(super) others: Vec<(&'r str, &'static str)>,
+}
+
+/// What one role gets.
+pub(super) struct Change<'r> {
+    pub(super) role: &'r Role,
+    /// Inline policies it shall have.
+    pub(super) inline: Vec<&'r ProposedPolicy>,
+    /// Managed policies it shall have, all new.
+    pub(super) managed: Vec<&'r ProposedPolicy>,
+    /// The narrower trust policy, where one is proposed.
+    pub(super) trust: Option<&'r Value>,
+    /// Policies it has now and shall not keep; an inline one of the same name is replaced, not removed.
+    pub(super) removed: Vec<&'r ProposedPolicy>,
+}
+
+impl<'r> Change<'r> {
+    fn of(role: &'r Role) -> Self {
+        let proposal = &role.proposal;
+        let by = |attach: Attach| proposal.policies.iter().filter(move |policy| policy.attach == attach);
+        let stays = |old: &&ProposedPolicy| {
+            old.attach == Attach::Inline && by(Attach::Inline).any(|new| new.name == old.name)
+        };
+        Self {
+            role,
+            inline: by(Attach::Inline).collect(),
+            managed: by(Attach::Managed).collect(),
+            trust: proposal.trust.as_ref().map(|trust| &trust.document),
+            removed: proposal.current.iter().filter(|old| !stays(old)).collect(),
+        }
+    }
+
+    pub(super) fn proposal(&self) -> &'r Proposal {
+        &self.role.proposal
+    }
+
+    /// The inline policy of this name that the role has now.
+    pub(super) fn current_inline(&self, name: &str) -> Option<&'r ProposedPolicy> {
+        let mut current = self.proposal().current.iter();
+        current.find(|policy| policy.attach == Attach::Inline && policy.name == name)
+    }
+
+    /// `/` or `/…/`, as the role's ARN tells.
+    pub(super) fn path(&self) -> &'r str {
+        let resource = Arn::parse(&self.role.arn).map_or("", |arn| arn.resource);
+        let path = resource.strip_prefix("role").and_then(|rest| rest.strip_suffix(self.role.name.as_str()));
+        path.filter(|path| !path.is_empty()).unwrap_or("/")
+    }
+
+    /// What the change rests on and what it leaves to do; a sentence each.
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let proposal = self.proposal();
+        let proof = match proposal.proof.no_new_access {
+            NoNewAccess::Proven => "proven: allows nothing that the present policies do not",
+            NoNewAccess::Refuted => {
+                "REFUTED: allows something that the present policies do not; do not use it"
+            }
+            NoNewAccess::Unknown => "not proven: whether it allows something new could not be decided",
+        };
+        let replay = &proposal.replay;
+        let mut remarks = vec![
+            format!("{proof}."),
+            format!("Replay: {} of {} observed requests are still allowed.", replay.allowed, replay.requests),
+        ];
+        remarks.extend(replay.lost.iter().map(|lost| format!("Lost: {lost}.")));
+        remarks.extend(self.removed.iter().map(|old| match (&old.arn, old.attach) {
+            (Some(arn), _) => format!("To be detached once the new policies are in place: {arn}."),
+            (None, Attach::Managed) => {
+                format!("To be detached once the new policies are in place: managed policy {}.", old.name)
+            }
+            (None, Attach::Inline) => {
+                format!("To be deleted once the new policies are in place: inline policy {}.", old.name)
+            }
+        }));
+        remarks
+    }
+}
+
+/// The report's roles by account; accounts without any role are left out.
+pub(super) fn accounts(report: &Report) -> Vec<Account<'_>> {
+    let mut accounts: Vec<Account<'_>> = Vec::new();
+    for role in &report.roles {
+        let at = accounts.iter().position(|account| account.id == role.account).unwrap_or_else(|| {
+            let partition = Arn::parse(&role.arn).map_or("aws", |arn| arn.partition);
+            accounts.push(Account { id: &role.account, partition, roles: Vec::new(), others: Vec::new() });
+            accounts.len() - 1
+        });
+        let Some(account) = accounts.get_mut(at) else { continue };
+        match role.proposal.verdict {
+            ProposalVerdict::Replace if !role.proposal.policies.is_empty() => {
+                account.roles.push(Change::of(role));
+            }
+            ProposalVerdict::Replace => {
+                account.others.push((&role.name, "shall have no policy: nothing it was granted was used"));
+            }
+            ProposalVerdict::DeleteRole => {
+                account.others.push((&role.name, "was not used and can be deleted"))
+            }
+            ProposalVerdict::Keep => account.others.push((&role.name, "stays as it is")),
+            ProposalVerdict::CannotTell => {
+                account.others.push((&role.name, "stays: what is known does not suffice for a proposal"));
+            }
+        }
+    }
+    accounts
+}
+
+impl Account<'_> {
+    /// The head of a file: what it is, and which roles it leaves alone; a line each.
+    pub(super) fn head(&self) -> Vec<String> {
+        let mut lines = vec![format!("Right-sized policies of account {}, proposed by leastwise.", self.id)];
+        lines.extend(self.others.iter().map(|(name, why)| format!("Role {name} {why}.")));
+        lines
+    }
+}
+
+/// Comments, one a line.
+pub(super) fn comments(sign: &str, lines: impl IntoIterator<Item = String>) -> String {
+    lines.into_iter().map(|line| format!("{sign} {}\n", super::super::printable(&line))).collect()
+}
