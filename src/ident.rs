@@ -7,11 +7,13 @@ mod arn;
 mod fixed;
 pub mod glob;
 mod time;
+mod uuid;
 
 pub use action::{Action, InvalidAction};
 pub use arn::{Arn, role_arn_from_session};
 pub use fixed::fixed;
 pub use time::{InvalidTime, Time, TimeRange};
+pub use uuid::{NAMESPACE_OID, NAMESPACE_URL, uuid_v5};
 
 /// The service that opens the sessions of pods with an EKS Pod Identity association.
 pub const POD_IDENTITY: &str = "pods.eks.amazonaws.com";

@@ -4,6 +4,7 @@
 //! it, no writer can show. A writer formats and never decides: grading, proving and sorting are done before. Text that may come
 //! from a log passes through the one function of `escape` for its output.
 
+mod asff;
 mod code;
 mod csv;
 mod escape;
@@ -15,7 +16,10 @@ mod html;
 mod json;
 mod markdown;
 mod model;
+mod ocsf;
+mod oscal;
 mod sarif;
+mod subject;
 mod summary;
 mod text;
 
@@ -41,6 +45,9 @@ pub fn write(format: Format, report: &Report, out: &mut dyn Write) -> io::Result
         Format::Html => html::write(report, out),
         Format::Csv => csv::write(report, out),
         Format::Sarif => sarif::write(report, out),
+        Format::Asff => asff::write(report, out),
+        Format::Ocsf => ocsf::write(report, out),
+        Format::Oscal => oscal::write(report, out),
         Format::Code(language) => code::write(language, report, out),
     }
 }

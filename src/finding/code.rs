@@ -39,6 +39,8 @@ pub struct Controls {
     pub soc2: &'static [&'static str],
     /// Controls of ISO/IEC 27001:2022, Annex A.
     pub iso27001: &'static [&'static str],
+    /// Controls of NIST SP 800-53, revision 5.
+    pub nist_800_53: &'static [&'static str],
 }
 
 /// What is the same for all findings of one code: the text of the README's table and of the rules in SARIF.
@@ -130,15 +132,33 @@ impl Code {
     }
 }
 
-const LEAST_PRIVILEGE: Controls =
-    Controls { soc2: &["CC6.1", "CC6.3"], iso27001: &["A.5.15", "A.5.18", "A.8.2", "A.8.3"] };
-const LIFE_CYCLE: Controls = Controls { soc2: &["CC6.2", "CC6.3"], iso27001: &["A.5.16", "A.5.18"] };
-const PRIVILEGED: Controls = Controls { soc2: &["CC6.1", "CC6.3"], iso27001: &["A.5.3", "A.5.18", "A.8.2"] };
-const TRUST: Controls = Controls { soc2: &["CC6.1", "CC6.6"], iso27001: &["A.5.15", "A.5.16", "A.8.5"] };
-const MONITORING: Controls =
-    Controls { soc2: &["CC7.2", "CC7.3"], iso27001: &["A.5.25", "A.8.15", "A.8.16"] };
-const COMPLETENESS: Controls =
-    Controls { soc2: &["CC2.1", "CC4.1", "CC7.2"], iso27001: &["A.5.28", "A.8.15", "A.8.16"] };
+const LEAST_PRIVILEGE: Controls = Controls {
+    soc2: &["CC6.1", "CC6.3"],
+    iso27001: &["A.5.15", "A.5.18", "A.8.2", "A.8.3"],
+    nist_800_53: &["AC-3", "AC-6"],
+};
+const LIFE_CYCLE: Controls =
+    Controls { soc2: &["CC6.2", "CC6.3"], iso27001: &["A.5.16", "A.5.18"], nist_800_53: &["AC-2"] };
+const PRIVILEGED: Controls = Controls {
+    soc2: &["CC6.1", "CC6.3"],
+    iso27001: &["A.5.3", "A.5.18", "A.8.2"],
+    nist_800_53: &["AC-5", "AC-6"],
+};
+const TRUST: Controls = Controls {
+    soc2: &["CC6.1", "CC6.6"],
+    iso27001: &["A.5.15", "A.5.16", "A.8.5"],
+    nist_800_53: &["AC-2", "AC-3", "IA-9"],
+};
+const MONITORING: Controls = Controls {
+    soc2: &["CC7.2", "CC7.3"],
+    iso27001: &["A.5.25", "A.8.15", "A.8.16"],
+    nist_800_53: &["AU-6", "SI-4"],
+};
+const COMPLETENESS: Controls = Controls {
+    soc2: &["CC2.1", "CC4.1", "CC7.2"],
+    iso27001: &["A.5.28", "A.8.15", "A.8.16"],
+    nist_800_53: &["AU-6", "AU-9", "AU-12"],
+};
 
 const ANNOTATED_NEVER_ASSUMED: CodeInfo = CodeInfo {
     word: "annotated-never-assumed",
@@ -423,7 +443,8 @@ mod tests {
             for text in [info.title, info.meaning, info.severity_rule, info.fix] {
                 assert!(text.len() > 5 && !text.contains("  "), "{}: `{text}`", info.word);
             }
-            assert!(!info.controls.soc2.is_empty() && !info.controls.iso27001.is_empty(), "{}", info.word);
+            let Controls { soc2, iso27001, nist_800_53 } = info.controls;
+            assert!([soc2, iso27001, nist_800_53].iter().all(|ids| !ids.is_empty()), "{}", info.word);
             assert_eq!(Code::from_word(info.word), Some(code));
         }
         assert_eq!(Code::from_word("no-such-code"), None);

@@ -22,6 +22,12 @@ pub enum Format {
     Csv,
     /// SARIF 2.1.0.
     Sarif,
+    /// AWS Security Finding Format, for `aws securityhub batch-import-findings`.
+    Asff,
+    /// Open Cybersecurity Schema Framework 1.6: compliance findings.
+    Ocsf,
+    /// OSCAL assessment results, against controls of NIST SP 800-53.
+    Oscal,
     /// Proposed policies as code; a file per account.
     Code(Language),
 }
@@ -29,7 +35,7 @@ pub enum Format {
 impl Format {
     /// All, in the order of the documentation.
     pub fn all() -> impl Iterator<Item = Self> {
-        const REPORTS: [Format; 7] = [
+        const REPORTS: [Format; 10] = [
             Format::Text,
             Format::Json,
             Format::Ndjson,
@@ -37,6 +43,9 @@ impl Format {
             Format::Html,
             Format::Csv,
             Format::Sarif,
+            Format::Asff,
+            Format::Ocsf,
+            Format::Oscal,
         ];
         REPORTS.into_iter().chain(Language::ALL.into_iter().map(Self::Code))
     }
@@ -51,6 +60,9 @@ impl Format {
             Self::Html => "html",
             Self::Csv => "csv",
             Self::Sarif => "sarif",
+            Self::Asff => "asff",
+            Self::Ocsf => "ocsf",
+            Self::Oscal => "oscal",
             Self::Code(language) => language.as_str(),
         }
     }
@@ -65,6 +77,9 @@ impl Format {
             Self::Html => "report.html",
             Self::Csv => "report.csv",
             Self::Sarif => "findings.sarif",
+            Self::Asff => "findings.asff.json",
+            Self::Ocsf => "findings.ocsf.json",
+            Self::Oscal => "assessment-results.oscal.json",
             Self::Code(_) => "code",
         }
     }

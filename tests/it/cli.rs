@@ -72,11 +72,7 @@ fn every_exit_status_means_what_the_table_says() {
         (&["audit"], 2, "there is no SOURCE"),
         (&["audit", "logs", "--since", "yesterday"], 2, "a time looks like"),
         (&["audit", "logs", "--since", "2026-02-02", "--until", "2026-02-01"], 2, "the window is empty"),
-        (
-            &["audit", "logs", "--format", "terraform"],
-            2,
-            "this version writes no `terraform`; it writes text, json",
-        ),
+        (&["audit", "logs", "--format", "docx"], 2, "this version writes no `docx`; it writes text, json"),
         (&["audit", "logs", "--format", "json", "--format", "csv"], 2, "hint: give it with --out DIR"),
         #[cfg(not(feature = "kubernetes"))]
         (&["audit", "logs", "--kubernetes", "live"], 2, "without the Cargo feature `kubernetes`"),
@@ -208,7 +204,7 @@ fn the_settings_file_is_found_upward_and_the_command_line_wins() {
     for (text, said) in [
         ("colour = true\n", "unknown field `colour`"),
         ("since = \"later\"\n", "a time looks like"),
-        ("format = [\"cdk\"]\n", "this version writes no `cdk`"),
+        ("format = [\"docx\"]\n", "this version writes no `docx`"),
         ("sources = [", "is not a settings file"),
     ] {
         fs::write(&settings, text).unwrap();

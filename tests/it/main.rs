@@ -32,6 +32,7 @@ mod identities;
 mod ingest;
 mod integrity;
 mod inventory;
+mod machine;
 mod policy;
 mod proof;
 mod report;

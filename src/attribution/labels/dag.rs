@@ -2,11 +2,7 @@
 
 use std::collections::HashMap;
 
-use sha1::{Digest, Sha1};
-
-/// The namespace Airflow hashes ids in: `NAMESPACE_OID` of RFC 9562.
-const NAMESPACE: [u8; 16] =
-    [0x6b, 0xa7, 0xb8, 0x12, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8];
+use crate::ident::{NAMESPACE_OID, uuid_v5};
 
 /// Known DAG ids by key.
 pub(super) struct Dags<'a>(HashMap<String, &'a str>);
@@ -22,26 +18,9 @@ impl<'a> Dags<'a> {
     }
 }
 
-/// UUIDv5 of a DAG's id, in lower case.
+/// UUIDv5 of a DAG's id, in the namespace Airflow hashes ids in; in lower case.
 fn key(dag: &str) -> String {
-    let mut hash = Sha1::new();
-    hash.update(NAMESPACE);
-    hash.update(dag.as_bytes());
-    let digest = hash.finalize();
-    let mut text = String::with_capacity(36);
-    for (at, byte) in digest.iter().take(16).enumerate() {
-        if matches!(at, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        // Version 5, variant 10.
-        let byte = match at {
-            6 => byte & 0x0f | 0x50,
-            8 => byte & 0x3f | 0x80,
-            _ => *byte,
-        };
-        text.push_str(&format!("{byte:02x}"));
-    }
-    text
+    uuid_v5(NAMESPACE_OID, dag)
 }
 
 #[cfg(test)]

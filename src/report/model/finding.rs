@@ -147,6 +147,7 @@ impl From<finding::Finding> for Finding {
             controls: BTreeMap::from([
                 ("SOC2".to_owned(), listed(controls.soc2)),
                 ("ISO27001".to_owned(), listed(controls.iso27001)),
+                ("NIST80053".to_owned(), listed(controls.nist_800_53)),
             ]),
             location: None,
         }
