@@ -394,6 +394,7 @@ fn assemble(settings: &Settings, inventory: &Inventory, usage: &Usage, coverage:
             ..report::Tool::default()
         },
         window: view::window(settings.since, settings.until, &usage.observation),
+        settings: view::settings(settings),
         coverage: report::Coverage {
             accounts: view::accounts(&usage.observation, &shown, &trails),
             grant_problems: problems(inventory, usage),

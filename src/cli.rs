@@ -8,6 +8,7 @@ mod aws;
 mod cancel;
 mod catalog;
 mod config;
+mod evidence;
 mod exit;
 mod explain;
 mod failure;
@@ -82,6 +83,8 @@ enum Command {
     Permissions(permissions::Args),
     /// Prove that new policies allow nothing that old ones did not
     Prove(prove::Args),
+    /// Make the signed, reproducible bundle for auditors, or check one
+    Evidence(Box<evidence::Args>),
     /// Show the embedded IAM catalog, and how it maps an event
     Catalog(catalog::Args),
     /// Print the JSON Schema of what leastwise writes
@@ -109,6 +112,7 @@ pub(crate) fn run() -> Exit {
         Command::Snapshot(args) => snapshot::run(*args, &mut terminal),
         Command::Permissions(args) => permissions::run(args, &mut terminal),
         Command::Prove(args) => prove::run(&args, &mut terminal),
+        Command::Evidence(args) => evidence::run(&args, &mut terminal),
         Command::Catalog(args) => catalog::run(&args, &mut terminal),
         Command::Schema(args) => schema::run(&args, &mut terminal),
         Command::Completions(args) => manual::completions(&args, &mut Cli::command(), &mut terminal),

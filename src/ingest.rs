@@ -19,6 +19,7 @@ mod object;
 mod pipeline;
 mod source;
 mod stream;
+mod survey;
 
 pub use collect::{Collect, Recorder};
 pub use feed::{Feed, FetchError, Fetched, Known, ObjectRef, Source, SourceError, Transfer};
@@ -28,6 +29,7 @@ pub use pipeline::{
     DigestFile, Fate, Ingested, Issue, ObjectCounts, Outcome, Preview, Progress, Quiet, Run, preview, run,
 };
 pub use source::{IngestError, Input};
+pub use survey::{Surveyed, survey};
 
 /// What one object may cost.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -35,6 +35,24 @@ pub use json::schema;
 pub use model::*;
 pub use text::{Colour, write_text};
 
+/// One field of a CSV file that no spreadsheet takes for a formula.
+pub fn csv_field(text: &str) -> String {
+    escape::csv(text)
+}
+
+/// Running text for Markdown, with no markup left.
+pub fn markdown_text(text: &str) -> String {
+    escape::markdown(text)
+}
+
+/// Any value as indented JSON whose strings hold no character that acts; without a line end.
+pub fn json_text(value: &serde_json::Value) -> String {
+    let mut out = Vec::new();
+    // Writing to memory does not fail, and what is written is UTF-8.
+    let _ = json::pretty(value, &mut out);
+    String::from_utf8(out).unwrap_or_default().trim_end().to_owned()
+}
+
 /// Writes the report; the same report gives the same bytes. Fails only when `out` does.
 pub fn write(format: Format, report: &Report, out: &mut dyn Write) -> io::Result<()> {
     match format {

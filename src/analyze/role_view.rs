@@ -65,6 +65,7 @@ fn used_action(used: &rightsize::UsedAction, access: &PrincipalAccess) -> report
             GrantedBy::Unknown => report::GrantedBy::Unknown,
             GrantedBy::NotGranted => report::GrantedBy::NotGranted,
         },
+        sample: used.sample.to_string(),
     }
 }
 

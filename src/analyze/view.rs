@@ -261,3 +261,25 @@ pub(super) fn denied(access: &PrincipalAccess) -> Vec<report::DeniedAction> {
     list.sort_by(|a, b| (&a.action, &a.layer, a.explicit).cmp(&(&b.action, &b.layer, b.explicit)));
     list
 }
+
+/// What was asked for.
+pub(super) fn settings(settings: &super::Settings) -> report::Settings {
+    report::Settings {
+        since: settings.since,
+        until: settings.until,
+        accounts: settings.accounts.clone(),
+        roles: settings.roles.clone(),
+        regions: settings.regions.clone(),
+        resources: match settings.resources {
+            super::ResourceLevel::Exact => "exact",
+            super::ResourceLevel::Prefix => "prefix",
+            super::ResourceLevel::Type => "type",
+        }
+        .to_owned(),
+        unobservable: match settings.unobservable {
+            super::Unobservable::Keep => "keep",
+            super::Unobservable::Drop => "drop",
+        }
+        .to_owned(),
+    }
+}

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::escape::printable;
 use super::json::pretty;
-use super::subject::{Subject, evidence, framework, short};
+use super::subject::{Subject, framework, short};
 use super::{Confidence, Finding, Report, Severity};
 
 /// Security Hub's limits, in characters.
@@ -38,7 +38,7 @@ fn finding(finding: &Finding, report: &Report) -> Value {
     let mut fields = serde_json::Map::new();
     fields.insert("leastwise/code".to_owned(), json!(finding.code));
     fields.insert("leastwise/version".to_owned(), json!(report.tool.version));
-    for (number, sentence) in (1..).zip(evidence(finding).iter().take(10)) {
+    for (number, sentence) in (1..).zip(finding.evidence_texts().iter().take(10)) {
         fields.insert(format!("leastwise/evidence/{number}"), json!(text(sentence, FIELD)));
     }
     json!({

@@ -30,9 +30,20 @@ pub(super) fn compact(value: &impl Serialize) -> String {
 
 /// One object a line, each with a `type`: the run first, then workloads, bindings, roles, unattributed calls and findings in their order.
 pub(super) fn write_lines(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let Report { schema, tool, window, coverage, workloads, bindings, roles, unattributed, findings } =
-        report;
-    let run = json!({"schema": schema, "tool": tool, "window": window, "coverage": coverage});
+    let Report {
+        schema,
+        tool,
+        window,
+        settings,
+        coverage,
+        workloads,
+        bindings,
+        roles,
+        unattributed,
+        findings,
+    } = report;
+    let run =
+        json!({"schema": schema, "tool": tool, "window": window, "settings": settings, "coverage": coverage});
     line("run", &run, out)?;
     for workload in workloads {
         line("workload", workload, out)?;

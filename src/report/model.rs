@@ -34,6 +34,9 @@ pub struct Report {
     pub tool: Tool,
     /// The window looked at.
     pub window: Window,
+    /// What was asked for.
+    #[serde(default)]
+    pub settings: Settings,
     /// What was read, and what could have been seen.
     pub coverage: Coverage,
     /// What ran, sorted by id.
@@ -55,6 +58,7 @@ impl Default for Report {
             schema: SCHEMA.to_owned(),
             tool: Tool::default(),
             window: Window::default(),
+            settings: Settings::default(),
             coverage: Coverage::default(),
             workloads: Vec::new(),
             bindings: Vec::new(),
@@ -63,6 +67,27 @@ impl Default for Report {
             findings: Vec::new(),
         }
     }
+}
+
+/// What was asked for: with the same settings and the same input the same report comes out.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Settings {
+    /// `--since`, resolved; `null` when the first event begins the window.
+    #[schemars(with = "Option<String>")]
+    pub since: Option<Time>,
+    /// `--until`, resolved; `null` when the last event ends the window.
+    #[schemars(with = "Option<String>")]
+    pub until: Option<Time>,
+    /// `--account`.
+    pub accounts: Vec<String>,
+    /// `--role`.
+    pub roles: Vec<String>,
+    /// `--region-filter`.
+    pub regions: Vec<String>,
+    /// `--resources`: `exact`, `prefix` or `type`.
+    pub resources: String,
+    /// `--unobservable`: `keep` or `drop`.
+    pub unobservable: String,
 }
 
 /// What made the report.

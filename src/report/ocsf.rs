@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::escape::printable;
 use super::json::pretty;
-use super::subject::{Subject, evidence, framework};
+use super::subject::{Subject, framework};
 use super::{Confidence, Finding, Report, Severity};
 
 /// The version of the schema.
@@ -76,7 +76,7 @@ fn finding(finding: &Finding, report: &Report) -> Value {
             "standards": standards,
             "status_id": 3,
             "status": "Fail",
-            "status_details": evidence(finding).iter().map(|text| printable(text).into_owned()).collect::<Vec<_>>(),
+            "status_details": finding.evidence_texts().iter().map(|text| printable(text).into_owned()).collect::<Vec<_>>(),
         },
         "remediation": {"desc": printable(&finding.fix)},
         "resources": [{

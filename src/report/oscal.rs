@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::escape::printable;
 use super::json::pretty;
-use super::subject::{Subject, evidence};
+use super::subject::Subject;
 use super::{Finding, Report, Severity};
 use crate::ident::{NAMESPACE_URL, uuid_v5};
 
@@ -146,7 +146,7 @@ fn observation(finding: &Finding, uuid: &dyn Fn(&str) -> String, at: &str) -> Va
         "collected": at,
     });
     let evidence: Vec<Value> =
-        evidence(finding).iter().map(|text| json!({"description": printable(text)})).collect();
+        finding.evidence_texts().iter().map(|text| json!({"description": printable(text)})).collect();
     if let (false, Some(members)) = (evidence.is_empty(), observation.as_object_mut()) {
         members.insert("relevant-evidence".to_owned(), Value::Array(evidence));
     }

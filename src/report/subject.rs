@@ -93,14 +93,3 @@ pub(super) fn short(text: &str, most: usize) -> String {
     cut.push('…');
     cut
 }
-
-/// Evidence as sentences.
-pub(super) fn evidence(finding: &Finding) -> Vec<String> {
-    let sentence = |evidence: &super::FindingEvidence| match evidence {
-        super::FindingEvidence::Event(id) => format!("CloudTrail event {id}"),
-        super::FindingEvidence::Document { file, at } if at.is_empty() => file.clone(),
-        super::FindingEvidence::Document { file, at } => format!("{file} at {at}"),
-        super::FindingEvidence::Fact(text) => text.clone(),
-    };
-    finding.evidence.iter().map(sentence).collect()
-}

@@ -27,6 +27,7 @@ mod cli;
 mod cluster;
 mod code;
 mod eval;
+mod evidence;
 mod explain;
 mod identities;
 mod ingest;

@@ -35,6 +35,19 @@ pub struct Finding {
     pub location: Option<Location>,
 }
 
+impl Finding {
+    /// The evidence as sentences, in its order.
+    pub fn evidence_texts(&self) -> Vec<String> {
+        let text = |evidence: &FindingEvidence| match evidence {
+            FindingEvidence::Event(id) => format!("CloudTrail event {id}"),
+            FindingEvidence::Document { file, at } if at.is_empty() => file.clone(),
+            FindingEvidence::Document { file, at } => format!("{file} at {at}"),
+            FindingEvidence::Fact(text) => text.clone(),
+        };
+        self.evidence.iter().map(text).collect()
+    }
+}
+
 /// Where a reader can look for themselves.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]

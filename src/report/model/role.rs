@@ -119,6 +119,9 @@ pub struct UsedAction {
     pub workloads: Vec<String>,
     /// See [`GrantedBy`].
     pub granted_by: GrantedBy,
+    /// `eventID` of the earliest call.
+    #[serde(default)]
+    pub sample: String,
 }
 
 /// How it is known that an action was used.
