@@ -21,11 +21,17 @@ impl SecretKey {
     /// The text of a secret key file, and its password unless it was made without one.
     pub fn parse(text: &str, password: Option<&str>) -> Result<Self, EvidenceError> {
         let key = || SecretKeyBox::from_string(text).map_err(|error| wrong("secret key", &error));
-        let parsed = match password {
-            Some(password) => key()?.into_secret_key(Some(password.to_owned())),
-            None => key()?.into_unencrypted_secret_key(),
-        };
-        parsed.map(Self).map_err(|error| wrong("secret key", &error))
+        if let Some(password) = password {
+            let key = key()?.into_secret_key(Some(password.to_owned()));
+            return key.map(Self).map_err(|error| wrong("secret key", &error));
+        }
+        // `minisign -G -W` leaves the checksum of a key without a password empty, which the library's own reader refuses.
+        let bytes = text.lines().nth(1).and_then(base64).unwrap_or_default();
+        match minisign::SecretKey::from_bytes(&bytes) {
+            Ok(key) if !key.is_encrypted() => Ok(Self(key)),
+            Ok(_) => Err(EvidenceError::Key("the secret key cannot be used: it has a password".to_owned())),
+            Err(error) => Err(wrong("secret key", &error)),
+        }
     }
 
     /// The text of a signature file. The same key and data give the same signature.
@@ -68,6 +74,60 @@ impl PublicKey {
     }
 }
 
+/// Bytes of base64 with padding (RFC 4648, section 4); `None` for anything else.
+fn base64(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for four in text.trim().as_bytes().chunks(4) {
+        let n_padding = four.iter().rev().take_while(|byte| **byte == b'=').count();
+        let mut word = 0_u32;
+        for byte in four {
+            let value = match byte {
+                b'A'..=b'Z' => byte - b'A',
+                b'a'..=b'z' => byte - b'a' + 26,
+                b'0'..=b'9' => byte - b'0' + 52,
+                b'+' => 62,
+                b'/' => 63,
+                b'=' => 0,
+                _ => return None,
+            };
+            word = word << 6 | u32::from(value);
+        }
+        if four.len() != 4 || n_padding > 2 {
+            return None;
+        }
+        let [_, three @ ..] = word.to_be_bytes();
+        bytes.extend(three.iter().take(3 - n_padding));
+    }
+    Some(bytes)
+}
+
 fn wrong(what: &str, error: &minisign::PError) -> EvidenceError {
     EvidenceError::Key(format!("the {what} cannot be used: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_read_as_the_rfc_has_it() {
+        for (text, expected) in [
+            ("", Some("")),
+            ("Zg==", Some("f")),
+            ("Zm8=", Some("fo")),
+            ("Zm9vYmFy", Some("foobar")),
+            ("Zg=", None),
+            ("Z!==", None),
+        ] {
+            assert_eq!(base64(text).as_deref(), expected.map(str::as_bytes), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_never_shown() {
+        let text = "untrusted comment: x\nAAAA\n";
+        assert!(SecretKey::parse(text, None).is_err());
+        let pair = minisign::KeyPair::generate_unencrypted_keypair().unwrap();
+        assert_eq!(format!("{:?}", SecretKey(pair.sk)), "SecretKey(…)");
+    }
 }
