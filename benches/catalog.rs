@@ -21,10 +21,10 @@ const SAMPLES: usize = 51;
 
 /// The steps, in the order a process takes them.
 const STEPS: [&str; 5] = [
-    "open the catalog (headings of all services)",
-    "map the first event (the curated tables, one service)",
+    "open the catalog (unpack the headings of all services)",
+    "map the first event (the curated tables, one block, one service)",
     "map another event of the same service",
-    "map an event of another service",
+    "map an event of another service (another block)",
     "read every action of every service",
 ];
 

@@ -9,14 +9,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use leastwise::catalog::Catalog;
+use leastwise::catalog::{Catalog, packed};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+
+#[path = "catalog_generator/archive.rs"]
+mod archive;
+#[path = "catalog_generator/inputs.rs"]
+mod inputs;
+#[path = "catalog_generator/models.rs"]
+mod models;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -69,30 +75,50 @@ fn main() -> Result<()> {
             }
             input.sha256 = hash;
         }
-        archives.insert(name.as_str(), files_of(&input.file, &bytes)?);
+        archives.insert(name.as_str(), archive::files_of(&input.file, &bytes)?);
     }
     let archive = |name: &str| archives.get(name).ok_or_else(|| format!("the lock has no input `{name}`"));
     let services = services(archive("actions")?, &dependents(archive("dependent-actions")?)?)?;
-    let operations = operations(archive("operations")?, &clients(&data)?)?;
+    let operations = models::operations(archive("operations")?, &clients(&data)?)?;
+    for (client, prefix) in &clients(&data)? {
+        if client == prefix
+            || !archive("operations")?.keys().any(|path| path.contains(&format!("/{client}/")))
+        {
+            return Err(format!(
+                "clients.tsv: `{client}` is no client of botocore, or its prefix is its name"
+            )
+            .into());
+        }
+    }
     let date = date(archive("actions")?)?;
 
     // Which actions public operations bear is asked of the mapping itself, on the catalog without the answer.
-    let bare: &'static str = Box::leak(text(&date, &services, &BTreeSet::new()).into_boxed_str());
+    let bare = Marks::default();
+    let bare: &'static str = Box::leak(text(&date, &services, &bare).into_boxed_str());
     let catalog = Catalog::read(bare)?;
-    let mut borne = BTreeSet::new();
-    let mut unmapped = Vec::new();
-    for (prefix, name) in &operations {
+    let (mut marks, mut unmapped, mut tally) = (Marks::default(), Vec::new(), inputs::Tally::default());
+    for operation in &operations {
+        let (prefix, name) = (&operation.prefix, &operation.name);
         let sources = std::iter::once(prefix.as_str()).chain(catalog.sources_of(prefix));
         let mut mappings = sources.map(|source| catalog.map(source, name));
-        match mappings.find(|mapping| mapping.verdict != "unknown") {
-            Some(mapping) => {
-                borne.extend(mapping.actions.iter().map(|action| action.to_ascii_lowercase()));
-                borne.extend(mapping.narrowing.iter().map(|row| row.action.to_ascii_lowercase()));
-            }
-            None => unmapped.push((prefix, name)),
+        let Some(mapping) = mappings.find(|mapping| mapping.verdict != "unknown") else {
+            unmapped.push((prefix, name));
+            continue;
+        };
+        marks.borne.extend(mapping.actions.iter().map(|action| action.to_ascii_lowercase()));
+        marks.borne.extend(mapping.narrowing.iter().map(|row| row.action.to_ascii_lowercase()));
+        let found = inputs::of(&catalog, operation, &mapping.actions, &mut tally);
+        if !found.is_empty() {
+            let of_service = marks.inputs.entry(prefix.clone()).or_default();
+            // An operation of two clients of a service: both may be called.
+            of_service
+                .entry(name.to_ascii_lowercase())
+                .or_insert_with(|| (name.clone(), inputs::Found::default()))
+                .1
+                .add(found);
         }
     }
-    let made = text(&date, &services, &borne);
+    let made = text(&date, &services, &marks);
     let n_actions = catalog.n_actions() as u64;
     let before = lock.counts.get("actions").copied().unwrap_or_default();
     #[expect(clippy::cast_precision_loss, reason = "a share of some twenty thousand")]
@@ -106,6 +132,8 @@ fn main() -> Result<()> {
         ("operations".to_owned(), operations.len() as u64),
         ("operations-mapped".to_owned(), (operations.len() - unmapped.len()) as u64),
     ]);
+    lock.counts.extend(tally.counts().map(|(name, count)| (name.to_owned(), count)));
+    fs::write(data.join("catalog.zst"), packed(&made)?)?;
     fs::write(data.join("actions.tsv"), made)?;
     fs::write(data.join("catalog.lock.toml"), lock_text(&lock)?)?;
     fs::write(data.join(UNMAPPED), unmapped_text(&unmapped)?)?;
@@ -154,7 +182,7 @@ fn lock_text(lock: &Lock) -> Result<String> {
 }
 
 fn is_borne(line: &str) -> bool {
-    !line.starts_with(['@', '\t']) && line.split('\t').nth(1).is_some_and(|levels| levels.ends_with('o'))
+    !line.starts_with(['@', '\t', '~']) && line.split('\t').nth(1).is_some_and(|levels| levels.ends_with('o'))
 }
 
 /// `npm pack` and `pip download`, with the versions of the lock.
@@ -181,67 +209,6 @@ fn fetch(folder: &Path, lock: &Lock) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The JSON files of an archive, by path; gzipped members inflated.
-fn files_of(name: &str, bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>> {
-    if name.ends_with(".whl") { unzipped(bytes) } else { untarred(bytes) }
-}
-
-fn untarred(bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>> {
-    let mut tar = Vec::new();
-    flate2::read::GzDecoder::new(bytes).read_to_end(&mut tar)?;
-    let mut files = BTreeMap::new();
-    let mut rest = tar.as_slice();
-    while let Some((header, body)) =
-        rest.split_at_checked(512).filter(|(header, _)| header.iter().any(|byte| *byte != 0))
-    {
-        let field = |range: std::ops::Range<usize>| {
-            let bytes = header.get(range).unwrap_or_default();
-            let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-            String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).trim().to_owned()
-        };
-        let size = usize::from_str_radix(&field(124..136), 8)?;
-        let (prefix, name) = (field(345..500), field(0..100));
-        let path = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
-        let content = body.get(..size).ok_or("the archive is cut off")?;
-        if Path::new(&path).extension().is_some_and(|extension| extension == "json") {
-            files.insert(path, content.to_vec());
-        }
-        rest = body.get(size.next_multiple_of(512)..).unwrap_or_default();
-    }
-    Ok(files)
-}
-
-fn unzipped(bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>> {
-    let number = |at: usize, width: usize| -> Result<usize> {
-        let field = bytes.get(at..at + width).ok_or("the archive is cut off")?;
-        Ok(field.iter().rev().fold(0, |value, byte| value << 8 | usize::from(*byte)))
-    };
-    let tail = bytes.windows(4).rposition(|window| window == b"PK\x05\x06").ok_or("no zip directory")?;
-    let (count, mut at) = (number(tail + 10, 2)?, number(tail + 16, 4)?);
-    let mut files = BTreeMap::new();
-    for _ in 0..count {
-        let (method, size, name_length) = (number(at + 10, 2)?, number(at + 20, 4)?, number(at + 28, 2)?);
-        let (extra, comment, header) = (number(at + 30, 2)?, number(at + 32, 2)?, number(at + 42, 4)?);
-        let name = String::from_utf8_lossy(bytes.get(at + 46..at + 46 + name_length).unwrap_or_default())
-            .into_owned();
-        at += 46 + name_length + extra + comment;
-        if !name.ends_with("/service-2.json.gz") {
-            continue;
-        }
-        let start = header + 30 + number(header + 26, 2)? + number(header + 28, 2)?;
-        let packed = bytes.get(start..start + size).ok_or("the archive is cut off")?;
-        let mut member = Vec::new();
-        match method {
-            0 => member.extend_from_slice(packed),
-            _ => _ = flate2::read::DeflateDecoder::new(packed).read_to_end(&mut member)?,
-        }
-        let mut text = Vec::new();
-        flate2::read::GzDecoder::new(member.as_slice()).read_to_end(&mut text)?;
-        files.insert(name, text);
-    }
-    Ok(files)
 }
 
 /// One service, ready to be written.
@@ -367,37 +334,22 @@ fn clients(data: &Path) -> Result<BTreeMap<String, String>> {
     Ok(rows.collect())
 }
 
-/// (prefix, operation) of every public API operation, of each client's newest version.
-fn operations(
-    files: &BTreeMap<String, Vec<u8>>,
-    clients: &BTreeMap<String, String>,
-) -> Result<Vec<(String, String)>> {
-    let mut newest: BTreeMap<&str, (&str, &[u8])> = BTreeMap::new();
-    for (path, bytes) in files {
-        let mut parts = path.rsplit('/').skip(1);
-        let (Some(version), Some(client)) = (parts.next(), parts.next()) else { continue };
-        let entry = newest.entry(client).or_insert((version, bytes));
-        if version > entry.0 {
-            *entry = (version, bytes);
-        }
-    }
-    let mut found = Vec::new();
-    for (client, (_, bytes)) in newest {
-        let prefix = clients.get(client).map_or(client, String::as_str);
-        let model: Value = serde_json::from_slice(bytes)?;
-        let operations = model.get("operations").into_iter().flat_map(members);
-        found.extend(operations.map(|(name, _)| (prefix.to_owned(), name.clone())));
-    }
-    Ok(found)
-}
-
 fn date(files: &BTreeMap<String, Vec<u8>>) -> Result<String> {
     let package: Value = serde_json::from_slice(files.get("package/package.json").ok_or("no package.json")?)?;
     Ok(text_of(&package, "updatedAt")?.chars().take(10).collect())
 }
 
+/// What the operations tell about actions.
+#[derive(Default)]
+struct Marks {
+    /// `prefix:action` in lower case of the actions some operation bears.
+    borne: BTreeSet<String>,
+    /// By prefix and lower-case operation: its name, and what its input says.
+    inputs: BTreeMap<String, BTreeMap<String, (String, inputs::Found)>>,
+}
+
 /// The catalog file, in the form `Catalog::read` tells.
-fn text(date: &str, services: &BTreeMap<String, Service>, borne: &BTreeSet<String>) -> String {
+fn text(date: &str, services: &BTreeMap<String, Service>, marks: &Marks) -> String {
     let n_actions: usize = services.values().map(|service| service.actions.len()).sum();
     let mut text = format!("leastwise-catalog 1\t{date}\t{}\t{n_actions}\n", services.len());
     for (prefix, service) in services {
@@ -412,6 +364,9 @@ fn text(date: &str, services: &BTreeMap<String, Service>, borne: &BTreeSet<Strin
             body += &format!("\t{key}");
         }
         body += "\n";
+        for (name, found) in marks.inputs.get(prefix).into_iter().flat_map(BTreeMap::values) {
+            body += &found.line(name);
+        }
         for (lower, action) in &service.actions {
             let places = action
                 .keys
@@ -420,7 +375,7 @@ fn text(date: &str, services: &BTreeMap<String, Service>, borne: &BTreeSet<Strin
                 .map(|place| place.to_string());
             let join =
                 |texts: &BTreeSet<String>| texts.iter().map(String::as_str).collect::<Vec<_>>().join(",");
-            let is_borne = borne.contains(&format!("{prefix}:{lower}"));
+            let is_borne = marks.borne.contains(&format!("{prefix}:{lower}"));
             let cells = [
                 action.name.clone(),
                 format!("{}{}", action.levels, if is_borne { "o" } else { "" }),

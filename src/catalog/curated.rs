@@ -412,4 +412,61 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn every_pass_role_row_is_the_first_that_fits_its_own_parameter() {
+        let rows: Vec<_> = lines(PASS_ROLE).collect();
+        for (place, row) in rows.iter().enumerate() {
+            for event in row[1].split(' ') {
+                let before = rows[..place].iter().find(|other| {
+                    (other[0] == "*" || other[0] == row[0])
+                        && (other[1] == "*" || other[1].split(' ').any(|known| known == event))
+                        && (other[2] == "*" || other[2].eq_ignore_ascii_case(row[2]))
+                });
+                assert_eq!(before, None, "{row:?} is never reached for {event}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_row_about_parameters_says_something_new_and_once() {
+        use crate::catalog::{is_same_name, stem};
+        let catalog = Catalog::embedded();
+        let mut seen = BTreeSet::new();
+        for row in lines(PASSED_TO) {
+            assert_ne!(row[2], format!("{}.amazonaws.com", row[0]), "{row:?} says what the rule says");
+            assert!(seen.insert((row[0], row[1])), "{row:?} stands twice");
+            assert!(
+                row[1] != "*" || lines(PASSED_TO).filter(|other| other[0] == row[0]).count() == 1,
+                "{row:?} hides the others of its service, or is hidden"
+            );
+        }
+        seen.clear();
+        for row in lines(PARAMETERS) {
+            let ids = catalog.actions_of_service(row[0]).filter_map(|id| catalog.info(id));
+            let mut formats =
+                ids.flat_map(|info| info.resource_types()).flat_map(|part| part.kind.formats.iter());
+            let variable = format!("${{{}", row[1]);
+            assert!(formats.any(|format| format.contains(&variable)), "{row:?}: no format has the variable");
+            assert!(
+                !is_same_name(row[1], row[2])
+                    && (stem(row[1]).is_empty() || !is_same_name(stem(row[1]), stem(row[2]))),
+                "{row:?} says what the names say"
+            );
+            assert!(seen.insert((row[0], row[1])), "{row:?} stands twice");
+        }
+        let mut seen = BTreeSet::new();
+        for row in lines(NARROWING) {
+            for (event, when) in
+                row[1].split(' ').flat_map(|event| row[2].split(' ').map(move |when| (event, when)))
+            {
+                assert!(seen.insert((row[0], event, when, row[4])), "{row:?} stands twice");
+            }
+        }
+        let mut seen = BTreeSet::new();
+        for row in lines(SOURCES) {
+            assert!(seen.insert(row[0]), "{row:?} stands twice");
+            assert_ne!(row[0], row[1], "{row:?} says what the rule says");
+        }
+    }
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::curated::{Curated, Mode};
+use super::curated::{Curated, Mode, Passed};
 use super::facts::Facts;
+use super::needs::source_of;
 use super::resource::Target;
 use super::{Catalog, Evidence, Needs, Resource, Verdict, Visibility};
 use crate::record::{Event, JsonError, RecordError, with_json};
@@ -32,8 +33,21 @@ pub struct Mapping {
     pub needs: Vec<MappedNeed>,
     /// Actions that a request of this name may need beside or instead, and what shows it.
     pub narrowing: Vec<MappedNarrowing>,
+    /// Parameters in which the operation is given a role, an instance profile or a launch template, by the model of its input.
+    pub passes: Vec<MappedRole>,
     /// Where the use of each of `actions` would show.
     pub visibility: BTreeMap<String, MappedVisibility>,
+}
+
+/// A parameter in which an operation is given a role.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct MappedRole {
+    /// `parameter`, or `parent.parameter`.
+    pub parameter: String,
+    /// `role`, `instance-profile` or `launch-template`.
+    pub what: &'static str,
+    /// Whether AWS documents that the operation passes it.
+    pub documented: bool,
 }
 
 /// One action an event needed.
@@ -189,11 +203,24 @@ impl Catalog {
                 _ => None,
             },
         });
+        let passes = plan.roles().iter().map(|role| MappedRole {
+            parameter: match role.parent {
+                "" => role.key.to_owned(),
+                parent => format!("{parent}.{}", role.key),
+            },
+            what: match role.what {
+                Passed::InstanceProfile => "instance-profile",
+                Passed::LaunchTemplate => "launch-template",
+                Passed::Role | Passed::Data => "role",
+            },
+            documented: role.is_documented,
+        });
         Mapping {
             event_source: source.to_owned(),
             event_name: name.to_owned(),
             visibility: visibility.collect(),
             narrowing: narrowing.collect(),
+            passes: passes.collect(),
             actions,
             resources: Vec::new(),
             one_of: false,
@@ -214,15 +241,17 @@ impl Catalog {
 
     fn needs_of(&self, found: &Needs, event: &Event<'_>) -> Vec<MappedNeed> {
         let facts = Facts::of(event);
+        let plan = self.plan(source_of(event), event.name);
         let told = found.needs.iter().map(|need| {
             let (mut resources, mut unresolved, mut provenance) = (Vec::new(), Vec::new(), BTreeMap::new());
-            let target =
-                self.find(need.action.as_str()).and_then(|id| self.info(id)).map(|info| Target::of(&info));
+            let other = || self.info(self.find(need.action.as_str())?).map(|info| Target::of(&info));
+            let made = if plan.target(&need.action).is_some() { None } else { other() };
+            let target = plan.target(&need.action).or(made.as_ref());
             for resource in &need.resources {
                 match resource {
                     Resource::Arn(arn) => {
                         resources.push(arn.clone());
-                        let from = target.as_ref().map(|target| target.provenance(&facts, arn));
+                        let from = target.map(|target| target.provenance(&facts, arn));
                         provenance.extend(from.map(|from| (arn.clone(), from)));
                     }
                     Resource::None => resources.push("*".to_owned()),

@@ -79,11 +79,18 @@ pub(super) fn copy(catalog: &Catalog, facts: &Facts<'_>, targets: &[Target]) -> 
         .map(|target| {
             let is_read = target.levels.is_read_only();
             let Some((arn, has_version)) = source.as_ref().filter(|_| is_read) else {
-                let resources = if is_read {
+                let mut resources = if is_read {
                     vec![Resource::Unknown("the event does not name the copy's source")]
                 } else {
                     target.resources(facts)
                 };
+                // Some records list the source beside the target.
+                let is_source = |resource: &Resource| {
+                    matches!((resource, &source), (Resource::Arn(arn), Some((source, _))) if arn == source)
+                };
+                if resources.len() > 1 {
+                    resources.retain(|resource| !is_source(resource));
+                }
                 return need(target.action.clone(), resources, Evidence::Observed);
             };
             let versioned = has_version.then(|| catalog.find("s3:GetObjectVersion")).flatten();
@@ -180,9 +187,16 @@ pub(super) fn statement(catalog: &Catalog, facts: &Facts<'_>) -> Option<Vec<Need
     (!needs.is_empty()).then_some(needs)
 }
 
+/// A table by its name: as the record lists it, else in the account and Region of the call.
 fn table_arn(facts: &Facts<'_>, table: &str) -> Option<String> {
     if table.starts_with("arn:") {
         return Some(table.to_owned());
+    }
+    let mut listed = facts.event.resources.elements().filter_map(|entry| entry.get_ignore_case("ARN").text());
+    let is_it =
+        |arn: &&str| Arn::parse(arn).is_some_and(|arn| arn.resource.strip_prefix("table/") == Some(table));
+    if let Some(arn) = listed.find(is_it) {
+        return Some(arn.to_owned());
     }
     let region = Some(facts.event.region).filter(|region| !region.is_empty())?;
     Some(format!("arn:{}:dynamodb:{region}:{}:table/{table}", facts.partition, facts.account?))

@@ -8,11 +8,12 @@ use hashbrown::{Equivalent, HashMap};
 
 use super::curated::{Curated, Mode};
 use super::facts::Facts;
-use super::index::{ActionId, Catalog};
+use super::index::{ActionId, Catalog, Levels};
 use super::narrow::{self, Narrowing, Special, need};
 use super::pass_role;
 use super::resource::Target;
 use super::{Evidence, Need, Needs, Verdict};
+use crate::ident::Action;
 use crate::record::{Event, IdentityType};
 
 /// What all events of one source and name have in common.
@@ -166,15 +167,33 @@ impl Catalog {
                 }
             },
         };
-        let target = |id: &ActionId| self.info(*id).map(|info| Target::of(&info));
+        let service =
+            found.first().and_then(|id| self.info(*id)).map(|info| info.action().service().to_owned());
+        let prefix = service.as_deref().unwrap_or_default();
+        let input = self.input(prefix, bare);
+        let target = |id: &ActionId| {
+            let info = self.info(*id)?;
+            let of_the_service = info.action().service() == prefix;
+            Some(Target::with_templates(&info, if of_the_service { input.templates } else { "" }))
+        };
         let targets: Vec<Target> = found.iter().filter_map(target).collect();
-        let prefix = targets.first().map_or("", |target| target.action.service());
         let one_of =
             rule != "same-name" && curated.rename(&source, bare).is_some_and(|row| row.contains('|'));
         let narrowings = curated.narrowings(prefix, bare).filter_map(|row| {
             let target = target(&self.find(row.action)?)?;
             Some(Narrowing { when: row.when.split(' ').collect(), mode: row.mode, target })
         });
+        let mut narrowings: Vec<Narrowing> = narrowings.collect();
+        let tagging = found.first().into_iter().flat_map(|first| self.tagging_beside(*first));
+        for id in tagging {
+            let target =
+                target(&id).filter(|target| narrowings.iter().all(|row| row.target.action != target.action));
+            narrowings.extend(target.map(|target| Narrowing {
+                when: vec!["tags"],
+                mode: Mode::Also,
+                target,
+            }));
+        }
         let special = Special::of(&source, bare).or_else(|| {
             (source == "apigateway")
                 .then(|| curated.path(bare))
@@ -186,16 +205,29 @@ impl Catalog {
             rule,
             one_of,
             special,
-            narrowings: narrowings.collect(),
+            narrowings,
             pass_role: targets
                 .first()
                 .map(|target| {
                     let told = self.operation(target.action.service(), bare).map(|row| row.passed_to);
-                    pass_role::Rules::of(target, told)
+                    pass_role::Rules::of(target, told, input.roles)
                 })
                 .unwrap_or_default(),
             targets,
         }
+    }
+
+    /// The actions of the same service that AWS documents as needed beside an action, and that tag: they are when tags are given. EC2's
+    /// requests tell what is tagged, so they have a rule of their own.
+    fn tagging_beside(&self, id: ActionId) -> impl Iterator<Item = ActionId> {
+        let info = self.info(id).filter(|info| info.action().service() != "ec2");
+        let service = info.map_or("", |info| info.action().service());
+        let beside = info.into_iter().flat_map(|info| info.dependent_actions());
+        beside.filter_map(move |action| {
+            let id = self.find(action)?;
+            let info = self.info(id)?;
+            (info.action().service() == service && info.levels().contains(Levels::TAGGING)).then_some(id)
+        })
     }
 
     /// The action of an operation for which AWS's table lists exactly one of the service's own; actions of other services and further
@@ -243,6 +275,17 @@ impl Catalog {
 }
 
 impl Plan {
+    /// The plan's own target for an action.
+    pub(super) fn target(&self, action: &Action) -> Option<&Target> {
+        let mut all = self.targets.iter().chain(self.narrowings.iter().map(|row| &row.target));
+        all.find(|target| target.action == *action)
+    }
+
+    /// The roles the operation is given.
+    pub(super) fn roles(&self) -> &[pass_role::Parameter] {
+        self.pass_role.parameters()
+    }
+
     /// What a request may show.
     pub(super) fn narrowings(&self) -> impl Iterator<Item = &Narrowing> {
         self.narrowings.iter()
@@ -263,7 +306,7 @@ impl Plan {
 }
 
 /// The event's source, or the service it stands for: some share a source with another.
-fn source_of<'e>(event: &Event<'e>) -> &'e str {
+pub(super) fn source_of<'e>(event: &Event<'e>) -> &'e str {
     match event.source {
         "s3.amazonaws.com" => match event.request.get("bucketName").text() {
             Some(bucket) if bucket.ends_with("--x-s3") => "s3express.amazonaws.com",

@@ -1,8 +1,9 @@
 //! `iam:PassRole`, which CloudTrail never shows.
 //!
 //! A successful write call that hands a role to a service had the permission to pass it. Roles are found by the form of
-//! their ARN anywhere in the request; a table names the parameters that hold names, instance profiles or launch templates,
-//! and those in which a role's ARN is only data.
+//! their ARN anywhere in the request. The catalog names the parameters of each operation that hold roles, by ARN or by name, as the
+//! model of the operation's input and the action's dependent actions tell. The project's own table goes before both: it names
+//! parameters they do not know, and those in which a role's ARN is only data.
 
 use std::collections::BTreeMap;
 
@@ -18,10 +19,43 @@ use crate::record::Outcome;
 #[derive(Debug, Default)]
 pub(super) struct Rules {
     rows: Vec<&'static PassRole>,
+    parameters: Vec<Parameter>,
     /// The call cannot pass a role.
     never: bool,
     /// The only service AWS's table lets the operation pass roles to.
     to: Option<&'static str>,
+}
+
+/// A parameter that holds a role, as the model of the operation's input says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parameter {
+    /// The parameter around it; empty at the top.
+    pub(super) parent: &'static str,
+    pub(super) key: &'static str,
+    pub(super) what: Passed,
+    /// AWS documents that the operation passes it; without that, a role's ARN in it is taken for passed, a name is not.
+    pub(super) is_documented: bool,
+}
+
+impl Parameter {
+    /// Reads what [`super::section::Input::roles`] says: `R` a role's ARN, `N` an ARN or a name, `P` an instance profile,
+    /// `T` a launch template, `r` a role whose passing is not documented.
+    pub(super) fn all(roles: &'static str) -> impl Iterator<Item = Self> {
+        roles.split(',').filter_map(|row| {
+            let (path, letter) = row.split_once('=')?;
+            let (parent, key) = path.split_once('.').unwrap_or(("", path));
+            let what = match letter {
+                "P" => Passed::InstanceProfile,
+                "T" => Passed::LaunchTemplate,
+                _ => Passed::Role,
+            };
+            Some(Self { parent, key, what, is_documented: letter != "r" })
+        })
+    }
+
+    fn is(&self, field: &Field<'_>) -> bool {
+        field.key.eq_ignore_ascii_case(self.key) && field.parent.eq_ignore_ascii_case(self.parent)
+    }
 }
 
 /// First words of the names of calls that take away: a role they name is not passed.
@@ -42,18 +76,30 @@ const TAKING_AWAY: [&str; 13] = [
 ];
 
 impl Rules {
-    /// The rules for an action; `told` is what the service reference says of its operation, several values separated by commas.
-    pub(super) fn of(target: &Target, told: Option<&'static str>) -> Self {
+    /// The rules for an action; `told` is what the service reference says of its operation, several values separated by commas, and
+    /// `roles` what the model of its input says.
+    pub(super) fn of(target: &Target, told: Option<&'static str>, roles: &'static str) -> Self {
         let (prefix, name) = (target.action.service(), target.action.name());
         let rows: Vec<_> = Curated::embedded().pass_role(prefix, name).collect();
+        let parameters: Vec<_> = Parameter::all(roles).collect();
         let is_listed = rows.iter().any(|row| !matches!(row.what, Passed::Data));
+        // Some calls that only read run with a role they are given.
+        let is_documented = parameters.iter().any(|parameter| parameter.is_documented);
         let is_data = rows.iter().any(|row| row.parameter == "*" && matches!(row.what, Passed::Data));
         let takes_away = TAKING_AWAY.iter().any(|verb| name.starts_with(verb));
         Self {
-            never: target.levels.is_read_only() || ((is_data || takes_away) && !is_listed),
+            never: (target.levels.is_read_only() && !is_documented)
+                || (is_data && !is_listed)
+                || (takes_away && !is_listed && !is_documented),
             rows,
+            parameters,
             to: told.filter(|to| !to.is_empty() && !to.contains(',')),
         }
+    }
+
+    /// The operation's parameters that hold roles, by the model of its input.
+    pub(super) fn parameters(&self) -> &[Parameter] {
+        if self.never { &[] } else { &self.parameters }
     }
 
     /// The roles a successful event passed, one need per service they were passed to.
@@ -74,7 +120,12 @@ impl Rules {
         let mut has_profile = false;
         for field in &facts.request {
             let row = self.rows.iter().find(|row| names(row.parameter, field));
-            let what = row.map(|row| row.what).or(everything_is_data.then_some(Passed::Data));
+            let told =
+                || self.parameters.iter().find(|parameter| parameter.is_documented && parameter.is(field));
+            let what = row
+                .map(|row| row.what)
+                .or(everything_is_data.then_some(Passed::Data))
+                .or_else(|| told().map(|parameter| parameter.what));
             if matches!(what, Some(Passed::Data)) {
                 continue;
             }
@@ -115,9 +166,11 @@ impl Rules {
     /// A launch template names the profile; only where the call's answer does not show it is it left to be looked up.
     fn launch_template(&self, facts: &Facts<'_>, pass: &mut impl FnMut(String, Resource)) {
         let templates = facts.request.iter().filter_map(|field| {
-            let row = self.rows.iter().find(|row| names(row.parameter, field))?;
-            matches!(row.what, Passed::LaunchTemplate)
-                .then_some((row.to.unwrap_or("ec2.amazonaws.com"), field.value))
+            let row = self.rows.iter().find(|row| names(row.parameter, field));
+            let told = || self.parameters.iter().find(|parameter| parameter.is(field));
+            let what = row.map(|row| row.what).or_else(|| told().map(|parameter| parameter.what))?;
+            let to = row.and_then(|row| row.to).unwrap_or("ec2.amazonaws.com");
+            matches!(what, Passed::LaunchTemplate).then_some((to, field.value))
         });
         let Some((service, template)) = templates.take(1).next() else { return };
         let profiles = facts
@@ -172,8 +225,12 @@ fn role_named(facts: &Facts<'_>, name: &str) -> Resource {
     }
 }
 
-/// Whether a field is the parameter a row names, as itself (`jobFlowRole`) or as the container (`iamInstanceProfile.name`).
+/// Whether a field is the parameter a row names: as itself (`jobFlowRole`), as the container (`iamInstanceProfile.name`), or as
+/// anything inside (`tags.*`).
 fn names(parameter: &str, field: &Field<'_>) -> bool {
+    if let Some(container) = parameter.strip_suffix(".*") {
+        return field.parent.eq_ignore_ascii_case(container);
+    }
     let inside = field.parent.eq_ignore_ascii_case(parameter)
         && ["name", "arn"].iter().any(|key| field.key.eq_ignore_ascii_case(key));
     inside || field.key.eq_ignore_ascii_case(parameter)

@@ -17,6 +17,7 @@ use super::curated::Curated;
 use super::facts::{Facts, Field};
 use super::format::{ArnFormat, Segment};
 use super::index::{ActionInfo, Levels};
+use super::naming::{is_same_name as is_same, stem, strip_end};
 use crate::ident::Action;
 
 /// Distinct resources told apart per call; beyond, the call is said to be about more.
@@ -47,15 +48,32 @@ struct Kind {
 struct Format {
     arn: ArnFormat<'static>,
     /// The variables other than partition, Region and account.
-    variables: Vec<&'static str>,
+    variables: Vec<Variable>,
+}
+
+#[derive(Debug)]
+struct Variable {
+    name: &'static str,
+    /// The operation's parameter that fills it, by the model of the operation's input; known where the names differ.
+    parameter: Option<&'static str>,
 }
 
 impl Target {
     pub(super) fn of(info: &ActionInfo<'_>) -> Self {
+        Self::with_templates(info, "")
+    }
+
+    /// The action as one operation needs it; `templates` is what the model of the operation's input says ([`super::section::Input`]).
+    pub(super) fn with_templates(info: &ActionInfo<'_>, templates: &'static str) -> Self {
         let kinds = info.resource_types().map(|part| Kind {
             name: part.kind.name,
             required: part.required || is_always_needed(info.action(), part.kind.name),
-            formats: part.kind.formats.iter().map(|format| Format::of(format)).collect(),
+            formats: part
+                .kind
+                .formats
+                .iter()
+                .map(|format| Format::of(format, part.kind.name, templates))
+                .collect(),
         });
         let name = info.action().name();
         Self {
@@ -122,6 +140,14 @@ impl Target {
             open.retain(|kind| !found.take(kind, &arns));
         }
         open.retain(|kind| kind.required);
+        if self.levels.contains(Levels::TAGGING) && !found.arns.is_empty() {
+            // A call tags one thing: the types AWS lists as required are those it may be of.
+            open.clear();
+        }
+        if self.creates && found.arns.is_empty() && !facts.event.request.is_object() {
+            // Denied calls come without parameters: what was to be created is not known, not even that AWS would have named it.
+            return vec![Resource::Unknown(if facts.is_cut { CUT } else { UNNAMED })];
+        }
         if self.creates || !found.arns.is_empty() {
             open.retain(|kind| !found.take_patterns(kind.anywhere(facts)));
         }
@@ -148,7 +174,9 @@ impl Target {
                 })
                 .collect();
             let n_open = values.iter().filter(|values| values.is_empty()).count();
-            if n_open == values.len() || (n_open > 0 && !kind.required) {
+            // Of the types a call that tags lists as required, the thing is one.
+            let must_be = kind.required && !(self.levels.contains(Levels::TAGGING) && self.kinds.len() > 1);
+            if n_open == values.len() || (n_open > 0 && !must_be) {
                 return Vec::new();
             }
             // One variable may have many values (`instanceIds`), the others lend their first.
@@ -156,7 +184,7 @@ impl Target {
             (0..many)
                 .filter_map(|place| {
                     let value = |variable: &str| {
-                        let at = format.variables.iter().position(|name| *name == variable)?;
+                        let at = format.variables.iter().position(|known| known.name == variable)?;
                         let values = values.get(at)?;
                         values.get(place).or_else(|| values.first()).copied()
                     };
@@ -200,13 +228,20 @@ impl Kind {
 }
 
 impl Format {
-    fn of(text: &'static str) -> Self {
+    fn of(text: &'static str, kind: &str, templates: &'static str) -> Self {
         let arn = ArnFormat::parse(text);
         let variables = arn.segments().iter().filter_map(|segment| match segment {
             Segment::Variable(name) if !matches!(*name, "Partition" | "Region" | "Account") => Some(*name),
             _ => None,
         });
-        let variables = variables.collect();
+        let parameter = |name: &str| {
+            let rows = templates.split(',').filter_map(|row| row.split_once('='));
+            let mut rows = rows.filter_map(|(place, parameter)| Some((place.rsplit_once('/')?, parameter)));
+            rows.find(|((of, variable), _)| *variable == name && of.eq_ignore_ascii_case(kind))
+        };
+        let variables = variables
+            .map(|name| Variable { name, parameter: parameter(name).map(|(_, parameter)| parameter) })
+            .collect();
         Self { arn, variables }
     }
 
@@ -288,35 +323,44 @@ fn as_arn<'e>(field: &Field<'e>) -> Option<Cow<'e, str>> {
     undone.filter(|text| !text.contains('%')).map(Cow::Owned)
 }
 
-/// The request's values for a variable of a kind's format: by the variable's own name, by its name without `Id`, `Name`
-/// or `Arn`, by the kind's name, by the curated table, and, when nothing else is asked for, by `name`, `id` or `arn`.
+/// The request's values for a variable of a kind's format: by the variable's own name, by the curated table, by the model of the
+/// operation's input, by the name without `Id`, `Name` or `Arn`, by the kind's name, and, when nothing else is asked for, by `name`,
+/// `id` or `arn`.
 fn values<'e>(
     facts: &Facts<'e>,
     service: &str,
     kind: &Kind,
     format: &Format,
-    variable: &str,
+    variable: &Variable,
     alone: bool,
 ) -> Vec<&'e str> {
     // `stackName` is a stack's name, and so it is not also its id; where two parts are asked for, the kind's name tells neither.
     let single = format.variables.len() == 1;
+    let (variable, told) = (variable.name, variable.parameter);
     let variable = variable.strip_suffix("WithPath").unwrap_or(variable);
     let variable = variable.strip_suffix("WithoutLeadingSlash").unwrap_or(variable);
     let bare = stem(variable);
     let alias = Curated::embedded().parameter(service, variable);
-    let levels: [&dyn Fn(&Field<'_>) -> bool; 5] = [
+    let levels: [&dyn Fn(&Field<'_>) -> bool; 6] = [
         &|field| is_same(field.key, variable),
+        &|field| alias.is_some_and(|alias| is_same(field.key, alias)),
+        &|field| told.is_some_and(|told| is_same(field.key, told)),
         &|field| !bare.is_empty() && is_same(stem(field.key), bare),
         &|field| single && is_same(stem(field.key), kind.name),
-        &|field| alias.is_some_and(|alias| is_same(field.key, alias)),
         &|field| alone && field.depth == 1 && GENERIC.iter().any(|name| is_same(field.key, name)),
     ];
     // An id that AWS gives (`lt-0abc…`) is not the name the request gives: a policy with the name in its place would match nothing.
     let wants_id = strip_end(variable, "Id").is_some();
     let may_be = |field: &Field<'_>| {
-        !wants_id
-            || alias.is_some_and(|alias| is_same(field.key, alias))
-            || (strip_end(field.key, "name").is_none() && (service != "ec2" || own::is_ec2_id(field.value)))
+        // A security group's id is no name of a resource group, though both parameters are called a group.
+        let is_of_another_kind = service == "ec2"
+            && !wants_id
+            && (strip_end(field.key, "id").is_some() || own::is_known_ec2_id(field.value));
+        (!wants_id && !is_of_another_kind)
+            || [alias, told].into_iter().flatten().any(|told| is_same(field.key, told))
+            || (wants_id
+                && strip_end(field.key, "name").is_none()
+                && (service != "ec2" || own::is_ec2_id(field.value)))
     };
     for level in levels {
         let is_value = |field: &&Field<'e>| {
@@ -338,28 +382,4 @@ const GENERIC: [&str; 7] =
 /// Values CloudTrail writes in place of secrets tell nothing, and a `*` or `?` in a name would widen a policy.
 fn is_telling(value: &str) -> bool {
     value.len() <= 1_024 && is_plain(value) && !value.starts_with("HIDDEN_")
-}
-
-/// A parameter's name without the word for how it identifies.
-fn stem(name: &str) -> &str {
-    let name = name.strip_suffix(['s', 'S']).unwrap_or(name);
-    let name = ["List", "Set"].iter().find_map(|end| strip_end(name, end)).unwrap_or(name);
-    ["Identifier", "Name", "Uuid", "Arn", "Id"].iter().find_map(|end| strip_end(name, end)).unwrap_or(name)
-}
-
-fn strip_end<'a>(text: &'a str, end: &str) -> Option<&'a str> {
-    let (head, tail) = text.split_at_checked(text.len().checked_sub(end.len())?)?;
-    tail.eq_ignore_ascii_case(end).then_some(head)
-}
-
-/// Whether two names are the same but for case, `-`, `_`, blanks and a plural.
-fn is_same(a: &str, b: &str) -> bool {
-    plain_bytes(a).eq(plain_bytes(b))
-}
-
-fn plain_bytes(text: &str) -> impl Iterator<Item = u8> {
-    let text = text.strip_suffix(['s', 'S']).unwrap_or(text);
-    text.bytes()
-        .filter(|byte| !matches!(byte, b'-' | b'_' | b' ' | b'/'))
-        .map(|byte| byte.to_ascii_lowercase())
 }

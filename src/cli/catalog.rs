@@ -165,6 +165,10 @@ fn text(mapping: &Mapping) -> String {
         };
         lines.push(format!("  {} {how}, when the request holds {}", row.action, row.when.join(" or ")));
     }
+    for role in &mapping.passes {
+        let sure = if role.documented { "passes" } else { "may pass" };
+        lines.push(format!("  {sure} the {} in {}", role.what.replace('-', " "), role.parameter));
+    }
     let clean = |line: String| line.chars().filter(|c| !c.is_control()).collect::<String>();
     lines.into_iter().map(|line| clean(line) + "\n").collect()
 }

@@ -1,8 +1,8 @@
 //! From documents to a catalog: AWS's newest facts, and the embedded catalog's where AWS says nothing.
 //!
 //! AWS replaces the actions of a service, their levels, resource types, ARN formats, condition keys and operations. The embedded
-//! catalog keeps the services AWS does not tell of, which resource types an action requires, the dependent actions, and which actions
-//! an operation bears where the document has no operations.
+//! catalog keeps the services AWS does not tell of, which resource types an action requires, the dependent actions, the parameters that
+//! hold roles and fill ARN formats, and which actions an operation bears where the document has no operations.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -82,6 +82,11 @@ fn section(old: &Catalog, document: &Document, borne: &BTreeSet<String>, kept: &
         let line =
             format!("+{}\t{}\t{}", operation.name, list(&operation.actions), list(&operation.passed_to));
         let _ = writeln!(text, "{}", line.trim_end_matches('\t'));
+    }
+    // The models of inputs are none of the service reference's matter.
+    let inputs = old.text_of_service(prefix).unwrap_or_default().lines().filter(|line| line.starts_with('~'));
+    for line in inputs {
+        let _ = writeln!(text, "{line}");
     }
     for (lower, action) in &document.actions {
         let before = old.find_in(prefix, &action.name).and_then(|id| old.info(id));

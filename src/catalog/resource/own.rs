@@ -105,6 +105,11 @@ pub(super) fn is_ec2_id(text: &str) -> bool {
     ec2_id(text).is_some()
 }
 
+/// Whether a text is an id of a type of EC2's that is known by how it begins.
+pub(super) fn is_known_ec2_id(text: &str) -> bool {
+    ec2_id(text).is_some_and(|start| EC2_IDS.iter().any(|(known, _)| *known == start))
+}
+
 /// How an id of EC2 begins: `i`, `vol`, `tgw-attach`.
 fn ec2_id(text: &str) -> Option<&str> {
     let (start, rest) = text.rsplit_once('-')?;
@@ -195,6 +200,13 @@ fn iam(facts: &Facts<'_>, action: &Action, found: &mut Candidates) {
             Some(arn) => found.exact.push(arn.to_owned()),
             None => found.pattern(&[name], format!("{start}*{name}")),
         }
+    }
+    if action.name() == "CreateServiceLinkedRole"
+        && let Some(service) = facts.parameter(&["aWSServiceName"])
+    {
+        // AWS gives the name; the path is the service's.
+        let start = format!("arn:{}:iam::{account}:role/aws-service-role/{service}/", facts.partition);
+        found.pattern(&[service], format!("{start}*"));
     }
     let is_users_own = facts.parameter(&["userName"]).is_none() && SELF_SERVICE.contains(&action.name());
     found.exact.extend(

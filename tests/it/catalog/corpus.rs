@@ -40,7 +40,7 @@ fn no_management_event_of_real_logs_is_one_of_an_action_only_data_events_would_s
 }
 
 /// Calls `each` with every CloudTrail record anywhere in a folder of real input, whatever the container.
-fn each_record(dir: &Path, each: &mut dyn FnMut(&str)) {
+pub(super) fn each_record(dir: &Path, each: &mut dyn FnMut(&str)) {
     let mut entries: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
     for path in entries {
@@ -96,9 +96,10 @@ fn real_events_map_to_actions_that_exist_and_resources_of_their_types() {
     let mut resources: BTreeMap<&str, u64> = BTreeMap::new();
     let mut unnamed: BTreeMap<String, u64> = BTreeMap::new();
     let mut passed = BTreeSet::new();
+    let (mut read, mut unread) = (0_u64, 0_u64);
     each_record(&corpus, &mut |record| {
-        with_json(record, |json| {
-            let Ok(event) = Event::parse(json) else { return };
+        let parsed = with_json(record, |json| {
+            let Ok(event) = Event::parse(json) else { return false };
             let found = catalog.needs(&event);
             if event.outcome() == Outcome::Succeeded {
                 *verdicts.entry((found.verdict, found.rule)).or_default() += 1;
@@ -126,13 +127,18 @@ fn real_events_map_to_actions_that_exist_and_resources_of_their_types() {
                         Resource::Arn(arn) => {
                             let is_of = info.resource_types().any(|part| part.kind.is_of(arn));
                             assert!(is_of, "{arn} is no resource of {}", need.action);
+                            assert!(
+                                !arn.contains("${") && !arn.contains('\n'),
+                                "{arn:?} would mean something else"
+                            );
                             if arn.contains('*') { "pattern" } else { "whole" }
                         }
                         Resource::None => {
                             assert_eq!(info.resource_types().count(), 0, "{}", need.action);
                             "none"
                         }
-                        Resource::Unknown(_) => {
+                        Resource::Unknown(why) => {
+                            assert!(!why.is_empty());
                             if event.outcome() == Outcome::Succeeded {
                                 *unnamed.entry(format!("{} {}", event.name, need.action)).or_default() += 1;
                             }
@@ -144,9 +150,13 @@ fn real_events_map_to_actions_that_exist_and_resources_of_their_types() {
                     *resources.entry(kind).or_default() += 1;
                 }
             }
-        })
-        .unwrap_or_default();
+            true
+        });
+        *(if parsed.unwrap_or(false) { &mut read } else { &mut unread }) += 1;
     });
+    assert!(read > 16_000 && unread * 20 < read, "{read} records read, {unread} not");
+    let known = resources["whole"] + resources["pattern"] + resources["none"];
+    assert!(known > 9 * resources["unknown"], "{resources:?}");
     eprintln!(
         "verdicts {verdicts:#?}\nunknown {unknown:#?}\nresources {resources:#?}\nunnamed {unnamed:#?}\npassed {passed:#?}"
     );

