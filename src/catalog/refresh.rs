@@ -71,6 +71,8 @@ pub struct Refresh {
     pub today: String,
     /// Documents fetched at a time.
     pub at_a_time: usize,
+    /// Takes documents, and a catalog, that lost many of the actions known before: AWS does retire services.
+    pub allow_fewer: bool,
 }
 
 /// What a refresh did.
@@ -184,7 +186,7 @@ impl Refresh {
         let failed = Mutex::new(None);
         let work = || {
             while let Some(entry) = entries.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if let Err(error) = one(entry, source, before, &shared) {
+                if let Err(error) = self.one(entry, source, before, &shared) {
                     *failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error);
                     return;
                 }
@@ -230,7 +232,7 @@ impl Refresh {
                 newest = newest.max(entries.iter().filter_map(|entry| entry.modified).max());
                 continue;
             }
-            match sound(&body, None, before) {
+            match self.sound(&body, None, before) {
                 // Two of one service: the newer schema, else the later name.
                 Ok(document)
                     if found
@@ -288,7 +290,7 @@ impl Refresh {
         let catalog = Catalog::read(text).map_err(|error| broken(error.to_string()))?;
         catalog.verify().map_err(|error| broken(error.to_string()))?;
         let (actions, had) = (catalog.n_actions(), before.n_actions());
-        if actions * 100 < had * LEAST_SHARE_OF_ALL {
+        if actions * 100 < had * LEAST_SHARE_OF_ALL && !self.allow_fewer {
             return Err(RefreshError::Shrunk { actions, before: had });
         }
         cache.finish(text)?;
@@ -302,6 +304,73 @@ impl Refresh {
             file,
             ..refreshed
         })
+    }
+
+    /// One document: skipped when it is here, else fetched, checked and kept.
+    fn one(
+        &self,
+        entry: &Entry,
+        source: &dyn Fetch,
+        before: &Catalog,
+        shared: &Shared,
+    ) -> Result<(), RefreshError> {
+        let lock = || shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let known = {
+            let mut shared = lock();
+            let known = shared.0.known(&entry.service);
+            let is_current = known.as_ref().is_some_and(|known| {
+                shared.0.is_of_this_run(known)
+                    || (entry.modified.is_some() && known.modified == entry.modified)
+            });
+            if is_current {
+                shared.1.unchanged += 1;
+                return Ok(());
+            }
+            known
+        };
+        let refuse = |why: String| lock().1.refused.push((entry.service.clone(), why));
+        let etag = known.as_ref().and_then(|known| known.etag.as_deref());
+        let (body, etag) = match source.fetch(&entry.path(), etag) {
+            Ok(Fetched::Document { body, etag }) => (body, etag),
+            Ok(Fetched::Unchanged) => {
+                let mut shared = lock();
+                shared.1.unchanged += 1;
+                return shared.0.still_current(&entry.service, entry.modified);
+            }
+            Err(error) => {
+                refuse(error.to_string());
+                return Ok(());
+            }
+        };
+        if body.len() > LARGEST_DOCUMENT {
+            refuse(format!("it has {} bytes, more than the {LARGEST_DOCUMENT} taken", body.len()));
+            return Ok(());
+        }
+        if let Err(why) = self.sound(&body, Some(&entry.service), before) {
+            refuse(why);
+            return Ok(());
+        }
+        let mut shared = lock();
+        shared.2 += body.len();
+        if shared.2 > LARGEST_REFERENCE {
+            drop(shared);
+            refuse(format!("all documents together have more than {LARGEST_REFERENCE} bytes"));
+            return Ok(());
+        }
+        shared.1.taken += 1;
+        let known = Known::of(&body, etag, entry.modified);
+        shared.0.keep(&entry.service, &body, known)
+    }
+
+    /// A document that has not lost most of what was known of its service.
+    fn sound(&self, body: &[u8], prefix: Option<&str>, before: &Catalog) -> Result<Document, String> {
+        let document = read(body, prefix)?;
+        let (had, has) = (before.actions_of_service(&document.prefix).count(), document.n_actions());
+        let is_loss = has + FEW_LOST <= had && has * 100 < had * LEAST_SHARE;
+        if is_loss && !self.allow_fewer {
+            return Err(format!("it has {has} actions where {had} are known"));
+        }
+        Ok(document)
     }
 }
 
@@ -348,55 +417,6 @@ fn index(source: &dyn Fetch) -> Result<Vec<Entry>, RefreshError> {
 
 type Shared = Mutex<(Cache, Refreshed, usize)>;
 
-/// One document: skipped when it is here, else fetched, checked and kept.
-fn one(entry: &Entry, source: &dyn Fetch, before: &Catalog, shared: &Shared) -> Result<(), RefreshError> {
-    let lock = || shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let known = {
-        let mut shared = lock();
-        let known = shared.0.known(&entry.service);
-        let is_current = known.as_ref().is_some_and(|known| {
-            shared.0.is_of_this_run(known) || (entry.modified.is_some() && known.modified == entry.modified)
-        });
-        if is_current {
-            shared.1.unchanged += 1;
-            return Ok(());
-        }
-        known
-    };
-    let refuse = |why: String| lock().1.refused.push((entry.service.clone(), why));
-    let etag = known.as_ref().and_then(|known| known.etag.as_deref());
-    let (body, etag) = match source.fetch(&entry.path(), etag) {
-        Ok(Fetched::Document { body, etag }) => (body, etag),
-        Ok(Fetched::Unchanged) => {
-            let mut shared = lock();
-            shared.1.unchanged += 1;
-            return shared.0.still_current(&entry.service, entry.modified);
-        }
-        Err(error) => {
-            refuse(error.to_string());
-            return Ok(());
-        }
-    };
-    if body.len() > LARGEST_DOCUMENT {
-        refuse(format!("it has {} bytes, more than the {LARGEST_DOCUMENT} taken", body.len()));
-        return Ok(());
-    }
-    if let Err(why) = sound(&body, Some(&entry.service), before) {
-        refuse(why);
-        return Ok(());
-    }
-    let mut shared = lock();
-    shared.2 += body.len();
-    if shared.2 > LARGEST_REFERENCE {
-        drop(shared);
-        refuse(format!("all documents together have more than {LARGEST_REFERENCE} bytes"));
-        return Ok(());
-    }
-    shared.1.taken += 1;
-    let known = Known::of(&body, etag, entry.modified);
-    shared.0.keep(&entry.service, &body, known)
-}
-
 /// A document about the service asked for.
 fn read(body: &[u8], prefix: Option<&str>) -> Result<Document, String> {
     let document = Document::read(body).map_err(|error| error.to_string())?;
@@ -406,14 +426,4 @@ fn read(body: &[u8], prefix: Option<&str>) -> Result<Document, String> {
         }
         _ => Ok(document),
     }
-}
-
-/// A document that has not lost most of what was known of its service.
-fn sound(body: &[u8], prefix: Option<&str>, before: &Catalog) -> Result<Document, String> {
-    let document = read(body, prefix)?;
-    let (had, has) = (before.actions_of_service(&document.prefix).count(), document.n_actions());
-    if has + FEW_LOST <= had && has * 100 < had * LEAST_SHARE {
-        return Err(format!("it has {has} actions where {had} are known"));
-    }
-    Ok(document)
 }

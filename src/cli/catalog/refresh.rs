@@ -22,6 +22,9 @@ pub(super) struct Args {
     /// Take the documents from this folder instead of the network
     #[arg(long, value_name = "DIR", conflicts_with = "endpoint_url")]
     from: Option<PathBuf>,
+    /// Also take what lost more actions than AWS takes away at once (20 % of a service, 2 % of all)
+    #[arg(long)]
+    allow_fewer: bool,
     /// Fetch from a mirror of AWS's service reference
     #[arg(long, value_name = "URL", default_value = REFERENCE, hide_default_value = true)]
     endpoint_url: String,
@@ -33,7 +36,7 @@ pub(super) fn run(args: &Args, format: Format, terminal: &Terminal) -> Result<Ex
         None => default_folder()?,
     };
     let today = time::now().to_string().chars().take(10).collect();
-    let refresh = Refresh { to: to.clone(), today, at_a_time: AT_A_TIME };
+    let refresh = Refresh { to: to.clone(), today, at_a_time: AT_A_TIME, allow_fewer: args.allow_fewer };
     let refreshed = match &args.from {
         Some(folder) => refresh.run_from(folder),
         None => {
@@ -130,6 +133,9 @@ fn failure(error: &RefreshError) -> Failure {
         RefreshError::NoIndex(_) => failure.hint(
             "without a network, fetch the documents elsewhere and give their folder with --from; the catalog in use is unchanged",
         ),
+        RefreshError::Shrunk { .. } => {
+            failure.hint("if the actions are really gone, say so with --allow-fewer; the catalog in use is unchanged")
+        }
         _ => failure,
     }
 }

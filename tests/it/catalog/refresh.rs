@@ -527,3 +527,43 @@ fn documents_as_aws_serves_them_make_a_catalog() {
     assert!(matches!(visibility(&refreshed, "iam:PassRole"), Visibility::NeverLogged { .. }));
     assert_eq!(visibility(&refreshed, "s3:ReplicateObject"), Visibility::NoPublicOperation);
 }
+
+#[test]
+fn a_service_that_lost_most_of_its_actions_is_taken_when_the_user_says_so() {
+    let server = Server::new();
+    let to = tempfile::tempdir().unwrap();
+    let many: Vec<String> = (0..40).map(|number| format!("Brew{number}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    server.reference(Some(1_785_247_299), &[document("coffee", &many)]);
+    assert_eq!(server.refresh(to.path()).0, 0);
+    server.reference(Some(1_785_300_000), &[document("coffee", &many[..10])]);
+    let (exit, told, _) = server.refresh(to.path());
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(
+        (exit, told["refused"][0]["reason"].as_str()),
+        (4, Some("it has 10 actions where 40 are known"))
+    );
+    assert!(catalog::load(to.path()).unwrap().find("coffee:Brew39").is_some());
+
+    let at = to.path().to_str().unwrap();
+    let (exit, told, said) = run(&[
+        "catalog",
+        "refresh",
+        "--allow-fewer",
+        "--endpoint-url",
+        &server.url,
+        "--to",
+        at,
+        "--format",
+        "json",
+    ]);
+    assert_eq!(exit, 0, "{said}");
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((told["taken"].as_u64(), told["refused"].as_array().map(Vec::len)), (Some(1), Some(0)));
+    let refreshed = catalog::load(to.path()).unwrap();
+    assert!(refreshed.find("coffee:Brew9").is_some() && refreshed.find("coffee:Brew10").is_none());
+    // What the models of inputs say is kept.
+    assert!(
+        refreshed.map("lambda", "CreateFunction20150331").passes.iter().any(|role| role.parameter == "role")
+    );
+}
