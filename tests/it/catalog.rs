@@ -6,6 +6,7 @@ mod narrowing;
 mod operations;
 mod refresh;
 mod resources;
+mod reviewed;
 mod visibility;
 
 use leastwise::catalog::{Catalog, Evidence, Needs, Resource, Verdict};
