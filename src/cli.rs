@@ -8,6 +8,7 @@ mod aws;
 mod cancel;
 mod catalog;
 mod config;
+mod drift;
 mod evidence;
 mod exit;
 mod explain;
@@ -83,6 +84,8 @@ enum Command {
     Permissions(permissions::Args),
     /// Prove that new policies allow nothing that old ones did not
     Prove(prove::Args),
+    /// Show what changed between two audits or snapshots
+    Drift(drift::Args),
     /// Make the signed, reproducible bundle for auditors, or check one
     Evidence(Box<evidence::Args>),
     /// Show the embedded IAM catalog, and how it maps an event
@@ -112,6 +115,7 @@ pub(crate) fn run() -> Exit {
         Command::Snapshot(args) => snapshot::run(*args, &mut terminal),
         Command::Permissions(args) => permissions::run(args, &mut terminal),
         Command::Prove(args) => prove::run(&args, &mut terminal),
+        Command::Drift(args) => drift::run(&args, &mut terminal),
         Command::Evidence(args) => evidence::run(&args, &mut terminal),
         Command::Catalog(args) => catalog::run(&args, &mut terminal),
         Command::Schema(args) => schema::run(&args, &mut terminal),

@@ -50,4 +50,5 @@ pub mod report;
 pub mod store;
 
 pub mod analyze;
+pub mod drift;
 pub mod evidence;

@@ -45,6 +45,11 @@ pub fn markdown_text(text: &str) -> String {
     escape::markdown(text)
 }
 
+/// `1 role`, `2 roles`.
+pub fn count(n: u64, one: &str, many: &str) -> String {
+    summary::count(n, one, many)
+}
+
 /// Any value as indented JSON whose strings hold no character that acts; without a line end.
 pub fn json_text(value: &serde_json::Value) -> String {
     let mut out = Vec::new();

@@ -24,6 +24,9 @@ pub(super) fn role(parts: &RoleCase<'_>, catalog: &Catalog) -> report::Role {
         arn: parts.arn.to_owned(),
         account: arn.map_or_else(String::new, |arn| arn.account.to_owned()),
         name: arn.and_then(|arn| arn.role_name()).unwrap_or(parts.arn).to_owned(),
+        id: parts.role.map(|role| role.id.clone()).filter(|id| !id.is_empty()),
+        created: parts.role.and_then(|role| role.created),
+        boundary: parts.role.and_then(|role| role.boundary.as_ref()).map(boundary),
         in_snapshot: parts.role.is_some(),
         calls: access.calls,
         denied_calls: access.denied_calls,
@@ -197,6 +200,14 @@ fn current(role: &inventory::Role) -> Vec<report::ProposedPolicy> {
             })
         })
         .collect()
+}
+
+fn boundary(attached: &inventory::Attached) -> report::Boundary {
+    report::Boundary {
+        name: attached.name.clone(),
+        arn: attached.arn.clone(),
+        document: attached.document.as_ref().map(policy::render),
+    }
 }
 
 fn policy(proposed: &ProposedPolicy) -> report::ProposedPolicy {

@@ -126,7 +126,7 @@ pub(super) enum FailOn {
 }
 
 impl FailOn {
-    fn is_reached_by(self, worst: Option<Severity>) -> bool {
+    pub(super) fn is_reached_by(self, worst: Option<Severity>) -> bool {
         let from = match self {
             Self::None => return false,
             Self::Low => Severity::Low,

@@ -19,12 +19,15 @@ enum Name {
     Report,
     /// What `leastwise explain --format json` prints of one call
     Explanation,
+    /// What `leastwise drift --format json` prints
+    Drift,
 }
 
 pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Failure> {
     let schema = match args.name {
         Name::Report => report::schema(),
         Name::Explanation => report::explanation_schema(),
+        Name::Drift => leastwise::drift::schema(),
     };
     terminal.data(|out| writeln!(out, "{schema:#}"))?;
     Ok(Exit::Done)

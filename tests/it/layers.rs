@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["rightsize", "checks", "explain"],
     &["report", "ingest", "aws", "cluster"],
     &["store"],
-    &["analyze", "evidence"],
+    &["analyze", "drift", "evidence"],
 ];
 
 /// Arrows inside a layer.

@@ -26,6 +26,7 @@ mod cli;
 #[cfg(feature = "kubernetes")]
 mod cluster;
 mod code;
+mod drift;
 mod eval;
 mod evidence;
 mod explain;

@@ -125,6 +125,18 @@ impl Confidence {
     }
 }
 
+impl From<finding::Severity> for Severity {
+    fn from(severity: finding::Severity) -> Self {
+        match severity {
+            finding::Severity::Info => Self::Info,
+            finding::Severity::Low => Self::Low,
+            finding::Severity::Medium => Self::Medium,
+            finding::Severity::High => Self::High,
+            finding::Severity::Critical => Self::Critical,
+        }
+    }
+}
+
 impl From<finding::Finding> for Finding {
     fn from(finding: finding::Finding) -> Self {
         let controls = finding.controls();
@@ -132,13 +144,7 @@ impl From<finding::Finding> for Finding {
         Self {
             id: finding.id,
             code: finding.code.as_str().to_owned(),
-            severity: match finding.severity {
-                finding::Severity::Info => Severity::Info,
-                finding::Severity::Low => Severity::Low,
-                finding::Severity::Medium => Severity::Medium,
-                finding::Severity::High => Severity::High,
-                finding::Severity::Critical => Severity::Critical,
-            },
+            severity: finding.severity.into(),
             confidence: match finding.confidence {
                 finding::Confidence::Low => Confidence::Low,
                 finding::Confidence::Medium => Confidence::Medium,

@@ -17,6 +17,16 @@ pub struct Role {
     pub account: String,
     /// The role's name.
     pub name: String,
+    /// `AROA…`, where the snapshot tells: a role made again under the same name has another.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// When it was made, where the snapshot tells.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub created: Option<Time>,
+    /// Its permissions boundary; `null` when it has none.
+    #[serde(default)]
+    pub boundary: Option<Boundary>,
     /// Whether the snapshot holds the role; if not, what it was granted is not known.
     pub in_snapshot: bool,
     /// Distinct calls, denied ones included.
@@ -51,6 +61,17 @@ pub struct Role {
     /// Calls that failed in a way that proves nothing (throttling, …).
     #[serde(default)]
     pub unproven_calls: u64,
+}
+
+/// A permissions boundary.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Boundary {
+    /// The policy's name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: Option<String>,
+    /// The IAM JSON policy document; `null` when the snapshot names the policy and lacks its text.
+    pub document: Option<serde_json::Value>,
 }
 
 /// A workload's share in a role's use.
