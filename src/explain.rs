@@ -4,13 +4,14 @@
 //! evaluated as far as it reaches: a principal's identity policies and boundary, a role's trust policy. Where the log is silent the
 //! snapshot decides; where they differ, the explanation says so, because policies may have changed since the call.
 //!
-//! [`Refusal`] takes a refused call out of its record, [`explain`] explains it; [`assumption`] asks whether somebody could assume a
+//! [`Refusal`] takes a refused call out of its record ([`Decoded`] is what an encoded message says when AWS has decoded it), [`explain`] explains it; [`assumption`] asks whether somebody could assume a
 //! role, without any log. Every change offered is a proposal: nobody but the owner knows whether the refusal was meant.
 //!
 //! See: <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>
 
 mod assume;
 mod call;
+mod decoded;
 mod gap;
 mod model;
 mod nearest;
@@ -22,6 +23,7 @@ mod trust;
 
 pub use assume::{Assumption, assumption};
 pub use call::explain;
+pub use decoded::{Decoded, DecodedError};
 pub use model::{
     Agreement, Condition, EventShown, Explanation, Mismatch, Nearest, Place, Suggestion, Verdict, Witness,
 };

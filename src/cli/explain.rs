@@ -1,10 +1,10 @@
 //! `leastwise explain`: why was a call refused, or could this caller assume that role?
 
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use leastwise::analyze::{self, Refused};
-use leastwise::explain::{Assumption, Explanation, assumption, explain};
+use leastwise::explain::{Assumption, Decoded, Explanation, Refusal, assumption, explain};
 use leastwise::inventory::{self, Inventory};
 use leastwise::report::{write_explanations_json, write_explanations_text};
 
@@ -25,6 +25,9 @@ pub(super) struct Args {
     /// A file with the refused event, or the id of one event in SOURCE
     #[arg(long, value_name = "FILE|ID")]
     event: Option<String>,
+    /// What `aws sts decode-authorization-message` printed for the event's encoded reason; without an event it is explained alone
+    #[arg(long, value_name = "FILE", conflicts_with = "role")]
+    decoded: Option<PathBuf>,
     /// The role that is to be assumed: an ARN, or a name
     #[arg(long, value_name = "ROLE", help_heading = "Without a log", requires = "subject")]
     role: Option<String>,
@@ -95,6 +98,17 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Failure>
     Ok(exit)
 }
 
+/// A decoded message from its file.
+fn decoded(path: &Path) -> Result<Decoded, Failure> {
+    const MOST_BYTES: u64 = 1 << 20;
+    let shown = path.display();
+    let cannot = |error: &io::Error| Failure::usage(format!("cannot read `{shown}`")).because(error);
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(|error| cannot(&error))?;
+    file.take(MOST_BYTES).read_to_string(&mut text).map_err(|error| cannot(&error))?;
+    Decoded::parse(&text).map_err(|error| Failure::usage(format!("`{shown}` is no decoded message: {error}")))
+}
+
 fn of_log(
     args: &Args,
     inventory: &Inventory,
@@ -108,6 +122,10 @@ fn of_log(
         } else {
             wanted = Some(event.as_str());
         }
+    }
+    let decoded = args.decoded.as_deref().map(decoded).transpose()?;
+    if let (true, None, Some(decoded)) = (sources.is_empty(), wanted, &decoded) {
+        return Ok((vec![explain(&Refusal::of_decoded(decoded), inventory)], Exit::Done));
     }
     if sources.is_empty() {
         let failure = match wanted {
@@ -140,6 +158,20 @@ fn of_log(
             (None, n) => format!("none of the {n} calls was refused"),
         };
         return Err(Failure { exit: Exit::NoInput, ..Failure::failed(message) });
+    }
+    let refusals = match &decoded {
+        Some(decoded) => {
+            let theirs = refusals.into_iter().filter(|refusal| refusal.may_say(decoded));
+            theirs.map(|refusal| refusal.with(decoded)).collect()
+        }
+        None => refusals,
+    };
+    if let (true, Some(decoded)) = (refusals.is_empty(), &decoded) {
+        return Err(Failure::usage(format!(
+            "the decoded message is about `{}`, and no refused call with an encoded reason is",
+            decoded.action()
+        ))
+        .hint("give the message of the same event, or the message alone"));
     }
     let explanations = refusals.iter().map(|refusal| explain(refusal, inventory)).collect();
     Ok((explanations, if issues.is_empty() { Exit::Done } else { Exit::Incomplete }))

@@ -15,7 +15,8 @@ pub fn explain(refusal: &Refusal, inventory: &Inventory) -> Explanation {
     let denial = &refusal.denial;
     explanation.action.clone_from(&refusal.action);
     explanation.resource = resource_name(&refusal.resource);
-    explanation.event = Some(event(refusal));
+    // A decoded message alone is no event.
+    explanation.event = (!refusal.id.is_empty()).then(|| event(refusal));
     let is_assumption = refusal.source == "sts.amazonaws.com" && refusal.name.starts_with("AssumeRole");
     // A role's resource-based policy is its trust policy.
     let layer = if is_assumption && denial.layer == "resource" { "trust" } else { denial.layer };
@@ -351,6 +352,14 @@ fn more_to_know(explanation: &mut Explanation, refusal: &Refusal) {
     if let Some(id) = &denial.authorization_id {
         explanation.notes.push(format!(
             "`iam:GetAuthorizationDetails` with authorization id {id} tells AWS's whole evaluation, for whoever is allowed `iam:TroubleshootAccess`."
+        ));
+    }
+    if explanation.statement.as_ref().is_none_or(|place| place.part != "denies")
+        && !refusal.denied_by.is_empty()
+    {
+        explanation.notes.push(format!(
+            "By the decoded message {} denied it; no policy of the snapshot has it.",
+            refusal.denied_by.join(" and ")
         ));
     }
     let count = refusal.n_resources();

@@ -55,9 +55,9 @@ pub struct Refusal {
     pub(super) time: Time,
     pub(super) last: Time,
     /// Event ids: a record may be delivered twice.
-    ids: BTreeSet<String>,
+    pub(super) ids: BTreeSet<String>,
     /// Names of the resources.
-    resources: BTreeSet<String>,
+    pub(super) resources: BTreeSet<String>,
     pub(super) source: String,
     pub(super) name: String,
     pub(super) region: String,
@@ -78,6 +78,8 @@ pub struct Refusal {
     pub(super) cluster: Option<String>,
     /// The encoded reason was cut off on its way into the log.
     pub(super) is_blob_cut: bool,
+    /// Statements that denied, by the decoded message.
+    pub(super) denied_by: Vec<String>,
 }
 
 impl Refusal {
@@ -144,6 +146,7 @@ impl Refusal {
             context,
             role,
             cluster,
+            denied_by: Vec::new(),
         })
     }
 
@@ -277,7 +280,7 @@ fn by_name(event: &Event<'_>, catalog: &Catalog) -> Option<String> {
     mapped.or_else(plain)
 }
 
-fn kept(text: &str) -> String {
+pub(super) fn kept(text: &str) -> String {
     let end = text.char_indices().map(|(at, _)| at).find(|at| *at >= LONGEST_TEXT).unwrap_or(text.len());
     text.get(..end).unwrap_or_default().to_owned()
 }
@@ -351,7 +354,7 @@ fn role(event: &Event<'_>, denial: &Denial) -> Option<String> {
     event.request.get("roleArn").text().or_else(listed).or_else(told).map(kept)
 }
 
-fn named_resource(text: &str) -> RequestResource {
+pub(super) fn named_resource(text: &str) -> RequestResource {
     match text {
         "*" => RequestResource::None,
         text if Arn::parse(text).is_none() => RequestResource::Unknown,

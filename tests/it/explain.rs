@@ -1,6 +1,7 @@
 //! Why calls are refused: on the sample, on real logs, and by questions as a user would put them.
 
 mod corpus;
+mod decoded;
 mod organization;
 
 use std::path::Path;
