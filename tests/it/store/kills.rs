@@ -16,7 +16,7 @@ const KILLS: usize = 50;
 fn killed_at_any_moment_it_goes_on_where_it_was() {
     let dir = tempfile::tempdir().unwrap();
     let logs = dir.path().join("logs");
-    bring(&sample_objects()[..12], &logs);
+    bring(&sample_objects()[..6], &logs);
     let expected = audit(&settings(&logs, None));
     let mut seed = u64::from(std::process::id()) << 32 | 0x9e37_79b9;
     eprintln!("seed {seed:#x}");
