@@ -20,6 +20,7 @@ mod layers;
 
 mod attribution;
 mod bindings;
+mod browser;
 mod carrier;
 mod catalog;
 mod cli;

@@ -20,14 +20,16 @@ pub(super) fn verdict_bar(page: &mut Markup, verdicts: Verdicts, most: u64) {
     open(page, &if label.is_empty() { "nothing granted".to_owned() } else { label.join(", ") });
     let mut sum = 0;
     let mut x = 0;
-    for ((word, n), class) in parts.into_iter().zip(VERDICT_CLASSES) {
+    for ((_, n), class) in parts.into_iter().zip(VERDICT_CLASSES) {
         sum += n;
         if n == 0 {
             continue;
         }
         // The running sum is rounded, so that the parts add up to the whole; what is there is at least seen.
         let end = scaled(sum, most).max((x + 6).min(WIDTH));
-        rect(page, class, x, end.saturating_sub(x), &format!("{} {word}", number(n)));
+        // No title: the label and the numbers beside it tell, and a report can have tens of thousands of these.
+        shape(page, class, x, end.saturating_sub(x));
+        page.raw("></rect>");
         x = end;
     }
     page.raw("</svg>");
@@ -48,8 +50,14 @@ fn open(page: &mut Markup, label: &str) {
 }
 
 fn rect(page: &mut Markup, class: &'static str, x: u64, width: u64, title: &str) {
+    shape(page, class, x, width);
+    page.raw("><title>").text(title).raw("</title></rect>");
+}
+
+/// A rectangle's tag, not yet ended.
+fn shape(page: &mut Markup, class: &'static str, x: u64, width: u64) {
     page.raw("<rect class=\"f-").raw(class).raw("\" x=\"").digits(x).raw("\" y=\"0\" width=\"").digits(width);
-    page.raw("\" height=\"10\"><title>").text(title).raw("</title></rect>");
+    page.raw("\" height=\"10\"");
 }
 
 fn scaled(value: u64, most: u64) -> u64 {

@@ -68,8 +68,13 @@ impl Markup {
         self.raw(">").text(text).raw("</").raw(tag).raw(">")
     }
 
-    /// An identifier such as an ARN, which may be broken across lines at its separators.
+    /// An identifier such as an ARN; a long one may be broken across lines at its separators.
     pub(super) fn code(&mut self, text: &str) -> &mut Self {
+        /// Up to here, as names of actions are, there is no place for a break.
+        const SHORT: usize = 44;
+        if text.len() <= SHORT {
+            return self.element("code", "", text);
+        }
         self.raw("<code>");
         for (at, part) in text.split_inclusive([':', '/']).enumerate() {
             self.raw(if at > 0 { "<wbr>" } else { "" }).text(part);
@@ -121,14 +126,14 @@ impl Markup {
         const MOST: usize = 200;
         let (first, others) = texts.split_at_checked(at_once).unwrap_or((texts, &[]));
         for text in first {
-            self.raw("<span class=\"item\">").code(text).raw("</span> ");
+            self.code(text).raw(" ");
         }
         if others.is_empty() {
             return self;
         }
         self.raw("<details class=\"more\"><summary>").number(others.len() as u64).raw(" more</summary>");
         for text in others.iter().take(MOST) {
-            self.raw("<span class=\"item\">").code(text).raw("</span> ");
+            self.code(text).raw(" ");
         }
         if others.len() > MOST {
             self.raw("<span class=\"muted\">and ").number((others.len() - MOST) as u64);

@@ -3,13 +3,17 @@
 use super::markup::Markup;
 use super::{Context, chart, findings, roles};
 use crate::report::summary::{count, number, percent};
+use crate::report::text::named;
 use crate::report::{
-    Attribution, Finding, GrantedBy, NoNewAccess, Power, Proof, Proposal, ProposalVerdict, ProposedPolicy,
-    Role,
+    Attribution, Finding, Granted, GrantedBy, NoNewAccess, Power, Proof, Proposal, ProposalVerdict,
+    ProposedPolicy, Role, ServiceGrant,
 };
 
 /// Resources shown at once per action.
 const RESOURCES: usize = 2;
+
+/// With more services than this of which nothing was used, they have no rows of their own.
+const IDLE_ROWS: usize = 12;
 
 pub(super) fn write(page: &mut Markup, context: &Context<'_>, role: &Role, is_open: bool) {
     let anchor = context.anchors.roles.get(role.arn.as_str()).map_or("", String::as_str);
@@ -133,7 +137,10 @@ fn granted(page: &mut Markup, role: &Role) {
         ];
         page.table(true, &caption, &columns).raw("<tbody>");
         let most = granted.services.iter().map(|service| service.actions).max().unwrap_or(0);
-        for service in &granted.services {
+        // Administrators have hundreds of services of which nothing was used: those are told in words below the table.
+        let n_idle = granted.services.iter().filter(|service| is_idle(service)).count();
+        let in_words = n_idle > IDLE_ROWS;
+        for service in granted.services.iter().filter(|service| !in_words || !is_idle(service)) {
             let verdicts = service.verdicts;
             page.raw("<tr><th scope=\"row\">")
                 .code(&service.service)
@@ -154,6 +161,9 @@ fn granted(page: &mut Markup, role: &Role) {
             page.raw("</tr>\n");
         }
         page.end_table();
+        if in_words {
+            idle_services(page, granted, n_idle);
+        }
     }
     let lists: [(&str, &[String]); 4] = [
         ("Unused actions", &role.unused_actions),
@@ -195,6 +205,26 @@ fn granted(page: &mut Markup, role: &Role) {
         }
         page.raw("</ul>");
     }
+}
+
+/// Nothing of the service was seen in use.
+fn is_idle(service: &ServiceGrant) -> bool {
+    service.verdicts.used == 0
+}
+
+fn idle_services(page: &mut Markup, granted: &Granted, n_idle: usize) {
+    page.raw("<details class=\"more\"><summary>Services of which nothing was used <span class=\"muted\">");
+    page.number(n_idle as u64).raw("</span></summary><p>");
+    for (at, service) in granted.services.iter().filter(|service| is_idle(service)).enumerate() {
+        page.raw(if at > 0 { " · " } else { "" }).code(&service.service).raw(" ");
+        let parts: Vec<String> = named(service.verdicts)
+            .into_iter()
+            .filter(|(_, n)| *n > 0)
+            .map(|(word, n)| format!("{} {word}", number(n)))
+            .collect();
+        page.text(&parts.join(", "));
+    }
+    page.raw("</p></details>");
 }
 
 /// What the policies give, now and as proposed, in parts.

@@ -34,8 +34,14 @@
     });
   }
 
-  // Filters: a search field and severity switches, which hold together.
+  // Filters: a search field and severity switches, which hold together. What a row says is read once: reports can have a
+  // thousand roles.
   const off = new Set();
+  const said = new WeakMap();
+  const text = (row) => {
+    if (!said.has(row)) said.set(row, `${row.dataset.key ?? ""} ${row.textContent}`.toLowerCase());
+    return said.get(row);
+  };
   const apply = (field) => {
     const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
     for (const id of field.dataset.filter.split(" ")) {
@@ -43,8 +49,7 @@
       const rows = all(":scope > [data-row]", list);
       let shown = 0;
       for (const row of rows) {
-        const text = `${row.dataset.key ?? ""} ${row.textContent}`.toLowerCase();
-        const keep = words.every((word) => text.includes(word)) && !off.has(row.dataset.severity);
+        const keep = !off.has(row.dataset.severity) && words.every((word) => text(row).includes(word));
         row.classList.toggle("away", !keep);
         shown += keep ? 1 : 0;
       }
@@ -75,17 +80,25 @@
     });
   }
   const reveal = () => {
-    const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    // Ids are plain ASCII: a fragment that needs decoding is none of them.
+    const target = document.getElementById(location.hash.slice(1));
     if (!target) return;
     const row = target.closest("[data-row]");
     if (row?.classList.contains("away")) {
       for (const field of fields) field.value = "";
+      for (const button of all("button[data-toggle]")) button.setAttribute("aria-pressed", "true");
+      off.clear();
       fields.forEach(apply);
     }
     for (let fold = target.closest("details"); fold; fold = fold.parentElement?.closest("details")) fold.open = true;
     target.scrollIntoView();
   };
   addEventListener("hashchange", reveal);
+  // A second click on the same link changes no fragment, but its target may have been closed or filtered since.
+  addEventListener("click", (event) => {
+    const link = event.target.closest?.('a[href^="#"]');
+    if (link && link.hash === location.hash) reveal();
+  });
   reveal();
   let opened = [];
   addEventListener("beforeprint", () => {
@@ -106,8 +119,14 @@
     button.type = "button";
     button.textContent = "Copy";
     button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(block.textContent);
-      button.textContent = "Copied";
+      try {
+        await navigator.clipboard.writeText(block.textContent);
+        button.textContent = "Copied";
+      } catch {
+        // The browser forbids it, as some do for files: then the reader copies what is selected.
+        getSelection().selectAllChildren(block);
+        button.textContent = "Selected";
+      }
       setTimeout(() => { button.textContent = "Copy"; }, 1500);
     });
     frame.append(block, button);

@@ -1,0 +1,420 @@
+//! The HTML report in a real browser: what a reader clicks, types, prints and hears, and what hostile text tries.
+
+mod driver;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fantoccini::key::Key;
+use leastwise::report::{self, Finding, FindingEvidence, Format, Report};
+use serde_json::{Value, json};
+
+use self::driver::{Page, browse};
+use crate::support::root;
+
+fn sample() -> PathBuf {
+    root().join("reports/report.html")
+}
+
+fn rendered(report: &Report, dir: &Path) -> PathBuf {
+    let mut out = Vec::new();
+    report::write(Format::Html, report, &mut out).unwrap();
+    let path = dir.join("report.html");
+    fs::write(&path, out).unwrap();
+    path
+}
+
+/// Nothing was complained about, and nothing but the page itself was asked for.
+async fn is_quiet(page: &Page, path: &Path) {
+    assert_eq!(page.console(), Vec::<String>::new());
+    let file = format!("file://{}", path.display());
+    let requests = page.requests();
+    assert!(!requests.is_empty(), "the page's own request is seen");
+    assert!(requests.iter().all(|url| url.split('#').next() == Some(&file)), "{requests:?}");
+    assert_eq!(page.js("return performance.getEntriesByType('resource').length").await, 0);
+}
+
+const SHOWN: &str = "const shown = [...document.querySelectorAll('#finding-list > article')]\
+    .filter((card) => card.checkVisibility());
+    const said = document.querySelector('output[data-count=finding-list]').textContent;
+    return { n: shown.length, said, severities: [...new Set(shown.map((card) => card.dataset.severity))],\
+    lacking: shown.filter((card) => !card.textContent.toLowerCase().includes(arguments[0])).length }";
+
+#[test]
+fn every_link_leads_somewhere_and_nothing_is_loaded() {
+    browse(async |page| {
+        page.open(&sample()).await;
+        let policy = page.js("return document.querySelector('meta[http-equiv]').content").await;
+        assert!(policy.as_str().unwrap().starts_with("default-src 'none'; "), "{policy}");
+        let links = page
+            .js("const links = [...document.querySelectorAll('a')];
+                return { n: links.length, lost: links.map((link) => link.getAttribute('href'))
+                    .filter((to) => !to.startsWith('#') || !document.getElementById(to.slice(1))) }")
+            .await;
+        assert!(links["n"].as_u64().unwrap() > 100 && links["lost"] == json!([]), "{links}");
+        // A link into a closed role opens it, shows it, and does so again after it was closed.
+        for _ in 0..2 {
+            page.click("#role-rows tr:last-child a").await;
+            let seen = "const target = document.getElementById(location.hash.slice(1));
+                return !!target?.closest('details').open && target.checkVisibility()";
+            page.until(seen, Value::Null).await;
+            page.js("document.getElementById(location.hash.slice(1)).closest('details').open = false").await;
+        }
+        is_quiet(page, &sample()).await;
+    });
+}
+
+#[test]
+fn findings_are_filtered_by_severity_and_text_and_say_so() {
+    browse(async |page| {
+        page.open(&sample()).await;
+        let all = page.js_with(SHOWN, json!("")).await;
+        assert_eq!(all["said"], "");
+        let total = all["n"].as_u64().unwrap();
+        let severities = all["severities"].as_array().unwrap().clone();
+        assert!(severities.len() > 2, "{all}");
+        for severity in &severities {
+            let button = format!("button[data-toggle={}]", severity.as_str().unwrap());
+            page.click(&button).await;
+            let some = page.js_with(SHOWN, json!("")).await;
+            let n = some["n"].as_u64().unwrap();
+            assert!(n > 0 && n < total, "{severity}: {some}");
+            assert!(!some["severities"].as_array().unwrap().contains(severity), "{severity}: {some}");
+            assert_eq!(some["said"], format!("{n} of {total}"), "{severity}");
+            page.click(&button).await;
+            assert_eq!(page.js_with(SHOWN, json!("")).await, all, "{severity} is back");
+        }
+        let field = page.find("input[data-filter=finding-list]").await;
+        field.send_keys("WILDCARD").await.unwrap();
+        let some = page.js_with(SHOWN, json!("wildcard")).await;
+        let n = some["n"].as_u64().unwrap();
+        assert!(n > 0 && n < total && some["lacking"] == 0, "{some}");
+        assert_eq!(some["said"], format!("{n} of {total}"));
+        field.send_keys(" no-such-word").await.unwrap();
+        let none = page.js_with(SHOWN, json!("")).await;
+        assert_eq!((&none["n"], &none["said"]), (&json!(0), &json!(format!("0 of {total}"))));
+        // A link to a finding that both filters hide shows it.
+        let hidden = page
+            .js("const card = document.querySelector('#finding-list > article');
+                document.querySelector(`button[data-toggle=${card.dataset.severity}]`).click();
+                location.hash = card.id; return card.id")
+            .await;
+        let seen = "return document.getElementById(arguments[0]).checkVisibility() &&\
+            document.querySelectorAll('button[data-toggle][aria-pressed=false]').length === 0";
+        page.until(seen, hidden).await;
+        assert_eq!(page.js_with(SHOWN, json!("")).await, all);
+        is_quiet(page, &sample()).await;
+    });
+}
+
+#[test]
+fn tables_sort_by_their_heads() {
+    browse(async |page| {
+        page.open(&sample()).await;
+        let n_heads = page
+            .js("return document.getElementById('role-rows').closest('table').tHead.rows[0].cells.length")
+            .await
+            .as_u64()
+            .unwrap();
+        assert_eq!(n_heads, 10);
+        for column in 0..n_heads {
+            let mut orders = Vec::new();
+            for _ in 0..2 {
+                let sorted = page
+                    .js_with(
+                        "const table = document.getElementById('role-rows').closest('table');
+                        const head = table.tHead.rows[0].cells[arguments[0]];
+                        head.querySelector('button').click();
+                        return { order: head.getAttribute('aria-sort'),
+                            others: table.querySelectorAll('[aria-sort]').length - 1,
+                            values: [...table.tBodies[0].rows].map((row) => {
+                                const cell = row.cells[arguments[0]];
+                                return cell.dataset.v === undefined ? cell.textContent.trim().toLowerCase() : Number(cell.dataset.v) }) }",
+                        json!(column),
+                    )
+                    .await;
+                assert_eq!(sorted["others"], 0);
+                let values = sorted["values"].as_array().unwrap();
+                let key = |value: &Value| (value.as_f64().unwrap_or(0.0), value.as_str().map(str::to_owned));
+                let holds = values.windows(2).all(|pair| match sorted["order"].as_str().unwrap() {
+                    "ascending" => key(&pair[0]) <= key(&pair[1]),
+                    _ => key(&pair[0]) >= key(&pair[1]),
+                });
+                assert!(values.len() > 20 && holds, "column {column}: {sorted}");
+                orders.push(sorted["order"].clone());
+            }
+            assert_ne!(orders[0], orders[1], "a second click turns the order");
+        }
+    });
+}
+
+#[test]
+fn everything_works_by_keyboard_and_has_a_name() {
+    browse(async |page| {
+        page.open(&sample()).await;
+        page.press(&Key::Tab).await;
+        assert_eq!(page.focus().await["text"], "Skip to the report");
+        page.press(&Key::Enter).await;
+        page.until("return document.activeElement.id === 'main'", Value::Null).await;
+        // Every stop on the way has a visible ring.
+        let mut stops = 0;
+        while page.focus().await["toggle"].is_null() {
+            page.press(&Key::Tab).await;
+            let focus = page.focus().await;
+            assert_ne!(focus["outline"], "none", "{focus}");
+            stops += 1;
+            assert!(stops < 500, "no severity switch is reached: {focus}");
+        }
+        for (key, pressed) in [(" ".to_owned(), "false"), (char::from(Key::Enter).to_string(), "true")] {
+            page.type_in(&key).await;
+            assert_eq!(page.focus().await["pressed"], pressed);
+        }
+        page.js("document.querySelector('#role-list > details > summary').focus()").await;
+        page.press(&Key::Enter).await;
+        assert_eq!(page.js("return document.querySelector('#role-list > details').open").await, true);
+        page.type_in(" ").await;
+        assert_eq!(page.js("return document.querySelector('#role-list > details').open").await, false);
+
+        // What a screen reader is told.
+        let tree = page.cdp("Accessibility.getFullAXTree", json!({}));
+        let mut n_named = 0;
+        for node in tree["nodes"].as_array().unwrap().iter().filter(|node| node["ignored"] != true) {
+            let role = node["role"]["value"].as_str().unwrap_or_default();
+            if ["button", "link", "searchbox", "table", "image", "DisclosureTriangle"].contains(&role) {
+                n_named += 1;
+                assert_ne!(node["name"]["value"].as_str().unwrap_or_default(), "", "{role}: {node}");
+            }
+        }
+        assert!(n_named > 200, "{n_named}");
+    });
+}
+
+/// Every visible text against the colour behind it, as WCAG 2 counts contrast; AA wants 4.5.
+const PALE: &str = "
+    const channel = (v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+    const light = (c) => 0.2126 * channel(c[0]) + 0.7152 * channel(c[1]) + 0.0722 * channel(c[2]);
+    const parse = (text) => { const c = text.match(/[\\d.]+/g).map(Number); return c.length < 4 ? [...c, 1] : c; };
+    const over = (a, b) => [0, 1, 2].map((i) => a[i] * a[3] + b[i] * (1 - a[3]));
+    const behind = (element) => {
+        if (!element) return [255, 255, 255];
+        const c = parse(getComputedStyle(element).backgroundColor);
+        return c[3] === 1 ? c : over(c, behind(element.parentElement));
+    };
+    const pale = {};
+    let n = 0;
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        const element = texts.currentNode.parentElement;
+        if (!texts.currentNode.data.trim() || element.tagName === 'SCRIPT' || !element.checkVisibility()) continue;
+        n += 1;
+        let opacity = 1;
+        for (let up = element; up; up = up.parentElement) opacity *= Number(getComputedStyle(up).opacity);
+        const ground = behind(element);
+        const ink = parse(getComputedStyle(element).color);
+        ink[3] *= opacity;
+        const [high, low] = [light(over(ink, ground)), light(ground)].sort((a, b) => b - a);
+        const contrast = (high + 0.05) / (low + 0.05);
+        if (contrast < 4.5) pale[`${element.tagName}.${element.className}`] = contrast;
+    }
+    return { n, pale, ground: getComputedStyle(document.body).backgroundColor }";
+
+#[test]
+fn it_reads_in_light_and_dark_on_a_phone_and_on_paper() {
+    browse(async |page| {
+        page.open(&sample()).await;
+        let mut grounds = Vec::new();
+        for scheme in ["light", "dark"] {
+            page.cdp(
+                "Emulation.setEmulatedMedia",
+                json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] }),
+            );
+            let seen = page.js(PALE).await;
+            assert!(seen["n"].as_u64().unwrap() > 1000 && seen["pale"] == json!({}), "{scheme}: {seen}");
+            grounds.push(seen["ground"].clone());
+        }
+        assert_ne!(grounds[0], grounds[1]);
+
+        page.cdp(
+            "Emulation.setDeviceMetricsOverride",
+            json!({ "width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": true }),
+        );
+        let width = "return [innerWidth, document.documentElement.scrollWidth]";
+        assert_eq!(page.js(width).await, json!([390, 390]));
+        page.js("for (const fold of document.querySelectorAll('details')) fold.open = true").await;
+        assert_eq!(page.js(width).await, json!([390, 390]), "with everything open");
+        page.js("for (const fold of document.querySelectorAll('details')) fold.open = false").await;
+        page.cdp("Emulation.clearDeviceMetricsOverride", json!({}));
+
+        page.cdp("Emulation.setEmulatedMedia", json!({ "media": "print" }));
+        let printed = page
+            .js("const parts = [...document.querySelectorAll('.role-body, .finding, #workloads, #coverage, #words')];
+                return { n: parts.length, tools: document.querySelector('.tools').checkVisibility(),
+                    lost: parts.filter((part) => part.getBoundingClientRect().height < 40).map((part) => part.id) }")
+            .await;
+        assert!(printed["n"].as_u64().unwrap() > 60, "{printed}");
+        assert_eq!((&printed["lost"], &printed["tools"]), (&json!([]), &json!(false)));
+        page.cdp("Emulation.setEmulatedMedia", json!({ "media": "" }));
+        // For paper without the style's help, folds open before and close after.
+        let folds = page
+            .js("const folds = [...document.querySelectorAll('details')]; const open = () => folds.filter((fold) => fold.open).length;
+                const was = open(); dispatchEvent(new Event('beforeprint')); const during = open();
+                dispatchEvent(new Event('afterprint')); return [was, during, open(), folds.length]")
+            .await;
+        assert!(folds[0] == folds[2] && folds[1] == folds[3] && folds[0] != folds[1], "{folds}");
+        is_quiet(page, &sample()).await;
+    });
+}
+
+/// Texts that would act if one place forgot to escape them.
+const HOSTILE: [&str; 9] = [
+    "<img src=x onerror=\"document.title='ran'\">",
+    "\"><svg onload=\"document.title='ran'\">",
+    "</script><script>document.title='ran'</script>",
+    "</style></title></textarea><iframe srcdoc=\"<script>top.document.title='ran'</script>\">",
+    "javascript:document.title='ran'",
+    "' autofocus tabindex=0 onfocus=document.title='ran' x='",
+    "=HYPERLINK(\"http://127.0.0.1:9/\",\"here\")",
+    "\u{202e}gnp.exe\u{2066}\u{0}\u{7}\u{1b}[31m\u{200f}\u{feff}",
+    "&lt;script&gt;&#106;avascript:&amp;",
+];
+
+/// The mixed fixture, with every hostile text in every place of a finding, a role and a workload that a log reaches.
+fn hostile() -> Report {
+    let mut report: Report = serde_json::from_str(include_str!("../data/report/mixed.json")).unwrap();
+    let finding = report.findings[0].clone();
+    let role = report.roles.iter().find(|role| !role.used.is_empty()).unwrap().clone();
+    let workload = report.workloads[0].clone();
+    for text in HOSTILE.map(str::to_owned) {
+        report.findings.push(Finding {
+            id: text.clone(),
+            code: text.clone(),
+            subject: text.clone(),
+            title: text.clone(),
+            detail: text.clone(),
+            fix: text.clone(),
+            evidence: vec![
+                FindingEvidence::Event(text.clone()),
+                FindingEvidence::Fact(text.clone()),
+                FindingEvidence::Document { file: text.clone(), at: text.clone() },
+            ],
+            ..finding.clone()
+        });
+        let mut role = role.clone();
+        role.arn = format!("arn:aws:iam::111122223333:role/{text}");
+        role.name.clone_from(&text);
+        role.account.clone_from(&text);
+        role.unused_services.push(text.clone());
+        role.unused_actions.push(text.clone());
+        report.roles.push(role);
+        let mut workload = workload.clone();
+        workload.id.clone_from(&text);
+        workload.kind.clone_from(&text);
+        workload.namespace = Some(text.clone());
+        workload.roles.push(text);
+        report.workloads.push(workload);
+    }
+    report
+}
+
+#[test]
+fn hostile_text_stays_text() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = rendered(&hostile(), dir.path());
+    browse(async |page| {
+        page.open(&path).await;
+        // Everything is shown, each link followed, each switch used once.
+        page.js("for (const fold of document.querySelectorAll('details')) fold.open = true;
+            for (const link of document.querySelectorAll('a')) link.click();
+            for (const button of document.querySelectorAll('button')) button.click();
+            for (const place of document.querySelectorAll('*')) place.focus?.()")
+            .await;
+        let seen = page
+            .js("const acts = /[\\u0000-\\u0008\\u000b-\\u001f\\u007f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069\\ufeff]/;
+                const all = [...document.querySelectorAll('*')];
+                return { title: document.title, at: location.protocol, scripts: document.scripts.length,
+                    foreign: all.filter((e) => e.matches('img, iframe, object, embed, form, svg *[onload], base, link')).length,
+                    handlers: all.flatMap((e) => e.getAttributeNames()).filter((name) => name.startsWith('on')),
+                    links: [...document.querySelectorAll('[href]')].filter((e) => !e.getAttribute('href').startsWith('#')).length,
+                    acting: all.flatMap((e) => [e.className.baseVal ?? e.className, e.id, e.title ?? ''])
+                        .concat(document.body.textContent).filter((text) => acts.test(text)).length,
+                    text: document.body.textContent }")
+            .await;
+        assert_eq!(seen["title"], "Least-privilege audit");
+        assert_eq!(seen["at"], "file:");
+        assert_eq!((&seen["scripts"], &seen["foreign"], &seen["links"]), (&json!(1), &json!(0), &json!(0)));
+        assert_eq!((&seen["handlers"], &seen["acting"]), (&json!([]), &json!(0)));
+        let text = seen["text"].as_str().unwrap();
+        for hostile in HOSTILE.iter().filter(|hostile| hostile.is_ascii()) {
+            assert!(text.matches(hostile).count() > 5, "{hostile}");
+        }
+        is_quiet(page, &path).await;
+    });
+}
+
+/// The other test's checks would see it: a page in which an escape was forgotten runs nothing, and the browser says why.
+#[test]
+fn the_policy_stops_what_an_escape_would_have_let_through() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = rendered(&hostile(), dir.path());
+    let page = fs::read_to_string(&path).unwrap();
+    let forgotten = page.replacen("<main", &format!("{}<main", HOSTILE[..4].concat()), 1);
+    assert_ne!(forgotten, page);
+    fs::write(&path, forgotten).unwrap();
+    browse(async |page| {
+        page.open(&path).await;
+        assert_eq!(page.js("return document.title").await, "Least-privilege audit");
+        let console = page.console();
+        assert!(
+            console.iter().filter(|line| line.contains("Content Security Policy")).count() > 2,
+            "{console:?}"
+        );
+    });
+}
+
+#[test]
+fn a_thousand_roles_open_and_filter() {
+    let mut report: Report =
+        serde_json::from_slice(&fs::read(root().join("reports/report.json")).unwrap()).unwrap();
+    let roles = report.roles.clone();
+    report.roles = (0..1000)
+        .map(|n| {
+            let mut role = roles[n % roles.len()].clone();
+            role.name = format!("{}-{n:04}", role.name);
+            role.arn = format!("{}-{n:04}", role.arn);
+            role
+        })
+        .collect();
+    let dir = tempfile::tempdir().unwrap();
+    let path = rendered(&report, dir.path());
+    browse(async |page| {
+        page.open(&path).await;
+        let figures = page
+            .js("const loaded = performance.getEntriesByType('navigation')[0].loadEventEnd;
+                const field = document.querySelector('input[data-filter~=role-rows]');
+                const times = ['-0', '-07', '-077', '-0777'].map((text) => {
+                    const before = performance.now();
+                    field.value = text; field.dispatchEvent(new Event('input'));
+                    document.body.getBoundingClientRect();
+                    return performance.now() - before; });
+                return { loaded, times, said: document.querySelector('output[data-count=role-rows]').textContent,
+                    rows: document.querySelectorAll('#role-rows > tr:not(.away)').length,
+                    parts: [...document.querySelectorAll('#role-list > details')].filter((e) => e.checkVisibility()).length }")
+            .await;
+        eprintln!(
+            "1,000 roles: {} bytes, loaded in {} ms, a letter typed takes {} ms",
+            fs::metadata(&path).unwrap().len(),
+            figures["loaded"],
+            figures["times"]
+        );
+        assert_eq!((&figures["rows"], &figures["parts"]), (&json!(1), &json!(1)), "{figures}");
+        assert_eq!(figures["said"], "1 of 1000");
+        assert!(page.find("#role-rows > tr:not(.away) a").await.text().await.unwrap().ends_with("-0777"));
+        page.click("#role-rows > tr:not(.away) a").await;
+        page.until(
+            "return document.getElementById(location.hash.slice(1))?.closest('details').open === true",
+            Value::Null,
+        )
+        .await;
+        is_quiet(page, &path).await;
+    });
+}
