@@ -77,7 +77,6 @@ fn every_exit_status_means_what_the_table_says() {
         #[cfg(not(feature = "kubernetes"))]
         (&["audit", "logs", "--kubernetes", "live"], 2, "without the Cargo feature `kubernetes`"),
         (&["audit", "logs", "--terraform", "t.json"], 2, "this version cannot do `--terraform` yet"),
-        (&["audit", "logs", "--store", "s"], 2, "this version cannot do `--store` yet"),
         (&["audit", "athena:db.logs"], 2, "this version cannot read `athena:db.logs` yet"),
         (&["audit", "logs", "--config", "missing.toml"], 2, "cannot read `missing.toml`"),
         (&["man", "shred"], 2, "there is no subcommand `shred`"),
