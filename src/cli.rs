@@ -25,6 +25,7 @@ mod query;
 mod schema;
 mod snapshot;
 mod terminal;
+mod terraform;
 mod time;
 
 use clap::{CommandFactory, Parser, Subcommand};

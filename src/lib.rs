@@ -48,6 +48,7 @@ pub mod ingest;
 pub mod report;
 
 pub mod store;
+pub mod terraform;
 
 pub mod analyze;
 pub mod drift;

@@ -28,7 +28,7 @@ use std::io::{self, Write};
 pub use code::Language;
 pub use escape::printable;
 pub use explanation::{explanation_schema, write_explanations_json, write_explanations_text};
-pub use folder::{FolderError, write_folder};
+pub use folder::{FolderError, write_folder, write_patch};
 pub use format::{Format, UnknownFormat};
 pub use grid::{Cell, Grid};
 pub use json::schema;
@@ -56,6 +56,16 @@ pub fn json_text(value: &serde_json::Value) -> String {
     // Writing to memory does not fail, and what is written is UTF-8.
     let _ = json::pretty(value, &mut out);
     String::from_utf8(out).unwrap_or_default().trim_end().to_owned()
+}
+
+/// A JSON value as an expression of Terraform's language, for a line that is indented by so many spaces; nothing in it interpolates.
+pub fn terraform_expression(value: &serde_json::Value, indent: usize) -> String {
+    code::terraform_expression(value, indent)
+}
+
+/// The `statement` blocks of a policy document in an `aws_iam_policy_document` data source.
+pub fn terraform_statements(document: &serde_json::Value) -> String {
+    code::terraform_statements(document)
 }
 
 /// Writes the report; the same report gives the same bytes. Fails only when `out` does.

@@ -15,6 +15,7 @@ use super::aws::AwsArgs;
 use super::config::Config;
 use super::live::{LIVE, Live};
 use super::progress::Bar;
+use super::terraform::Declared;
 use super::time::{self, When};
 use super::{Exit, Failure, Terminal, aws, cancel, preview};
 
@@ -41,6 +42,9 @@ pub(super) struct Args {
     /// Names for the DAG keys in Airflow's user agents: `airflow dags list --output json`, or one DAG id a line
     #[arg(long, value_name = "FILE", help_heading = "Granted side")]
     airflow_dags: Option<PathBuf>,
+    /// The Terraform files that declare the roles: findings point to their lines, and with --out the proposals become a patch for them
+    #[arg(long, value_name = "DIR", help_heading = "Granted side")]
+    terraform_dir: Option<PathBuf>,
     /// Start of the window: RFC 3339, a date, or so long ago (90d, 12h, 2w) [default: the first event]
     #[arg(long, value_name = "TIME", help_heading = "Selection")]
     since: Option<When>,
@@ -174,6 +178,7 @@ pub(super) enum ActionNames {
 struct Plan {
     settings: analyze::Settings,
     live: Live,
+    terraform: Option<PathBuf>,
     out: Option<PathBuf>,
     formats: Vec<Format>,
     fail_on: FailOn,
@@ -189,6 +194,7 @@ pub(super) fn run(args: Args, terminal: &mut Terminal) -> Result<Exit, Failure> 
     if !plan.is_dry {
         plan.live.read(&mut plan.settings, terminal)?;
     }
+    let declared = plan.terraform.as_deref().map(Declared::read).transpose()?;
     let cancelled = cancel::on_signals();
     let reads_stdin = plan.settings.store.is_none() || plan.is_dry;
     let has_stream = plan.settings.sources.iter().any(|source| source == "-");
@@ -211,8 +217,9 @@ pub(super) fn run(args: Args, terminal: &mut Terminal) -> Result<Exit, Failure> 
     }
     let audited = analyze::audit(&plan.settings, stdin, &bar, &cancelled);
     bar.finish();
-    let Audited { report, is_complete, .. } = audited.map_err(|error| failure(&error))?;
-    deliver(&report, &plan, terminal)?;
+    let Audited { mut report, is_complete, .. } = audited.map_err(|error| failure(&error))?;
+    let patch = declared.map(|declared| declared.meet(&mut report, terminal));
+    deliver(&report, patch.as_deref(), &plan, terminal)?;
     let reasons = report.incompleteness();
     for reason in &reasons {
         terminal.warning(&format!("the report is not complete: {reason}"));
@@ -303,7 +310,8 @@ fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failure> {
         ..analyze::Settings::default()
     };
     let fail_on = args.fail_on.or(config.fail_on).unwrap_or(FailOn::None);
-    Ok(Plan { settings, live, out, formats, fail_on, is_dry: args.dry_run })
+    let terraform = args.terraform_dir.or(config.terraform_dir);
+    Ok(Plan { settings, live, terraform, out, formats, fail_on, is_dry: args.dry_run })
 }
 
 fn first<T>(typed: Vec<T>, configured: Vec<T>) -> Vec<T> {
@@ -311,9 +319,10 @@ fn first<T>(typed: Vec<T>, configured: Vec<T>) -> Vec<T> {
 }
 
 /// The folder first, so that what is printed can point to it; then standard output, in the one format asked for or as text.
-fn deliver(report: &Report, plan: &Plan, terminal: &Terminal) -> Result<(), Failure> {
+fn deliver(report: &Report, patch: Option<&str>, plan: &Plan, terminal: &Terminal) -> Result<(), Failure> {
     if let Some(dir) = &plan.out {
-        report::write_folder(report, dir, &plan.formats)
+        report::write_patch(patch, dir)
+            .and_then(|()| report::write_folder(report, dir, &plan.formats))
             .map_err(|error| Failure::failed("the report cannot be written").because(&error))?;
     }
     match plan.formats.as_slice() {

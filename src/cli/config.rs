@@ -25,6 +25,7 @@ pub(super) struct Config {
     pub(super) organization: Option<PathBuf>,
     pub(super) kubernetes: Vec<String>,
     pub(super) airflow_dags: Option<PathBuf>,
+    pub(super) terraform_dir: Option<PathBuf>,
     #[serde(deserialize_with = "parsed")]
     pub(super) since: Option<When>,
     #[serde(deserialize_with = "parsed")]
@@ -102,6 +103,7 @@ impl Config {
         config.organization = config.organization.map(|file| dir.join(file));
         config.store = config.store.map(|store| dir.join(store));
         config.airflow_dags = config.airflow_dags.map(|list| dir.join(list));
+        config.terraform_dir = config.terraform_dir.map(|folder| dir.join(folder));
         Ok(config)
     }
 }

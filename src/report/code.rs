@@ -107,6 +107,16 @@ impl Language {
     }
 }
 
+/// A JSON value as an expression of Terraform's language, for a line that is indented by so many spaces.
+pub(super) fn terraform_expression(value: &serde_json::Value, indent: usize) -> String {
+    hcl::value(value, indent)
+}
+
+/// The `statement` blocks of a policy document in an `aws_iam_policy_document` data source.
+pub(super) fn terraform_statements(document: &serde_json::Value) -> String {
+    terraform::statements(document)
+}
+
 /// One file: its path below the report folder, and its text.
 pub(super) fn files(language: Language, report: &Report) -> Vec<(PathBuf, String)> {
     let file = |account: &Account<'_>| {

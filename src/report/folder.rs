@@ -63,6 +63,22 @@ pub fn write_folder(report: &Report, dir: &Path, formats: &[Format]) -> Result<V
     Ok(written)
 }
 
+/// Writes the change to the user's own Terraform files as `code/terraform.patch`; without one, the patch of an earlier report in
+/// the same folder goes, because it no longer belongs to what the folder says.
+pub fn write_patch(patch: Option<&str>, dir: &Path) -> Result<(), FolderError> {
+    let code = dir.join("code");
+    let path = code.join("terraform.patch");
+    match patch {
+        Some(text) => {
+            create(&code)?;
+            replace(&path, |out| out.write_all(text.as_bytes()))
+        }
+        None => fs::remove_file(&path)
+            .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+            .map_err(|source| FolderError { path, source }),
+    }
+}
+
 /// A file per account; those of accounts that are no longer there go.
 fn write_code(report: &Report, dir: &Path, language: Language) -> Result<Vec<PathBuf>, FolderError> {
     let own = dir.join("code").join(language.as_str());

@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["usage", "attribution", "eval", "proof", "carrier"],
     &["rightsize", "checks", "explain"],
     &["report", "ingest", "aws", "cluster"],
-    &["store"],
+    &["store", "terraform"],
     &["analyze", "drift", "evidence"],
 ];
 

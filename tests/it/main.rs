@@ -44,3 +44,4 @@ mod s3;
 mod samples;
 mod snapshot;
 mod store;
+mod terraform;

@@ -24,6 +24,8 @@ def plain(value):
         return {text(k) if k.startswith('"') else k: plain(v) for k, v in value.items() if not k.startswith("__")}
     if isinstance(value, list):
         return [plain(v) for v in value]
+    if isinstance(value, str) and re.fullmatch(r'"\$\{[\w.]+\}"', value):
+        return value[1:-1]  # a string that is one reference is that reference
     if isinstance(value, str) and value.startswith('"'):
         return text(value)
     return value

@@ -93,11 +93,14 @@ fn data_source(name: &str, document: &Value) -> String {
             out.push_str(&format!("  {argument} = {}\n", hcl::string(text)));
         }
     }
-    for statement in one_or_many(document.get("Statement")) {
-        out.push_str(&self::statement(statement));
-    }
+    out.push_str(&statements(document));
     out.push_str("}\n\n");
     out
+}
+
+/// The document's statements as blocks of a data source.
+pub(super) fn statements(document: &Value) -> String {
+    one_or_many(document.get("Statement")).map(statement).collect()
 }
 
 fn statement(statement: &Value) -> String {
