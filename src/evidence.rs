@@ -5,7 +5,7 @@
 //! logs, snapshots ─▶ hashes and places of sample events ─┘
 //! ```
 //!
-//! The same report and inputs give the same bytes, so that everything but the time stamp can be made again and compared:
+//! The same report and inputs give the same bytes, so that everything but signature and time stamp can be made again and compared:
 //! [`verify`] does that, and `sha256sum -c`, `minisign -V` and `openssl ts -verify` check the rest without this program.
 
 mod bundle;

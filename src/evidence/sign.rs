@@ -34,7 +34,7 @@ impl SecretKey {
         }
     }
 
-    /// The text of a signature file. The same key and data give the same signature.
+    /// The text of a signature file. Signatures of the same data differ: each has fresh randomness in it.
     pub(super) fn sign(&self, data: &[u8]) -> Result<String, EvidenceError> {
         // The default comment holds the moment of signing.
         let comment = "file:SHA256SUMS hashed";

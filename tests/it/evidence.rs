@@ -152,7 +152,10 @@ fn the_same_report_gives_the_same_bundle_and_the_audit_can_be_made_again() {
     assert_eq!(names.len(), others.len());
     for (a, b) in names.iter().zip(&others) {
         assert_eq!(a.strip_prefix(&one).unwrap(), b.strip_prefix(&two).unwrap());
-        assert_eq!(fs::read(a).unwrap(), fs::read(b).unwrap(), "{}", a.display());
+        // Each signature is made with fresh randomness; what it signs is the same.
+        if !a.ends_with("SHA256SUMS.minisig") {
+            assert_eq!(fs::read(a).unwrap(), fs::read(b).unwrap(), "{}", a.display());
+        }
     }
     let mut arguments = vec!["evidence", "verify", "one", "--again"];
     arguments.extend(INPUTS);
