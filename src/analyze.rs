@@ -7,11 +7,14 @@
 //! ```
 
 mod binding_view;
+mod hours_view;
+mod integrity_view;
 mod refusals;
 mod role_view;
 mod stored;
 mod view;
 mod views;
+mod vouching;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,17 +28,21 @@ use crate::attribution::{self, PrincipalAccess};
 use crate::aws::{self, Aws, AwsError, Bucket, EventHistory};
 use crate::catalog::Catalog;
 use crate::checks::{self, Case, RoleCase};
+use crate::finding::{self, Exception};
 use crate::ident::glob::Glob;
 use crate::ident::{Arn, Time, TimeRange};
 use crate::ingest::{self, IngestError, Input, LogKey, Preview, Progress, Recorder, Run};
+use crate::integrity::{FileName, PublicKeys, Verification};
 use crate::inventory::{self, Inventory, InventoryError, Selected, Selector, Trail};
 use crate::report::{self, Report};
 use crate::rightsize::{self, Losses, RightSized, RightSizer, Subject};
 pub use crate::rightsize::{ActionNames, ResourceLevel, SplitNames, Unobservable};
 use crate::usage::{Keep, Scope, Usage};
+pub use integrity_view::integrity;
 pub use refusals::{Refused, refusals};
 pub use stored::{Ingestion, Stored, ingest, reduce};
 pub use views::query;
+pub use vouching::{Verified, VerifySettings, verify_logs};
 
 /// What to audit and how.
 #[derive(Clone, Debug, Default)]
@@ -62,12 +69,22 @@ pub struct Settings {
     pub since: Option<Time>,
     /// End of the window, exclusive; none is just after the last event.
     pub until: Option<Time>,
+    /// Findings somebody answers for.
+    pub exceptions: Vec<Exception>,
+    /// The moment at which exceptions are looked at; without it none has expired.
+    pub now: Option<Time>,
     /// Report on these accounts only; empty is all.
     pub accounts: Vec<String>,
     /// Report on these roles (names or ARNs, `*` and `?` allowed) only; empty is all.
     pub roles: Vec<String>,
     /// Count events of these Regions only; empty is all.
     pub regions: Vec<String>,
+    /// Seconds a window must have for absence to prove anything; 0 asks for nothing.
+    pub min_window: i64,
+    /// The share of all account-hours, in per mille, that must be covered for the report to count as complete.
+    pub min_coverage: Option<u32>,
+    /// Accounts that should have logs, though neither the snapshot nor any log names them.
+    pub expected_accounts: Vec<String>,
     /// See [`ResourceLevel`].
     pub resources: ResourceLevel,
     /// See [`Unobservable`].
@@ -78,6 +95,8 @@ pub struct Settings {
     pub action_names: ActionNames,
     /// A store, of which everything counts; the sources are read into it by [`ingest`] before.
     pub store: Option<PathBuf>,
+    /// CloudTrail's public keys. With any, log files are checked against digest files.
+    pub public_keys: PublicKeys,
     /// Number of workers; 0 is one per core.
     pub threads: usize,
     /// A refreshed catalog; none is the embedded one.
@@ -176,12 +195,24 @@ fn audit_here(
     if let Some(path) = &settings.airflow_dags {
         inventory.airflow_dags = inventory::read_airflow_dags(path)?;
     }
+    let mut keys = inventory.public_keys.clone();
+    keys.merge(settings.public_keys.clone());
     let (usage, gathered) = match &settings.store {
+        // The objects of a store were read by earlier runs, and are not at hand.
         Some(dir) => stored::gather(settings, dir, Keep::Alike)?,
-        None => gather(settings, stdin, progress, cancel)?,
+        None => gather(settings, &keys, stdin, progress, cancel)?,
     };
-    let Gathered { objects, skipped, skipped_records, n_malformed, issues, transfer, is_cancelled, problems } =
-        gathered;
+    let Gathered {
+        objects,
+        skipped,
+        skipped_records,
+        n_malformed,
+        issues,
+        transfer,
+        is_cancelled,
+        problems,
+        verification,
+    } = gathered;
     if objects.listed == objects.skipped && issues.is_empty() && !is_cancelled {
         let skipped = skipped.into_iter().map(|(kind, n)| (kind.to_owned(), n)).collect();
         let store = settings.store.iter().map(|dir| dir.display().to_string());
@@ -205,7 +236,11 @@ fn audit_here(
     for (kind, n) in skipped.iter().chain(&skipped_records) {
         *coverage.skipped.entry((*kind).to_owned()).or_default() += n;
     }
-    let report = assemble(settings, &inventory, &usage, coverage);
+    let mut report = assemble(settings, &inventory, &usage, verification.as_ref(), coverage);
+    if settings.store.is_some() && !settings.public_keys.is_empty() {
+        let note = "Log files that earlier runs read into a store are not at hand, so nothing was checked: `leastwise verify-logs` checks them where they lie.";
+        report.coverage.integrity.notes.push(note.to_owned());
+    }
     let is_complete = issues.is_empty() && n_malformed == 0 && !is_cancelled;
     Ok(Audited { report, is_complete, is_cancelled })
 }
@@ -233,24 +268,41 @@ struct Gathered {
     is_cancelled: bool,
     /// What else is to be said.
     problems: Vec<String>,
+    /// What digest files prove, when it was looked at.
+    verification: Option<Verification>,
 }
 
 /// Objects to one merged ledger, summed up.
 fn gather(
     settings: &Settings,
+    keys: &PublicKeys,
     stdin: Option<Box<dyn Read + Send>>,
     progress: &dyn Progress,
     cancel: &AtomicBool,
 ) -> Result<(Usage, Gathered), AuditError> {
     let inputs = inputs(&settings.sources, stdin, &settings.aws)?;
     let window = settings.window();
-    let run = Run { window, threads: settings.threads, progress, ..Run::new(cancel) };
+    let gatherer = (!keys.is_empty()).then(vouching::Gatherer::default);
+    let take = gatherer.as_ref().map(|gatherer| |file| gatherer.take(file));
+    let run = Run {
+        window,
+        threads: settings.threads,
+        progress,
+        outcomes: gatherer.is_some(),
+        hashes: gatherer.is_some(),
+        digests: take.as_ref().map(|take| take as _),
+        ..Run::new(cancel)
+    };
     let scope = Scope { window, regions: settings.regions.iter().cloned().collect() };
     let catalog = settings.catalog();
     let ingested = ingest::run(inputs, &run, || {
         Recorder::new(scope.clone(), |event: &crate::record::Event<'_>| catalog.needs(event))
     })?;
+    // Of a run that was cut short most would look missing.
+    let gatherer = gatherer.filter(|_| !ingested.is_cancelled);
+    let outcomes = ingested.outcomes;
     let gathered = Gathered {
+        verification: gatherer.map(|gatherer| gatherer.verify(outcomes, keys, settings)),
         objects: ingested.objects,
         skipped: ingested.skipped,
         skipped_records: ingested.skipped_records,
@@ -312,7 +364,13 @@ fn trails<'i>(settings: &Settings, inventory: &'i Inventory) -> Cow<'i, [Trail]>
 }
 
 /// From what was read to the report: pure.
-fn assemble(settings: &Settings, inventory: &Inventory, usage: &Usage, coverage: report::Coverage) -> Report {
+fn assemble(
+    settings: &Settings,
+    inventory: &Inventory,
+    usage: &Usage,
+    verification: Option<&Verification>,
+    coverage: report::Coverage,
+) -> Report {
     let catalog = settings.catalog();
     let attributions = attribution::resolve(usage, inventory);
     let access = attribution::access(usage, &attributions, inventory);
@@ -320,13 +378,18 @@ fn assemble(settings: &Settings, inventory: &Inventory, usage: &Usage, coverage:
     let sizing = rightsize::Settings {
         since: settings.since,
         until: settings.until,
+        min_window: settings.min_window,
         resources: settings.resources,
         unobservable: settings.unobservable,
         action_names: settings.action_names,
         ..rightsize::Settings::default()
     };
     let trails = trails(settings, inventory);
-    let shown = rightsize::Coverage::new(&usage.observation, &losses, &sizing).with_trails(&trails);
+    let changes = rightsize::TrailChanges::of(usage);
+    let shown = rightsize::Coverage::new(&usage.observation, &losses, &sizing)
+        .with_trails(&trails)
+        .with_changes(&changes)
+        .with_verification(verification);
 
     let sizer = RightSizer::new(catalog, sizing).with_split_names(settings.split_names.clone());
     let issuances = rightsize::issuances_by_role(usage);
@@ -396,7 +459,9 @@ fn assemble(settings: &Settings, inventory: &Inventory, usage: &Usage, coverage:
         window: view::window(settings.since, settings.until, &usage.observation),
         settings: view::settings(settings),
         coverage: report::Coverage {
-            accounts: view::accounts(&usage.observation, &shown, &trails),
+            accounts: view::accounts(&usage.observation, &shown, &trails, verification),
+            hours: hours_view::hours(settings, inventory, &usage.observation, &shown),
+            integrity: verification.map(integrity_view::integrity).unwrap_or_default(),
             grant_problems: problems(inventory, usage),
             aws_itself: access.aws_itself,
             no_principal: access.no_principal.clone(),
@@ -408,10 +473,43 @@ fn assemble(settings: &Settings, inventory: &Inventory, usage: &Usage, coverage:
         bindings: binding_view::bindings(&bindings, |role| {
             Arn::parse(role).is_some_and(|arn| shown.account(arn.account).shows_assumptions())
         }),
-        roles: cases.iter().map(|case| role_view::role(case, catalog)).collect(),
+        roles: cases
+            .iter()
+            .map(|case| report::Role {
+                integrity: integrity_view::of_subject(case.arn, verification),
+                ..role_view::role(case, catalog)
+            })
+            .collect(),
         unattributed: view::unattributed(&access, |arn| is_role(arn) && is_wanted(arn, settings)),
-        findings: findings.into_iter().map(report::Finding::from).collect(),
+        findings: with_unmatched(settings, findings)
+            .into_iter()
+            .map(|finding| report::Finding {
+                exception: exception(settings, &finding),
+                integrity: integrity_view::of_subject(&finding.subject, verification),
+                ..report::Finding::from(finding)
+            })
+            .collect(),
     }
+}
+
+/// Adds what is to be said of the exceptions themselves. Where only some accounts or roles are looked at, most exceptions match nothing.
+fn with_unmatched(settings: &Settings, mut findings: Vec<finding::Finding>) -> Vec<finding::Finding> {
+    if settings.accounts.is_empty() && settings.roles.is_empty() {
+        findings.extend(finding::unmatched(&settings.exceptions, &findings));
+        checks::sort(&mut findings);
+    }
+    findings
+}
+
+/// The exception a finding has.
+fn exception(settings: &Settings, finding: &finding::Finding) -> Option<report::Exception> {
+    let now = settings.now.unwrap_or(TimeRange::ALWAYS.from);
+    finding::excepted(&settings.exceptions, finding, now).map(|one| report::Exception {
+        reason: one.exception.reason.clone(),
+        owner: one.exception.owner.clone(),
+        expires: one.exception.expires,
+        expired: one.is_expired,
+    })
 }
 
 /// What could not be understood, or not be kept.
@@ -440,11 +538,24 @@ fn losses(coverage: &report::Coverage) -> Losses {
     let mut losses = Losses { unplaced: unplaced.max(u64::from(coverage.is_cancelled)), ..Losses::default() };
     for issue in &coverage.issues {
         match LogKey::parse(&issue.object).and_then(|key| key.account) {
-            Some(account) => *losses.by_account.entry(account.to_owned()).or_default() += 1,
+            Some(account) => {
+                *losses.by_account.entry(account.to_owned()).or_default() += 1;
+                losses.hours.entry(account.to_owned()).or_default().extend(hours_of(&issue.object));
+            }
             None => losses.unplaced += 1,
         }
     }
     losses
+}
+
+/// The hours whose events an object may hold, by its name: the one of its delivery and the one before, else all of its day.
+fn hours_of(object: &str) -> std::ops::Range<i64> {
+    let hour = |time: Time| time.unix().div_euclid(3_600);
+    match (FileName::parse(object), LogKey::parse(object).and_then(|key| key.day)) {
+        (Some(name), _) => hour(name.time) - 1..hour(name.time) + 1,
+        (None, Some(day)) => hour(day)..hour(day) + 24,
+        (None, None) => 0..0,
+    }
 }
 
 fn is_role(arn: &str) -> bool {

@@ -87,10 +87,15 @@ pub fn run(case: &Case<'_>) -> Vec<Finding> {
     for check in checks {
         check(case, &mut findings);
     }
+    sort(&mut findings);
+    findings
+}
+
+/// Worst first, then by code and subject.
+pub fn sort(findings: &mut [Finding]) {
     findings.sort_by(|a, b| {
         b.severity.cmp(&a.severity).then_with(|| (a.code, &a.subject).cmp(&(b.code, &b.subject)))
     });
-    findings
 }
 
 /// The roles of the snapshot whose policies their owner can change.

@@ -17,6 +17,7 @@ mod ingest;
 mod live;
 mod manual;
 mod map_reduce;
+mod metrics;
 mod permissions;
 mod preview;
 mod progress;
@@ -27,6 +28,7 @@ mod snapshot;
 mod terminal;
 mod terraform;
 mod time;
+mod verify_logs;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -89,6 +91,8 @@ enum Command {
     Drift(drift::Args),
     /// Make the signed, reproducible bundle for auditors, or check one
     Evidence(Box<evidence::Args>),
+    /// Check log files against CloudTrail's digest files
+    VerifyLogs(verify_logs::Args),
     /// Show the embedded IAM catalog, and how it maps an event
     Catalog(catalog::Args),
     /// Print the JSON Schema of what leastwise writes
@@ -118,6 +122,7 @@ pub(crate) fn run() -> Exit {
         Command::Prove(args) => prove::run(&args, &mut terminal),
         Command::Drift(args) => drift::run(&args, &mut terminal),
         Command::Evidence(args) => evidence::run(&args, &mut terminal),
+        Command::VerifyLogs(args) => verify_logs::run(&args, &mut terminal),
         Command::Catalog(args) => catalog::run(&args, &mut terminal),
         Command::Schema(args) => schema::run(&args, &mut terminal),
         Command::Completions(args) => manual::completions(&args, &mut Cli::command(), &mut terminal),

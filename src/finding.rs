@@ -4,9 +4,11 @@
 //! means, how its severity is chosen, what to do, and which controls of SOC 2 and ISO 27001 the finding is evidence for.
 
 mod code;
+mod exception;
 mod id;
 
 pub use code::{Code, CodeInfo, Controls};
+pub use exception::{Excepted, Exception, excepted, unmatched};
 
 /// How bad it is. Ordered: `Critical` is greatest.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

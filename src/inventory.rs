@@ -20,7 +20,7 @@
 //! | `InstanceProfiles` | instance profiles and their roles | `aws iam list-instance-profiles` |
 //! | `ServicesLastAccessed`, with the principal's `Arn` | what IAM last saw of a role | `aws iam get-service-last-accessed-details` |
 //! | `services`, `taskDefinition`, `tasks` | ECS services, and the roles of what they run | `aws ecs describe-services`, `describe-task-definition`, `describe-tasks` |
-//! | `PublicKeyList` | CloudTrail's public keys (nothing is granted by them) | `aws cloudtrail list-public-keys` |
+//! | `PublicKeyList` | CloudTrail's public keys (they grant nothing, and check digest files) | `aws cloudtrail list-public-keys` |
 //! | `leastwiseSnapshot`, `leastwiseFailures` | what a snapshot says of itself, and what it could not read | `leastwise snapshot` |
 //! | `LaunchTemplateVersions` | launch templates, and the instance profiles they launch with | `aws ec2 describe-launch-template-versions` |
 //!
@@ -45,6 +45,7 @@ mod launch;
 mod model;
 mod organization;
 mod page;
+mod public_key;
 mod read;
 mod snapshot;
 mod trail;
@@ -59,5 +60,6 @@ pub use model::{
     PodCredentials, PodIdentityAssociation, PodOwner, Role, ServiceAccount, User,
 };
 pub use organization::{Guardrail, Level, Organization, OrganizationPolicy, Target};
+pub use public_key::read_public_keys;
 pub use read::{Manifest, Sources, Text, parse, read, read_all};
 pub use trail::{Selected, Selector, Trail};

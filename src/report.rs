@@ -13,8 +13,10 @@ mod folder;
 mod format;
 mod grid;
 mod html;
+mod integrity;
 mod json;
 mod markdown;
+mod metrics;
 mod model;
 mod ocsf;
 mod oscal;
@@ -31,7 +33,9 @@ pub use explanation::{explanation_schema, write_explanations_json, write_explana
 pub use folder::{FolderError, write_folder, write_patch};
 pub use format::{Format, UnknownFormat};
 pub use grid::{Cell, Grid};
+pub use integrity::write_integrity;
 pub use json::schema;
+pub use metrics::{RunEnd, write_emf, write_prometheus};
 pub use model::*;
 pub use text::{Colour, write_text};
 

@@ -5,6 +5,7 @@
 
 mod action_set;
 mod assemble;
+mod changes;
 mod compare;
 mod compress;
 mod coverage;
@@ -33,7 +34,8 @@ mod variables;
 mod witness;
 
 pub use action_set::ActionSet;
-pub use coverage::{AccountCoverage, Blind, Coverage, KindCoverage, Losses};
+pub use changes::{Recordable, RecordingChange, TrailChanges};
+pub use coverage::{AccountCoverage, Blind, Coverage, Hours, KindCoverage, Losses};
 pub use escalation::{ESCALATION_PATHS, EscalationPath, escalation_path};
 pub use limit::{Limit, ResourceLimit, limits_of_account, resource_limits, unknown_accounts};
 pub use model::{

@@ -21,6 +21,7 @@ pub(super) fn role(parts: &RoleCase<'_>, catalog: &Catalog) -> report::Role {
     let access = parts.access;
     let names = |verdict| parts.comparison.names(verdict, catalog).map(str::to_owned).collect::<Vec<_>>();
     report::Role {
+        integrity: None,
         arn: parts.arn.to_owned(),
         account: arn.map_or_else(String::new, |arn| arn.account.to_owned()),
         name: arn.and_then(|arn| arn.role_name()).unwrap_or(parts.arn).to_owned(),

@@ -247,6 +247,7 @@ pub(super) fn gather(settings: &Settings, dir: &Path, keep: Keep) -> Result<(Usa
         transfer: ingest::Transfer::default(),
         is_cancelled: false,
         problems,
+        verification: None,
     };
     Ok((usage, gathered))
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::attribution::{Access, Grade, Labels, PrincipalAccess, Workload};
 use crate::ident::{Arn, Time};
 use crate::ingest::Issue;
+use crate::integrity::Verification;
 use crate::inventory::Trail;
 use crate::report;
 use crate::rightsize::Coverage;
@@ -21,6 +22,7 @@ pub(super) fn accounts(
     observation: &Observation,
     shown: &Coverage<'_>,
     trails: &[Trail],
+    verification: Option<&Verification>,
 ) -> Vec<report::AccountCoverage> {
     observation
         .regions
@@ -32,6 +34,7 @@ pub(super) fn accounts(
                     region: region.to_string(),
                     first: seen.span.map(|(first, _)| first),
                     last: seen.span.map(|(_, last)| last),
+                    hours_with_events: seen.hours.len() as u64,
                     gaps: gaps(seen),
                 })
                 .collect();
@@ -48,6 +51,7 @@ pub(super) fn accounts(
             }
             report::AccountCoverage {
                 account: account.to_string(),
+                integrity: super::integrity_view::of_account(account, verification),
                 regions,
                 data_events,
                 data_event_kinds: data_event_kinds(observation, account, shown),

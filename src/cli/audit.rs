@@ -16,7 +16,7 @@ use super::config::Config;
 use super::live::{LIVE, Live};
 use super::progress::Bar;
 use super::terraform::Declared;
-use super::time::{self, When};
+use super::time::{self, Percent, Span, When};
 use super::{Exit, Failure, Terminal, aws, cancel, preview};
 
 /// Logs and grants in; report, findings and smaller policies out
@@ -45,12 +45,22 @@ pub(super) struct Args {
     /// The Terraform files that declare the roles: findings point to their lines, and with --out the proposals become a patch for them
     #[arg(long, value_name = "DIR", help_heading = "Granted side")]
     terraform_dir: Option<PathBuf>,
+    /// CloudTrail's public keys, as `aws cloudtrail list-public-keys` prints them, or a folder with such files: log files are checked against
+    /// digest files (repeatable)
+    #[arg(long, value_name = "FILE|DIR", help_heading = "Integrity")]
+    public_keys: Vec<PathBuf>,
     /// Start of the window: RFC 3339, a date, or so long ago (90d, 12h, 2w) [default: the first event]
     #[arg(long, value_name = "TIME", help_heading = "Selection")]
     since: Option<When>,
     /// End of the window, exclusive [default: just after the last event]
     #[arg(long, value_name = "TIME", help_heading = "Selection")]
     until: Option<When>,
+    /// The least window over which absence of use proves anything [default: 7d]
+    #[arg(long, value_name = "TIME", help_heading = "Selection")]
+    min_window: Option<Span>,
+    /// Exit with 4 when the logs cover less than this share of the window, in per cent of the hours of all accounts
+    #[arg(long, value_name = "PERCENT", help_heading = "Output")]
+    min_coverage: Option<Percent>,
     /// Report on this account only (repeatable)
     #[arg(long, value_name = "ID", help_heading = "Selection")]
     account: Vec<String>,
@@ -66,6 +76,12 @@ pub(super) struct Args {
     /// Print in this format; with --out, write its file too (repeatable) [default: text]
     #[arg(long, value_name = "FORMAT", help_heading = "Output")]
     format: Vec<Format>,
+    /// Write the run's numbers into this file, in the text format of Prometheus
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    metrics: Option<PathBuf>,
+    /// Write the run's numbers to standard error as one line of CloudWatch's embedded metric format
+    #[arg(long, help_heading = "Output")]
+    emf: bool,
     /// Exit with 10 when there is a finding of this severity or worse [default: none]
     #[arg(long, value_name = "SEVERITY", help_heading = "Output")]
     fail_on: Option<FailOn>,
@@ -117,6 +133,9 @@ impl Later {
         }
     }
 }
+
+/// A week: work that comes back does so within one, as a rule, and the logs of a day or two have been taken for all there is.
+const MIN_WINDOW: i64 = 7 * 86_400;
 
 /// The severity from which findings show in the exit status.
 #[derive(Clone, Copy, Debug, Deserialize, ValueEnum)]
@@ -183,9 +202,12 @@ struct Plan {
     formats: Vec<Format>,
     fail_on: FailOn,
     is_dry: bool,
+    metrics: Option<PathBuf>,
+    emf: bool,
 }
 
 pub(super) fn run(args: Args, terminal: &mut Terminal) -> Result<Exit, Failure> {
+    let start = std::time::Instant::now();
     let (config, path) = Config::find(args.config.as_deref())?;
     if let Some(path) = path {
         terminal.note(&format!("settings from {}", path.display()));
@@ -224,10 +246,27 @@ pub(super) fn run(args: Args, terminal: &mut Terminal) -> Result<Exit, Failure> 
     for reason in &reasons {
         terminal.warning(&format!("the report is not complete: {reason}"));
     }
-    Ok(Exit::of_report(
+    for finding in &report.findings {
+        if let Some(exception) = finding.exception.as_ref().filter(|exception| exception.expired) {
+            terminal.warning(&format!(
+                "the exception of {} for {} {} expired {}; the finding counts again",
+                exception.owner, finding.code, finding.subject, exception.expires
+            ));
+        }
+    }
+    let exit = Exit::of_report(
         is_complete && !is_cut && reasons.is_empty(),
         plan.fail_on.is_reached_by(report.worst()),
-    ))
+    );
+    let milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let end = report::RunEnd { now: time::now(), exit: exit as u8, milliseconds };
+    if let Some(file) = &plan.metrics {
+        super::metrics::write(file, &report, end)?;
+    }
+    if plan.emf {
+        super::metrics::print_emf(&report, end, terminal)?;
+    }
+    Ok(exit)
 }
 
 /// What a run would read; something that cannot be listed makes it incomplete, as it would make the report.
@@ -287,6 +326,14 @@ fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failure> {
         accounts: first(args.account, config.account),
         roles: first(args.role, config.role),
         regions: first(args.region_filter, config.region_filter),
+        min_window: args.min_window.or(config.min_window).map_or(MIN_WINDOW, |span| span.0),
+        min_coverage: args.min_coverage.or(config.min_coverage).map(|percent| percent.0),
+        exceptions: (1..)
+            .zip(&config.exceptions)
+            .map(|(number, exception)| exception.read(number))
+            .collect::<Result<_, _>>()?,
+        now: Some(now),
+        expected_accounts: config.accounts.iter().map(|account| account.id.clone()).collect(),
         resources: match args.resources.or(config.resources) {
             Some(Resources::Exact) => ResourceLevel::Exact,
             Some(Resources::Prefix) | None => ResourceLevel::Prefix,
@@ -301,6 +348,11 @@ fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failure> {
             Some(ActionNames::Shortest) | None => analyze::ActionNames::Shortest,
             Some(ActionNames::Whole) => analyze::ActionNames::Whole,
         },
+        public_keys: super::verify_logs::public_keys(&if args.public_keys.is_empty() {
+            config.public_keys
+        } else {
+            args.public_keys
+        })?,
         threads: args.threads.or(config.threads).unwrap_or(0),
         catalog: args
             .catalog
@@ -311,7 +363,8 @@ fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failure> {
     };
     let fail_on = args.fail_on.or(config.fail_on).unwrap_or(FailOn::None);
     let terraform = args.terraform_dir.or(config.terraform_dir);
-    Ok(Plan { settings, live, terraform, out, formats, fail_on, is_dry: args.dry_run })
+    let (metrics, emf) = (args.metrics.or(config.metrics), args.emf);
+    Ok(Plan { settings, live, terraform, out, formats, fail_on, is_dry: args.dry_run, metrics, emf })
 }
 
 fn first<T>(typed: Vec<T>, configured: Vec<T>) -> Vec<T> {

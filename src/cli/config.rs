@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use leastwise::analyze::SplitNames;
+use leastwise::finding::{Code, Exception};
 use leastwise::report::Format;
 use serde::Deserialize;
 
 use super::Failure;
 use super::audit::{ActionNames, FailOn, Resources, Unobservable};
 use super::aws::AwsArgs;
-use super::time::When;
+use super::time::{Percent, Span, When};
 
 /// The file looked for, from the working directory upward.
 const NAME: &str = "leastwise.toml";
@@ -26,10 +27,20 @@ pub(super) struct Config {
     pub(super) kubernetes: Vec<String>,
     pub(super) airflow_dags: Option<PathBuf>,
     pub(super) terraform_dir: Option<PathBuf>,
+    pub(super) public_keys: Vec<PathBuf>,
     #[serde(deserialize_with = "parsed")]
     pub(super) since: Option<When>,
     #[serde(deserialize_with = "parsed")]
     pub(super) until: Option<When>,
+    #[serde(deserialize_with = "parsed")]
+    pub(super) min_window: Option<Span>,
+    #[serde(deserialize_with = "parsed")]
+    pub(super) min_coverage: Option<Percent>,
+    /// Accounts whose logs should be here.
+    pub(super) accounts: Vec<ExpectedAccount>,
+    /// Findings somebody answers for.
+    pub(super) exceptions: Vec<WrittenException>,
+    pub(super) metrics: Option<PathBuf>,
     pub(super) account: Vec<String>,
     pub(super) role: Vec<String>,
     pub(super) region_filter: Vec<String>,
@@ -52,6 +63,58 @@ pub(super) struct Config {
     assume_role: Option<String>,
     external_id: Option<String>,
     pub(super) store: Option<PathBuf>,
+}
+
+/// `[[exceptions]]`: findings somebody answers for, until a day.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct WrittenException {
+    /// The code of the findings; without it every code.
+    code: Option<String>,
+    /// A pattern for their subjects; without it every subject.
+    subject: Option<String>,
+    reason: String,
+    owner: String,
+    /// RFC 3339, or a date; from then on it counts no more.
+    expires: String,
+}
+
+impl WrittenException {
+    /// What the library takes; `number` counts from 1.
+    pub(super) fn read(&self, number: usize) -> Result<Exception, Failure> {
+        let wrong = |what: String| Failure::usage(format!("exception {number} of the settings file: {what}"));
+        let code = self
+            .code
+            .as_deref()
+            .map(|word| Code::from_word(word).ok_or_else(|| wrong(format!("there is no finding `{word}`"))));
+        if self.code.is_none() && self.subject.is_none() {
+            return Err(wrong("it names neither `code` nor `subject`, and would hide everything".to_owned()));
+        }
+        for (name, text) in [("reason", &self.reason), ("owner", &self.owner)] {
+            if text.trim().is_empty() {
+                return Err(wrong(format!("`{name}` is empty")));
+            }
+        }
+        Ok(Exception {
+            code: code.transpose()?,
+            subject: self.subject.clone(),
+            reason: self.reason.clone(),
+            owner: self.owner.clone(),
+            expires: self.expires.parse().map_err(|error| wrong(format!("`expires`: {error}")))?,
+        })
+    }
+}
+
+/// `[[accounts]]`: an account whose logs should be here.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct ExpectedAccount {
+    /// Twelve digits.
+    pub(super) id: String,
+    /// For people.
+    #[serde(default)]
+    #[expect(dead_code, reason = "names an account for those who read the file")]
+    pub(super) name: Option<String>,
 }
 
 impl Config {
@@ -99,6 +162,10 @@ impl Config {
             }
         }
         config.out = config.out.map(|out| dir.join(out));
+        for path in &mut config.public_keys {
+            *path = dir.join(&path);
+        }
+        config.metrics = config.metrics.map(|file| dir.join(file));
         config.catalog = config.catalog.map(|catalog| dir.join(catalog));
         config.organization = config.organization.map(|file| dir.join(file));
         config.store = config.store.map(|store| dir.join(store));

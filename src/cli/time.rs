@@ -45,6 +45,52 @@ impl FromStr for When {
 #[error("a time looks like `2026-01-31T00:00:00Z`, `2026-01-31` or `90d`, found `{0}`")]
 pub(super) struct InvalidWhen(String);
 
+/// A length of time as typed, in seconds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Span(pub(super) i64);
+
+impl FromStr for Span {
+    type Err = InvalidSpan;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse() {
+            Ok(When::Ago(seconds)) => Ok(Self(seconds)),
+            _ => Err(InvalidSpan(text.chars().take(64).collect())),
+        }
+    }
+}
+
+/// Text that should have been a length of time.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("a length of time looks like `7d`, `12h` or `2w`, found `{0}`")]
+pub(super) struct InvalidSpan(String);
+
+/// A share as typed, in per mille.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Percent(pub(super) u32);
+
+impl FromStr for Percent {
+    type Err = InvalidPercent;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = text.trim_end_matches('%').trim_end();
+        let (whole, tenth) = number.split_once('.').unwrap_or((number, "0"));
+        let digits =
+            |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u32>().ok());
+        match (digits(whole).flatten(), digits(tenth).flatten()) {
+            (Some(whole), Some(tenth)) if tenth < 10 && (whole < 100 || (whole, tenth) == (100, 0)) => {
+                Ok(Self(whole * 10 + tenth))
+            }
+            _ => Err(InvalidPercent(text.chars().take(64).collect())),
+        }
+    }
+}
+
+/// Text that should have been a share.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("a share in per cent looks like `95` or `99.5`, found `{0}`")]
+pub(super) struct InvalidPercent(String);
+
 /// The current second.
 pub(super) fn now() -> Time {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
@@ -67,6 +113,22 @@ mod tests {
             ("2026-02-03T04:05:06+01:00", "2026-02-03T03:05:06Z"),
         ] {
             assert_eq!(text.parse::<When>().unwrap().resolve(now).to_string(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn lengths_and_shares() {
+        assert_eq!("7d".parse(), Ok(Span(7 * 86_400)));
+        for text in ["2026-01-01", "7", "", "-1d"] {
+            assert!(text.parse::<Span>().is_err(), "{text}");
+        }
+        for (text, expected) in
+            [("95", 950), ("99.5", 995), ("100", 1_000), ("100.0", 1_000), ("0", 0), ("90 %", 900)]
+        {
+            assert_eq!(text.parse(), Ok(Percent(expected)), "{text}");
+        }
+        for text in ["", "101", "100.1", "-1", "5.55", "x", ".", "+5"] {
+            assert!(text.parse::<Percent>().is_err(), "{text}");
         }
     }
 

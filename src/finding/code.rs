@@ -23,6 +23,7 @@ pub enum Code {
     SeveralRoles,
     SharedRole,
     UnattributedUse,
+    UnmatchedException,
     UnusedPermissions,
     UnusedRole,
     UnusedService,
@@ -64,7 +65,7 @@ pub struct CodeInfo {
 
 impl Code {
     /// All codes, sorted by word.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::AnnotatedNeverAssumed,
         Self::AssumedNotAnnotated,
         Self::BlockedGrant,
@@ -82,6 +83,7 @@ impl Code {
         Self::SeveralRoles,
         Self::SharedRole,
         Self::UnattributedUse,
+        Self::UnmatchedException,
         Self::UnusedPermissions,
         Self::UnusedRole,
         Self::UnusedService,
@@ -121,6 +123,7 @@ impl Code {
             Self::SeveralRoles => &SEVERAL_ROLES,
             Self::SharedRole => &SHARED_ROLE,
             Self::UnattributedUse => &UNATTRIBUTED_USE,
+            Self::UnmatchedException => &UNMATCHED_EXCEPTION,
             Self::UnusedPermissions => &UNUSED_PERMISSIONS,
             Self::UnusedRole => &UNUSED_ROLE,
             Self::UnusedService => &UNUSED_SERVICE,
@@ -292,6 +295,17 @@ const UNATTRIBUTED_USE: CodeInfo = CodeInfo {
     usual_severity: Severity::Low,
     fix: "Include the logs of the account and Region where the sessions began, and at least twelve hours before the window.",
     controls: LIFE_CYCLE,
+};
+
+const UNMATCHED_EXCEPTION: CodeInfo = CodeInfo {
+    word: "unmatched-exception",
+    title: "An exception matches no finding",
+    meaning: "The settings file holds an exception for findings of a code and subject, and there is none. It hides the next finding of that \
+              kind before anybody has looked at it. Raised only when all accounts and roles are looked at.",
+    severity_rule: "low.",
+    usual_severity: Severity::Low,
+    fix: "Remove the exception from `leastwise.toml`, or spell its code and subject as the report does.",
+    controls: COMPLETENESS,
 };
 
 const UNUSED_PERMISSIONS: CodeInfo = CodeInfo {

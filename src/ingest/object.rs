@@ -202,6 +202,15 @@ impl<'r, C: Collect> Worker<'r, C> {
         troubles: &mut Vec<Trouble>,
     ) -> Fate {
         let most = self.run.limits.object_bytes;
+        if self.run.only_hashes {
+            let (text, length, trouble) = self.decoder.decode(&self.raw, most);
+            if let Some(trouble) = trouble {
+                troubles.push(trouble);
+                return Fate::Failed;
+            }
+            self.sha256 = Some(Sha256::digest(text.get(..length).unwrap_or_default()).into());
+            return Fate::Read;
+        }
         let is_gzip = self.raw.starts_with(&GZIP);
         let is_json = self.parse(most, found, troubles);
         if found.records > 0 || (troubles.is_empty() && found.empty_logs > 0) {

@@ -39,6 +39,8 @@ pub struct Run<'r> {
     pub outcomes: bool,
     /// Whether outcomes tell the SHA-256 of what was inflated.
     pub hashes: bool,
+    /// Whether records are left alone: objects are inflated and hashed only, and count as read when that went well.
+    pub only_hashes: bool,
     /// Takes digest files, which are not opened without it. They count as skipped either way.
     pub digests: Option<&'r (dyn Fn(DigestFile) + Sync)>,
 }
@@ -56,6 +58,7 @@ impl<'r> Run<'r> {
             known: None,
             outcomes: false,
             hashes: false,
+            only_hashes: false,
             digests: None,
         }
     }

@@ -75,6 +75,9 @@ pub enum DigestError {
     /// It is not JSON, or members are missing or of another type.
     #[error("not a digest file: {0}")]
     Json(String),
+    /// The object cannot be fetched or inflated.
+    #[error("{0}")]
+    Unreadable(String),
     /// The end is no time.
     #[error("`digestEndTime` is `{0}`, which is no time")]
     End(String),

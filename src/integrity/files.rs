@@ -121,6 +121,17 @@ impl<'f> Files<'f> {
         }
     }
 
+    /// Takes note of the files of a time nobody asked for: they are not looked at, and named all the same.
+    pub(super) fn pass_by(&mut self, link: &Link<'f>) {
+        for one in &link.digest.files {
+            let places = self.by_name.get(file(&one.object)).into_iter().flatten();
+            let is_here = |at: &&usize| {
+                self.all.get(**at).is_some_and(|found| lies_at(&found.name, &one.bucket, &one.object))
+            };
+            self.named.extend(places.filter(is_here));
+        }
+    }
+
     /// What no digest names.
     pub(super) fn rest(self, chains: &[Links<'f>], verification: &mut Verification) {
         let spoken_of = spoken_of(chains);

@@ -170,8 +170,11 @@ fn chain<'f>(links: &mut Links<'f>, files: &mut Files<'f>, asked: Asked, verific
                 detail: link.detail.clone(),
             });
         }
-        if link.status.names_files() && asked.touches(link.start(), link.digest.end) {
-            files.named_by(link, &id, &mut chain, verification);
+        if link.status.names_files() {
+            match asked.touches(link.start(), link.digest.end) {
+                true => files.named_by(link, &id, &mut chain, verification),
+                false => files.pass_by(link),
+            }
         }
     }
     let set_aside =

@@ -6,6 +6,14 @@
 /// [`Inventory`](super::Inventory).
 #[derive(Debug, thiserror::Error)]
 pub enum InventoryError {
+    /// A file or folder holds no public keys.
+    #[error("`{file}` holds no public keys of CloudTrail: {detail}")]
+    PublicKeys {
+        /// As given.
+        file: String,
+        /// What is wrong.
+        detail: String,
+    },
     /// The file or folder cannot be opened.
     #[error("cannot read `{file}`: {source}")]
     Io {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Ecs, LastAccessed, LaunchTemplate, Organization, Trail};
 use crate::ident::Time;
+use crate::integrity::PublicKeys;
 use crate::policy::Policy;
 
 /// Where a piece of the snapshot was read.
@@ -253,6 +254,8 @@ pub struct Inventory {
     pub pod_owners: Vec<PodOwner>,
     /// Role annotations in Helm values; sorted.
     pub helm_values: Vec<HelmServiceAccount>,
+    /// CloudTrail's public keys.
+    pub public_keys: PublicKeys,
     /// Issuers of clusters that `clusters` does not know the issuer of, by account and cluster name: learnt from manifests.
     pub learnt_issuers: BTreeMap<(String, String), String>,
     /// Ids of Airflow DAGs, to name the keys in user agents by; sorted.

@@ -161,7 +161,7 @@ fn cluster_of(inventory: &Inventory, root: &Path, file: &Path) -> Option<String>
 }
 
 /// All files below `folder` with one of the extensions, sorted, so that messages and choices do not depend on the system.
-fn files(folder: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>, InventoryError> {
+pub(super) fn files(folder: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>, InventoryError> {
     let mut found = Vec::new();
     let mut open = vec![(folder.to_owned(), 0)];
     while let Some((folder, depth)) = open.pop() {

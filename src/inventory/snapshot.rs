@@ -131,7 +131,13 @@ impl Builder {
                         self.problem(&Origin { file: file.to_owned(), at: pointer.clone() }, &text);
                     }
                 }
-                Shape::PublicKeys | Shape::Manifest => {}
+                Shape::PublicKeys => {
+                    if let Err(error) = self.inventory.public_keys.add_json(value) {
+                        let origin = Origin { file: file.to_owned(), at: pointer.clone() };
+                        self.problem(&origin, &error.to_string());
+                    }
+                }
+                Shape::Manifest => {}
                 Shape::LaunchTemplates => {
                     let templates: LaunchTemplates =
                         serde_json::from_str(value).map_err(|error| at(&error))?;

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use super::escape::{html, markdown, markdown_code as code};
 use super::summary::{Summary, advice, by_excess, count, number, percent};
-use super::text::{named, window, worst_first};
-use super::{Proposal, ProposalVerdict, Report, Role, Split};
+use super::text::{exception, named, window, worst_first};
+use super::{Integrity, Proposal, ProposalVerdict, Report, Role, Split};
 
 /// Resources listed per action; the rest is counted.
 const MAX_RESOURCES: usize = 3;
@@ -65,7 +65,37 @@ fn totals(report: &Report, summary: &Summary, out: &mut dyn Write) -> io::Result
             format!("{} of {}", number(summary.held_out.1), number(summary.held_out.0)),
         )?;
     }
-    row("Log integrity", report.coverage.integrity.status.as_str().to_owned())?;
+    row("Log integrity", log_integrity(&report.coverage.integrity))?;
+    writeln!(out)?;
+    integrity_problems(&report.coverage.integrity, out)
+}
+
+fn log_integrity(integrity: &Integrity) -> String {
+    let word = integrity.status.as_str();
+    if integrity.digests == 0 {
+        return word.to_owned();
+    }
+    format!(
+        "{word}: {}, {} verified, {} not",
+        count(integrity.digests, "digest file", "digest files"),
+        count(integrity.files_verified, "log file", "log files"),
+        number(integrity.files_unverified)
+    )
+}
+
+/// What digest files show; the JSON report has all of it.
+fn integrity_problems(integrity: &Integrity, out: &mut dyn Write) -> io::Result<()> {
+    const SHOWN: usize = 20;
+    if integrity.problems.is_empty() && integrity.notes.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## Integrity of the logs\n")?;
+    for problem in integrity.problems.iter().take(SHOWN).chain(&integrity.notes) {
+        writeln!(out, "- {}", markdown(problem))?;
+    }
+    if integrity.problems.len() > SHOWN {
+        writeln!(out, "- and {} more problems", number((integrity.problems.len() - SHOWN) as u64))?;
+    }
     writeln!(out)
 }
 
@@ -79,7 +109,7 @@ fn findings(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             out,
             "| {} | {} ({}) | {} | {} |",
             finding.severity.as_str(),
-            markdown(&finding.title),
+            markdown(&format!("{}{}", finding.title, exception(finding))),
             code(&finding.code),
             code(&finding.subject),
             markdown(&finding.fix)

@@ -43,6 +43,20 @@ impl Report {
                 count(coverage.integrity.problems.len() as u64, "problem", "problems")
             ));
         }
+        if let Some(required) = coverage.hours.required.filter(|required| coverage.hours.percent < *required)
+        {
+            let hours = &coverage.hours;
+            let worst = hours.lacking.iter().min_by_key(|one| (one.covered, &one.account));
+            let worst = worst.map_or_else(String::new, |one| {
+                format!("; account {} has {} of {} hours", one.account, number(one.covered), number(one.all))
+            });
+            reasons.push(format!(
+                "the logs cover {} % of the window ({} of {} hours of all accounts), and {required} % is asked for{worst}",
+                hours.percent,
+                number(hours.covered),
+                number(hours.all)
+            ));
+        }
         let problems = coverage.grant_problems.len() as u64;
         if problems > 0 {
             reasons.push(format!(
@@ -53,9 +67,9 @@ impl Report {
         reasons
     }
 
-    /// The worst severity among the findings.
+    /// The worst severity among the findings nobody answers for.
     pub fn worst(&self) -> Option<Severity> {
-        self.findings.iter().map(|finding| finding.severity).max()
+        self.findings.iter().filter(|finding| !finding.is_excepted()).map(|finding| finding.severity).max()
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::escape::printable;
 use super::summary::{Summary, advice, by_excess, count, number, percent};
-use super::{Finding, ProposalVerdict, Report, Role, Severity, Verdicts};
+use super::{Finding, Integrity, ProposalVerdict, Report, Role, Severity, Verdicts};
 
 /// Whether the text may hold ANSI colours; nothing is said by colour alone.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -20,6 +20,8 @@ pub enum Colour {
 const MAX_ROLES: usize = 20;
 /// Findings shown.
 const MAX_FINDINGS: usize = 30;
+/// Problems of digest files shown.
+const MAX_PROBLEMS: usize = 5;
 /// Characters of a bar.
 const BAR: u64 = 24;
 /// Characters of a role's name before it is shortened.
@@ -108,7 +110,26 @@ impl Page<'_> {
         parts.push(count(coverage.events.counted, "call counted", "calls counted"));
         parts.push(format!("{} read", count(coverage.events.read, "event", "events")));
         parts.push(format!("integrity {}", coverage.integrity.status.as_str()));
-        self.line("Logs", &parts)
+        self.line("Logs", &parts)?;
+        self.integrity(&coverage.integrity)
+    }
+
+    /// What digest files prove, when there are any.
+    fn integrity(&mut self, integrity: &Integrity) -> io::Result<()> {
+        if integrity.digests == 0 {
+            return Ok(());
+        }
+        let parts = [
+            count(integrity.digests, "digest file", "digest files"),
+            format!("{} verified", count(integrity.files_verified, "log file", "log files")),
+            format!("{} not", number(integrity.files_unverified)),
+            count(integrity.problems.len() as u64, "problem", "problems"),
+        ];
+        self.line("Integrity", &parts)?;
+        for problem in integrity.problems.iter().take(MAX_PROBLEMS) {
+            writeln!(self.out, "             {}", printable(problem))?;
+        }
+        rest(integrity.problems.len(), MAX_PROBLEMS, self.out)
     }
 
     fn line(&mut self, word: &str, parts: &[String]) -> io::Result<()> {
@@ -160,7 +181,8 @@ impl Page<'_> {
         for finding in worst_first(report).into_iter().take(MAX_FINDINGS) {
             let word = format!("{:<8}", finding.severity.as_str());
             let word = self.paint(severity_colour(finding.severity), &word);
-            writeln!(self.out, "  {word} {}", printable(&finding.title))?;
+            let excepted = exception(finding);
+            writeln!(self.out, "  {word} {}{}", printable(&finding.title), printable(&excepted))?;
             writeln!(self.out, "           {}  {}", printable(&finding.code), printable(&finding.subject))?;
         }
         rest(report.findings.len(), MAX_FINDINGS, self.out)
@@ -231,6 +253,17 @@ pub(super) fn worst_first(report: &Report) -> Vec<&Finding> {
     let mut findings: Vec<&Finding> = report.findings.iter().collect();
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     findings
+}
+
+/// That somebody answers for a finding, or did.
+pub(super) fn exception(finding: &Finding) -> String {
+    finding.exception.as_ref().map_or_else(String::new, |exception| {
+        let (owner, reason, expires) = (&exception.owner, &exception.reason, exception.expires);
+        match exception.expired {
+            false => format!(" (excepted by {owner} until {expires}: {reason})"),
+            true => format!(" (the exception of {owner} expired {expires}: {reason})"),
+        }
+    })
 }
 
 const fn severity_colour(severity: Severity) -> &'static str {

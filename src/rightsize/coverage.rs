@@ -5,7 +5,8 @@
 //! 1. its logs are here at all,
 //! 2. its most active Region (the one with events in the most hours) has no stretch of more than 24 hours without an event,
 //!    counting the edges of the window, and
-//! 3. no object of the account failed to be read; an object whose account its name does not tell counts for all accounts.
+//! 3. no object of the account failed to be read; an object whose account its name does not tell counts for all accounts, and
+//! 4. no digest file leaves time inside the window open (see [`crate::integrity`]); without digest files this says nothing.
 //!
 //! The window is the one asked for, else the span of the events read. Regions other than the most active one may be quiet:
 //! CloudTrail delivers nothing where nothing happens. On top of that, some kinds of events may not be recorded at all; that is
@@ -18,11 +19,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Settings;
+use super::changes::{Recordable, RecordingChange, Stop, TrailChanges};
 use super::recorded::Recorded;
 use crate::catalog::{ActionId, Catalog, Visibility};
 use crate::ident::{Time, TimeRange};
+use crate::integrity::{Hole, Verification};
 use crate::inventory::Trail;
-use crate::usage::{Observation, Text};
+use crate::usage::{Observation, RegionObservation, Text};
 
 /// Hours without an event that a covered account may have in its most active Region.
 const LONGEST_SILENCE: i64 = 24;
@@ -40,6 +43,8 @@ const WRITES_EXPECTED_AFTER: i64 = 7 * 86_400;
 pub struct Losses {
     /// By account id.
     pub by_account: BTreeMap<String, u64>,
+    /// By account id, the hours (seconds since the epoch / 3600) whose events the objects may have held, as far as their names tell.
+    pub hours: BTreeMap<String, BTreeSet<i64>>,
     /// Objects whose account is not known.
     pub unplaced: u64,
 }
@@ -50,7 +55,19 @@ pub struct Coverage<'a> {
     observation: &'a Observation,
     losses: &'a Losses,
     trails: &'a [Trail],
+    verification: Option<&'a Verification>,
+    changes: Option<&'a TrailChanges>,
     window: Option<TimeRange>,
+    min_window: i64,
+}
+
+/// Hours of the window, and those of them for which the logs can be relied on.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Hours {
+    /// All.
+    pub all: u64,
+    /// Of these, hours in which nothing tells that logs are missing.
+    pub covered: u64,
 }
 
 /// What the logs of one account could have shown.
@@ -70,6 +87,8 @@ pub struct AccountCoverage {
     pub data_types: BTreeMap<String, KindCoverage>,
     /// What the account's trails record, where the snapshot tells.
     pub recorded: Option<Recorded>,
+    /// That this was changed inside the window.
+    pub changed: Option<RecordingChange>,
 }
 
 /// What the logs show of one kind of data event in one account.
@@ -98,6 +117,8 @@ pub enum Blind {
     DataEventsHalf,
     /// It shows in data events that the account's logs hold for a part of the window only.
     DataEventsGap,
+    /// What the account's trails record was changed inside the window, and the logs do not hold events of the kind on both sides.
+    RecordingChanged,
     /// It shows in read-only management events, and the account's logs have none.
     ReadsOff,
     /// It shows in write management events, and the account's logs have none.
@@ -126,6 +147,9 @@ impl Blind {
             Self::DataEventsGap => {
                 "Some data events are in the account's logs for a part of the window only, so the actions that show in them cannot be judged."
             }
+            Self::RecordingChanged => {
+                "What the account's trails record was changed inside the window, and the logs do not hold some kinds of events on both sides of the change, so the actions that show in them cannot be judged."
+            }
             Self::ReadsOff => {
                 "The account's logs hold no read-only management event, so read actions cannot be judged."
             }
@@ -139,7 +163,10 @@ impl Blind {
     /// Whether the logging of this account (rather than CloudTrail itself) is the cause, and more logging would settle it at
     /// the level of whole categories: such actions are undetermined, the others unobservable.
     pub fn is_missing_log(self) -> bool {
-        matches!(self, Self::ReadsOff | Self::WritesOff | Self::KmsOff | Self::DataEventsGap)
+        matches!(
+            self,
+            Self::ReadsOff | Self::WritesOff | Self::KmsOff | Self::DataEventsGap | Self::RecordingChanged
+        )
     }
 }
 
@@ -150,13 +177,33 @@ impl<'a> Coverage<'a> {
         let from = settings.since.or(seen.map(|(first, _)| first));
         let to = settings.until.or(seen.map(|(_, last)| last.plus_seconds(1)));
         let window = from.zip(to).map(|(from, to)| TimeRange { from, to });
-        Self { observation, losses, trails: &[], window }
+        Self {
+            observation,
+            losses,
+            trails: &[],
+            verification: None,
+            changes: None,
+            window,
+            min_window: settings.min_window,
+        }
     }
 
     /// The same, with what the trails are told to record.
     #[must_use]
     pub fn with_trails(self, trails: &'a [Trail]) -> Self {
         Self { trails, ..self }
+    }
+
+    /// The same, with what the digest files prove: time they leave open proves nothing.
+    #[must_use]
+    pub fn with_verification(self, verification: Option<&'a Verification>) -> Self {
+        Self { verification, ..self }
+    }
+
+    /// The same, with what the logs tell of changes of the trails inside the window.
+    #[must_use]
+    pub fn with_changes(self, changes: &'a TrailChanges) -> Self {
+        Self { changes: Some(changes), ..self }
     }
 
     /// The window judged.
@@ -167,12 +214,7 @@ impl<'a> Coverage<'a> {
     /// What the logs of `account` could have shown.
     pub fn account(&self, account: &str) -> AccountCoverage {
         let mut not_covered = Vec::new();
-        let regions = self.observation.regions.get(account);
-        let busiest = regions.and_then(|regions| {
-            // The first of equals, so that the answer does not depend on anything but the logs.
-            regions.iter().rev().max_by_key(|(_, region)| region.hours.len())
-        });
-        match (busiest, self.window) {
+        match (self.busiest(account), self.window) {
             (Some((region, seen)), Some(window)) => {
                 not_covered.extend(silence(window, &seen.hours, LONGEST_SILENCE).map(|(from, to)| {
                     format!("No event of account {account} between {from} and {to} in {region}, its most active Region.")
@@ -193,6 +235,9 @@ impl<'a> Coverage<'a> {
                 self.losses.unplaced
             ));
         }
+        not_covered.extend(self.holes(account));
+        not_covered.extend(self.stops(account).into_iter().map(|stop| stop.sentence));
+        not_covered.extend(self.too_short());
         let long = self.window.is_some_and(|window| window.seconds() >= WRITES_EXPECTED_AFTER);
         let recorded = Recorded::of(account, self.trails);
         let management = recorded.as_ref().map(|recorded| recorded.management).unwrap_or_default();
@@ -204,8 +249,83 @@ impl<'a> Coverage<'a> {
             writes: management.writes || !long || self.observation.management_writes.contains(account),
             kms: (kms.reads && kms.writes) || self.observation.kms.contains(account),
             data_types: self.data_types(account, long),
+            changed: self.changes.and_then(|changes| changes.of_account(account, self.trails)),
             recorded,
         }
+    }
+
+    /// That the window is shorter than what is asked for, whatever it holds.
+    fn too_short(&self) -> Option<String> {
+        let seconds = self.window?.seconds();
+        let days = |seconds: i64| {
+            let tenths = seconds * 10 / 86_400;
+            if tenths % 10 == 0 {
+                (tenths / 10).to_string()
+            } else {
+                format!("{}.{}", tenths / 10, tenths % 10)
+            }
+        };
+        (seconds < self.min_window).then(|| {
+            format!(
+                "The window is {} days long, and absence over less than {} days (`--min-window`) is not taken to prove anything.",
+                days(seconds),
+                days(self.min_window)
+            )
+        })
+    }
+
+    /// The hours of the window for which an account's logs can be relied on: not in a stretch of more than 24 hours without any event in
+    /// its most active Region, not left open by digest files, not of an object that could not be read, and none at all when no log of the
+    /// account was read.
+    pub fn hours(&self, account: &str) -> Hours {
+        let Some(window) = self.window else { return Hours::default() };
+        let start = window.from.unix().div_euclid(3_600);
+        let end = (window.to.unix() - 1).div_euclid(3_600) + 1;
+        let mut open: BTreeSet<i64> = BTreeSet::new();
+        let all = u64::try_from(end - start).unwrap_or(0);
+        let Some((_, seen)) = self.busiest(account) else { return Hours { all, covered: 0 } };
+        for (from, to) in silences(window, &seen.hours, LONGEST_SILENCE) {
+            open.extend(from.unix().div_euclid(3_600).max(start)..to.unix().div_euclid(3_600).min(end));
+        }
+        let holes =
+            self.verification.iter().flat_map(|one| &one.holes).filter(|hole| hole.account == account);
+        for hole in holes {
+            let to = (hole.to.unix() - 1).div_euclid(3_600) + 1;
+            open.extend(hole.from.unix().div_euclid(3_600).max(start)..to.min(end));
+        }
+        for stop in self.stops(account) {
+            let to = (stop.to.unix() - 1).div_euclid(3_600) + 1;
+            open.extend(stop.from.unix().div_euclid(3_600).max(start)..to.min(end));
+        }
+        open.extend(
+            self.losses.hours.get(account).into_iter().flatten().filter(|hour| (start..end).contains(*hour)),
+        );
+        Hours { all, covered: all - (open.len() as u64).min(all) }
+    }
+
+    /// When the account's trails were stopped.
+    fn stops(&self, account: &str) -> Vec<Stop> {
+        let stops = self.changes.zip(self.window);
+        stops.map_or_else(Vec::new, |(changes, window)| changes.stops(account, self.trails, window))
+    }
+
+    /// The Region with events in the most hours; the first of equals, so that the answer does not depend on anything but the logs.
+    fn busiest(&self, account: &str) -> Option<(&Text, &RegionObservation)> {
+        let regions = self.observation.regions.get(account)?;
+        regions.iter().rev().max_by_key(|(_, region)| region.hours.len())
+    }
+
+    /// Where the digest files of an account leave the window open.
+    fn holes(&self, account: &str) -> Vec<String> {
+        const SHOWN: usize = 5;
+        let Some((verification, window)) = self.verification.zip(self.window) else { return Vec::new() };
+        let inside = |hole: &&Hole| hole.account == account && hole.from < window.to && hole.to > window.from;
+        let holes: Vec<&Hole> = verification.holes.iter().filter(inside).collect();
+        let mut sentences: Vec<String> = holes.iter().take(SHOWN).map(ToString::to_string).collect();
+        if let Some(more) = holes.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+            sentences.push(format!("The digest files leave {more} more stretches of time open."));
+        }
+        sentences
     }
 
     fn data_types(&self, account: &str, long: bool) -> BTreeMap<String, KindCoverage> {
@@ -239,7 +359,7 @@ impl AccountCoverage {
 
     /// Whether the role could have been assumed unseen: all calls that issue credentials are read-only management events.
     pub fn shows_assumptions(&self) -> bool {
-        self.is_covered() && self.reads
+        self.is_covered() && self.reads && self.blind_by_change(&Recordable::ManagementReads).is_none()
     }
 
     /// Why the absence of this action would prove nothing even over a covered window; `None` when it would.
@@ -262,7 +382,13 @@ impl AccountCoverage {
                 match is_read {
                     true if !self.reads => Some(Blind::ReadsOff),
                     false if !self.writes => Some(Blind::WritesOff),
-                    _ => None,
+                    _ => {
+                        let is_kms = info.action().service() == "kms";
+                        let half =
+                            if is_read { Recordable::ManagementReads } else { Recordable::ManagementWrites };
+                        let kms = || is_kms.then(|| self.blind_by_change(&Recordable::Kms)).flatten();
+                        self.blind_by_change(&half).or_else(kms)
+                    }
                 }
             }
         }
@@ -275,7 +401,10 @@ impl AccountCoverage {
     fn blind_to_kind(&self, kind: &str, is_read: bool) -> Option<Blind> {
         if let Some(recording) = self.recorded.as_ref().and_then(|recorded| recorded.data.get(kind)) {
             let is_on = if is_read { recording.reads } else { recording.writes };
-            return (!is_on).then_some(Blind::DataEventsNarrowed);
+            if !is_on {
+                return Some(Blind::DataEventsNarrowed);
+            }
+            return self.blind_by_change(&Recordable::Data(kind.to_owned(), is_read));
         }
         let Some(seen) = self.data_types.get(kind) else { return Some(Blind::DataEventsOff) };
         if !(if is_read { seen.reads } else { seen.writes }) {
@@ -283,23 +412,37 @@ impl AccountCoverage {
         } else if seen.silence.is_some() {
             Some(Blind::DataEventsGap)
         } else {
-            None
+            self.blind_by_change(&Recordable::Data(kind.to_owned(), is_read))
         }
+    }
+}
+
+impl AccountCoverage {
+    /// That a kind of events was not recorded, for all we see, on one side of a change of the trails.
+    fn blind_by_change(&self, kind: &Recordable) -> Option<Blind> {
+        let changed = self.changed.as_ref()?;
+        (!changed.shows(kind)).then_some(Blind::RecordingChanged)
     }
 }
 
 /// The first stretch of the window that is too long without an event.
 fn silence(window: TimeRange, hours: &BTreeSet<i64>, longest: i64) -> Option<(Time, Time)> {
+    silences(window, hours, longest).into_iter().next()
+}
+
+/// All stretches of the window that are too long without an event.
+fn silences(window: TimeRange, hours: &BTreeSet<i64>, longest: i64) -> Vec<(Time, Time)> {
+    let mut silences = Vec::new();
     let start = window.from.unix().div_euclid(3_600);
     let end = window.to.unix().div_euclid(3_600);
     let mut last = start - 1;
     for hour in hours.range(start..=end).copied().chain([end + 1]) {
         if hour - last - 1 > longest {
-            return Some((Time::from_unix((last + 1) * 3_600), Time::from_unix(hour * 3_600)));
+            silences.push((Time::from_unix((last + 1) * 3_600), Time::from_unix(hour * 3_600)));
         }
         last = hour;
     }
-    None
+    silences
 }
 
 #[cfg(test)]
@@ -365,8 +508,11 @@ mod tests {
     #[test]
     fn lost_objects_and_absent_accounts_are_named() {
         let seen = observation(&[("eu-west-1", &[0, 10])]);
-        let lost =
-            |account: &str, unplaced| Losses { by_account: [(account.to_owned(), 2)].into(), unplaced };
+        let lost = |account: &str, unplaced| Losses {
+            by_account: [(account.to_owned(), 2)].into(),
+            unplaced,
+            ..Losses::default()
+        };
         let all = Settings::default();
         assert_eq!(
             reasons(&seen, &all, &lost(ACCOUNT, 0)),

@@ -63,6 +63,8 @@ pub struct Settings {
     pub since: Option<Time>,
     /// End of the window asked for, exclusive; none is the last event.
     pub until: Option<Time>,
+    /// Seconds a window must have for absence to prove anything; 0 asks for nothing.
+    pub min_window: i64,
     /// See [`ResourceLevel`].
     pub resources: ResourceLevel,
     /// See [`Unobservable`].

@@ -1,5 +1,6 @@
 //! Digest chains: what CloudTrail wrote passes, and whatever was done to it is found and named.
 
+mod end_to_end;
 mod signer;
 
 use leastwise::integrity::{

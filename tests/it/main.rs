@@ -42,6 +42,7 @@ mod report;
 mod rightsize;
 mod s3;
 mod samples;
+mod schedule;
 mod snapshot;
 mod store;
 mod terraform;

@@ -160,6 +160,7 @@ mod tests {
     fn coverage_is_what_lies_between_the_ends_without_the_gaps() {
         let time = |text: &str| text.parse::<Time>().unwrap();
         let region = RegionCoverage {
+            hours_with_events: 0,
             region: "eu-west-1".to_owned(),
             first: Some(time("2026-01-01T06:30:00Z")),
             last: Some(time("2026-01-04T11:10:00Z")),

@@ -7,6 +7,8 @@ use crate::report::{AccountCoverage, Coverage, IntegrityStatus};
 
 /// Gaps listed per Region; the rest is counted.
 const MAX_GAPS: usize = 5;
+/// Problems and chains listed.
+const MAX_PROBLEMS: usize = 100;
 
 pub(super) fn write(page: &mut Markup, context: &Context<'_>) {
     let coverage = &context.report.coverage;
@@ -165,5 +167,33 @@ fn integrity(page: &mut Markup, coverage: &Coverage) {
     };
     page.raw(" ").number(integrity.digests).raw(" digest files; ").number(integrity.files_verified);
     page.raw(" log files verified, ").number(integrity.files_unverified).raw(" not covered by a digest.</p>");
-    page.sentences("plain", &integrity.problems);
+    page.sentences("plain", integrity.problems.get(..MAX_PROBLEMS).unwrap_or(&integrity.problems));
+    if integrity.problems.len() > MAX_PROBLEMS {
+        page.raw("<p class=\"muted\">and ")
+            .number((integrity.problems.len() - MAX_PROBLEMS) as u64)
+            .raw(" more; report.json has them</p>");
+    }
+    page.sentences("plain", &integrity.notes);
+    if integrity.chains.is_empty() {
+        return;
+    }
+    page.table(
+        true,
+        "Chains of digest files, by account, Region and trail",
+        &["Account", "Region", "Trail", "From", "To", "#Digests", "#Valid", "#Log files", "#Valid files"],
+    );
+    page.raw("<tbody>");
+    for chain in integrity.chains.iter().take(MAX_PROBLEMS) {
+        page.raw("<tr><th scope=\"row\"><span class=\"mono\">").text(&chain.account).raw("</span></th>");
+        page.element("td", "", &chain.region);
+        page.raw("<td>").text(&chain.trail).raw(if chain.backfill {
+            " (backfill)</td><td>"
+        } else {
+            "</td><td>"
+        });
+        page.time(Some(chain.from)).raw("</td><td>").time(Some(chain.to)).raw("</td>");
+        page.number_cell(chain.digests).number_cell(chain.digests_valid);
+        page.number_cell(chain.files).number_cell(chain.files_valid).raw("</tr>\n");
+    }
+    page.end_table();
 }

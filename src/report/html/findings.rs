@@ -41,6 +41,10 @@ fn card(page: &mut Markup, context: &Context<'_>, finding: &Finding) {
     if !finding.detail.is_empty() {
         page.raw("<p>").prose(&finding.detail).raw("</p>");
     }
+    let exception = crate::report::text::exception(finding);
+    if !exception.is_empty() {
+        page.raw("<p class=\"muted\">").prose(exception.trim()).raw("</p>");
+    }
     if !finding.fix.is_empty() {
         page.raw("<p class=\"fix\"><b>What to do</b> ").prose(&finding.fix).raw("</p>");
     }
@@ -56,6 +60,9 @@ fn card(page: &mut Markup, context: &Context<'_>, finding: &Finding) {
     page.raw("</span><span><span class=\"muted\">confidence</span> ")
         .raw(finding.confidence.as_str())
         .raw("</span>");
+    if let Some(integrity) = finding.integrity {
+        page.raw("<span><span class=\"muted\">logs</span> ").raw(integrity.as_str()).raw("</span>");
+    }
     for (framework, controls) in finding.controls.iter().filter(|(_, controls)| !controls.is_empty()) {
         page.raw("<span><span class=\"muted\">")
             .text(framework)

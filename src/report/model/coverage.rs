@@ -20,6 +20,9 @@ pub struct Coverage {
     pub events: Events,
     /// What the logs show at all, by account.
     pub accounts: Vec<AccountCoverage>,
+    /// See [`CoveredHours`].
+    #[serde(default)]
+    pub hours: CoveredHours,
     /// See [`Integrity`].
     pub integrity: Integrity,
     /// What could not be understood on the granted side (snapshot, manifests), each a sentence with file and position.
@@ -42,6 +45,38 @@ pub struct Coverage {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+/// How much of the window the logs can be relied on.
+///
+/// An hour of an account is covered unless it lies in a stretch of more than 24 hours without any event in the account's most active
+/// Region, is left open by digest files, or may be the one of an object that could not be read; an account without any log has no
+/// covered hour.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct CoveredHours {
+    /// Hours of the window times accounts: those of the snapshot, of the logs, and those expected by the settings.
+    pub all: u64,
+    /// Of these, covered.
+    pub covered: u64,
+    /// `covered` of `all`, in per cent, rounded down to one decimal.
+    pub percent: f64,
+    /// The percentage asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub required: Option<f64>,
+    /// Accounts with hours that are not covered, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lacking: Vec<AccountHours>,
+}
+
+/// The hours of one account.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct AccountHours {
+    /// The account id.
+    pub account: String,
+    /// Hours of the window.
+    pub all: u64,
+    /// Of these, covered.
+    pub covered: u64,
 }
 
 /// Where every object listed went. INVARIANT: `listed = read + skipped + failed`.
@@ -113,6 +148,9 @@ pub struct AccountCoverage {
     /// Kinds of data events seen or recorded, sorted by kind.
     #[serde(default)]
     pub data_event_kinds: Vec<DataEventKind>,
+    /// How far digest files vouch for the account's log files; absent when there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integrity: Option<LogEvidence>,
     /// CloudTrail's trails that deliver the account's events, as far as the snapshot tells; sorted.
     #[serde(default)]
     pub trails: Vec<String>,
@@ -159,6 +197,9 @@ pub struct RegionCoverage {
     /// Time of the last event.
     #[schemars(with = "Option<String>")]
     pub last: Option<Time>,
+    /// Hours (UTC) with at least one event.
+    #[serde(default)]
+    pub hours_with_events: u64,
     /// Stretches in which logs are missing, sorted.
     pub gaps: Vec<Gap>,
 }
@@ -179,14 +220,114 @@ pub struct Gap {
 pub struct Integrity {
     /// See [`IntegrityStatus`].
     pub status: IntegrityStatus,
-    /// Digest files read.
+    /// Digest files, those included that are named and missing.
     pub digests: u64,
-    /// Log files whose hash a digest vouches for.
+    /// Log files for whose content a valid digest vouches.
     pub files_verified: u64,
-    /// Log files no digest speaks of.
+    /// Log files read for which no valid digest vouches.
     pub files_unverified: u64,
-    /// What is wrong, each a sentence.
+    /// What is wrong, each a sentence; at most 1,000, and then how many more.
     pub problems: Vec<String>,
+    /// What limits the check without being a fault, each a sentence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// Files of which more is to be said than that they are valid, sorted; at most 1,000.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<CheckedFile>,
+    /// Stretches of time for which nothing proves that the logs are whole, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holes: Vec<Hole>,
+    /// The chains of digest files, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chains: Vec<DigestChain>,
+}
+
+/// A digest file or log file that is not simply valid.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct CheckedFile {
+    /// `digest file`, `(backfill) digest file` or `log file`.
+    pub kind: String,
+    /// Where it is or should be.
+    pub object: String,
+    /// `signature-failed`, `key-not-found`, `key-unusable`, `hash-mismatch`, `not-found`, `invalid-format`, `moved`, `broken-chain`,
+    /// `named-by-no-digest`, `unproven`; without being a fault `unsigned`, `copy`.
+    pub status: String,
+    /// The status as the AWS CLI words it, where it has one.
+    pub message: String,
+    /// More about it; may be empty.
+    pub detail: String,
+}
+
+/// A stretch of time for which nothing proves that the logs are whole, half-open.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Hole {
+    /// The account.
+    pub account: String,
+    /// The Region.
+    pub region: String,
+    /// The first moment inside.
+    #[schemars(with = "String")]
+    pub from: Time,
+    /// The first moment after.
+    #[schemars(with = "String")]
+    pub to: Time,
+    /// Why, a clause.
+    pub why: String,
+}
+
+/// The digest files of one trail for one account and Region.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct DigestChain {
+    /// The account.
+    pub account: String,
+    /// The Region.
+    pub region: String,
+    /// The trail's name.
+    pub trail: String,
+    /// The trail's home Region.
+    pub home_region: String,
+    /// Made later, for hours whose digest could not be delivered.
+    pub backfill: bool,
+    /// Start of the first digest.
+    #[schemars(with = "String")]
+    pub from: Time,
+    /// End of the last.
+    #[schemars(with = "String")]
+    pub to: Time,
+    /// Digest files found in their place.
+    pub digests: u64,
+    /// Of these, valid.
+    pub digests_valid: u64,
+    /// Log files they name.
+    pub files: u64,
+    /// Of these, valid.
+    pub files_valid: u64,
+}
+
+/// What stands behind the log files of an account.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogEvidence {
+    /// Valid digests name every log file that was read, and nothing is missing.
+    Verified,
+    /// Nothing is wrong, and of some log files no valid digest speaks.
+    PartlyVerified,
+    /// Something is missing or was changed.
+    Failed,
+    /// No signature could be checked.
+    NotChecked,
+}
+
+impl LogEvidence {
+    /// The word in the report.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::PartlyVerified => "partly-verified",
+            Self::Failed => "failed",
+            Self::NotChecked => "not-checked",
+        }
+    }
 }
 
 /// The outcome of checking the digest chain.

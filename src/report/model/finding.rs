@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::LogEvidence;
 use crate::finding;
+use crate::ident::Time;
 
 /// One thing to say about one subject.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
@@ -30,6 +32,13 @@ pub struct Finding {
     pub fix: String,
     /// Controls it speaks to, by framework: `{"SOC2": ["CC6.3"]}`.
     pub controls: BTreeMap<String, Vec<String>>,
+    /// Somebody answers for it; while this lasts it does not count for `--fail-on`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exception: Option<Exception>,
+    /// What stands behind the log files of the subject's account (of all accounts, when the subject is in none); absent when there are no
+    /// digest files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integrity: Option<LogEvidence>,
     /// Where the subject is declared, when the infrastructure code is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
@@ -46,6 +55,25 @@ impl Finding {
         };
         self.evidence.iter().map(text).collect()
     }
+
+    /// Whether somebody answers for it at the moment.
+    pub fn is_excepted(&self) -> bool {
+        self.exception.as_ref().is_some_and(|exception| !exception.expired)
+    }
+}
+
+/// That somebody knows of a finding and answers for it.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct Exception {
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub owner: String,
+    /// Until when.
+    #[schemars(with = "String")]
+    pub expires: Time,
+    /// That moment is over, and the finding counts.
+    pub expired: bool,
 }
 
 /// Where a reader can look for themselves.
@@ -168,6 +196,8 @@ impl From<finding::Finding> for Finding {
                 ("ISO27001".to_owned(), listed(controls.iso27001)),
                 ("NIST80053".to_owned(), listed(controls.nist_800_53)),
             ]),
+            exception: None,
+            integrity: None,
             location: None,
         }
     }

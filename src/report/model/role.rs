@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Proposal;
+use super::{LogEvidence, Proposal};
 use crate::ident::Time;
 
 /// One role.
@@ -29,6 +29,9 @@ pub struct Role {
     pub boundary: Option<Boundary>,
     /// Whether the snapshot holds the role; if not, what it was granted is not known.
     pub in_snapshot: bool,
+    /// What stands behind the log files of its account; absent when there are no digest files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integrity: Option<LogEvidence>,
     /// Distinct calls, denied ones included.
     pub calls: u64,
     /// Distinct denied calls.

@@ -1,0 +1,171 @@
+//! Digest files and hashes, gathered while the logs are read, and what they prove.
+
+use std::io::Read;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
+
+use super::{AuditError, Settings};
+use crate::aws;
+use crate::ident::{Time, TimeRange};
+use crate::ingest::{self, Collect, DigestFile, Fate, Issue, Outcome, Progress, Run};
+use crate::integrity::{
+    self, Asked, Digest, DigestError, DigestName, FileName, Found, FoundDigest, FoundFile, Metadata,
+    PublicKeys, Verification,
+};
+use crate::record::{Event, RecordError};
+
+/// The end of the name of a side file, which holds the metadata of the digest file it is named after.
+const SIDE_FILE: &str = ".metadata.json";
+
+/// Takes digest files from all workers.
+#[derive(Default)]
+pub(super) struct Gatherer {
+    digests: Mutex<Vec<FoundDigest>>,
+    side_files: Mutex<Vec<(String, Metadata)>>,
+}
+
+impl Gatherer {
+    /// One digest file, or the side file of one.
+    pub(super) fn take(&self, file: DigestFile) {
+        let DigestFile { object, text, metadata } = file;
+        if let Some(name) = object.name.strip_suffix(SIDE_FILE) {
+            if let Some(metadata) = text.ok().as_deref().and_then(Metadata::from_side_file) {
+                let mut side_files = self.side_files.lock().unwrap_or_else(PoisonError::into_inner);
+                side_files.push((name.to_owned(), metadata));
+            }
+            return;
+        }
+        let (hash, content) = match text {
+            Ok(text) => (integrity::sha256(&text), Digest::parse(&text)),
+            Err(why) => ([0; 32], Err(DigestError::Unreadable(why))),
+        };
+        let pairs = metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        // Of an object in S3 all metadata are known, though they be none.
+        let metadata = object.name.starts_with("s3://").then(|| Metadata::from_pairs(pairs));
+        let digest = FoundDigest { name: object.name, hash, content, metadata };
+        self.digests.lock().unwrap_or_else(PoisonError::into_inner).push(digest);
+    }
+
+    /// Everything gathered, with the log files among the outcomes; `all_logs` takes those whose names are not CloudTrail's too.
+    fn found(self, outcomes: Vec<Outcome>, all_logs: bool) -> Found {
+        let mut found = Found {
+            digests: self.digests.into_inner().unwrap_or_else(PoisonError::into_inner),
+            files: Vec::new(),
+        };
+        for (name, metadata) in self.side_files.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            for digest in found.digests.iter_mut().filter(|digest| digest.name == name) {
+                digest.metadata = Some(metadata.clone());
+            }
+        }
+        for Outcome { object, fate, issue, sha256, .. } in outcomes {
+            let why = || issue.unwrap_or("it could not be read").to_owned();
+            if matches!(fate, Fate::Skipped(_)) {
+                continue;
+            }
+            if DigestName::parse(&object.name).is_some() {
+                let content = Err(DigestError::Unreadable(why()));
+                found.digests.push(FoundDigest { name: object.name, hash: [0; 32], content, metadata: None });
+            } else if all_logs || FileName::parse(&object.name).is_some() {
+                found.files.push(FoundFile { name: object.name, hash: sha256.ok_or_else(why) });
+            }
+        }
+        found
+    }
+
+    /// What an audit's digests prove.
+    pub(super) fn verify(
+        self,
+        outcomes: Vec<Outcome>,
+        keys: &PublicKeys,
+        settings: &Settings,
+    ) -> Verification {
+        let asked = Asked { since: settings.since, until: settings.until };
+        integrity::verify(&self.found(outcomes, true), (!keys.is_empty()).then_some(keys), asked)
+    }
+}
+
+/// What to verify, and how.
+#[derive(Clone, Debug, Default)]
+pub struct VerifySettings {
+    /// Files, folders, or what [`super::audit`] takes besides.
+    pub sources: Vec<String>,
+    /// How sources at AWS are reached.
+    pub aws: aws::Settings,
+    /// From here on; none is all there is.
+    pub since: Option<Time>,
+    /// To here, exclusive.
+    pub until: Option<Time>,
+    /// CloudTrail's public keys; without any, signatures stay unchecked.
+    pub keys: PublicKeys,
+    /// Number of workers; 0 is one per core.
+    pub threads: usize,
+}
+
+/// What a check of logs alone gives.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// See [`Verification`].
+    pub verification: Verification,
+    /// Objects that could not be read, or not to the end; sorted.
+    pub issues: Vec<Issue>,
+    /// The run was cancelled, and what was not read looks missing.
+    pub is_cancelled: bool,
+}
+
+/// Looks at no record.
+struct Nobody;
+
+impl Collect for Nobody {
+    fn event(&mut self, _: &Event<'_>) {}
+
+    fn malformed(&mut self, _: RecordError) {}
+
+    fn skipped(&mut self, _: &'static str) {}
+
+    fn merge(self, _: Self) -> Self {
+        self
+    }
+}
+
+/// Checks log files against digest files, without looking at records.
+///
+/// # Errors
+///
+/// A source that cannot be read at all, and sources that hold neither digest files nor log files.
+pub fn verify_logs(
+    settings: &VerifySettings,
+    stdin: Option<Box<dyn Read + Send>>,
+    progress: &dyn Progress,
+    cancel: &AtomicBool,
+) -> Result<Verified, AuditError> {
+    let gatherer = Gatherer::default();
+    let take = |file| gatherer.take(file);
+    let window = TimeRange {
+        from: settings.since.unwrap_or(TimeRange::ALWAYS.from),
+        to: settings.until.unwrap_or(TimeRange::ALWAYS.to),
+    };
+    let run = Run {
+        window,
+        threads: settings.threads,
+        progress,
+        outcomes: true,
+        hashes: true,
+        only_hashes: true,
+        digests: Some(&take),
+        ..Run::new(cancel)
+    };
+    let ingested = ingest::run(super::inputs(&settings.sources, stdin, &settings.aws)?, &run, || Nobody)?;
+    let skipped = ingested.skipped;
+    let found = gatherer.found(ingested.outcomes, false);
+    if found.digests.is_empty() && found.files.is_empty() && !ingested.is_cancelled {
+        let skipped = skipped.into_iter().map(|(kind, n)| (kind.to_owned(), n)).collect();
+        return Err(AuditError::NoInput { sources: settings.sources.clone(), skipped });
+    }
+    let asked = Asked { since: settings.since, until: settings.until };
+    let keys = (!settings.keys.is_empty()).then_some(&settings.keys);
+    Ok(Verified {
+        verification: integrity::verify(&found, keys, asked),
+        issues: ingested.issues,
+        is_cancelled: ingested.is_cancelled,
+    })
+}
