@@ -218,7 +218,8 @@ fn manual_pages_and_completions_know_every_subcommand() {
     let dir = tempfile::tempdir().unwrap();
     let (_, page, _) = run(dir.path(), &["man"]);
     for name in subcommands(dir.path()) {
-        assert!(page.contains(&format!("leastwise\\-{name}(1)")), "{name}");
+        let escaped = name.replace('-', "\\-");
+        assert!(page.contains(&format!("leastwise\\-{escaped}(1)")), "{name}");
         let (exit, page, _) = run(dir.path(), &["man", &name]);
         assert!(exit == 0 && page.contains(&format!(".TH leastwise-{name} 1")), "{name}\n{page}");
     }
