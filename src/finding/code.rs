@@ -302,7 +302,7 @@ const UNMATCHED_EXCEPTION: CodeInfo = CodeInfo {
     title: "An exception matches no finding",
     meaning: "The settings file holds an exception for findings of a code and subject, and there is none. It hides the next finding of that \
               kind before anybody has looked at it. Raised only when all accounts and roles are looked at.",
-    severity_rule: "low.",
+    severity_rule: "always low: the settings file is out of date, not a grant.",
     usual_severity: Severity::Low,
     fix: "Remove the exception from `leastwise.toml`, or spell its code and subject as the report does.",
     controls: COMPLETENESS,

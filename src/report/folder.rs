@@ -74,7 +74,11 @@ pub fn write_patch(patch: Option<&str>, dir: &Path) -> Result<(), FolderError> {
             replace(&path, |out| out.write_all(text.as_bytes()))
         }
         None => fs::remove_file(&path)
-            .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+            .or_else(|error| match error.kind() {
+                // No folder is no patch; what writes the report says what is wrong with the folder.
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(()),
+                _ => Err(error),
+            })
             .map_err(|source| FolderError { path, source }),
     }
 }

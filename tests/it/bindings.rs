@@ -151,6 +151,8 @@ fn audit(dir: &Path, logs: &Path, iam: &Path, kubernetes: &Path) -> Value {
         .arg("audit")
         .arg(logs)
         .args([Path::new("--iam"), iam, Path::new("--kubernetes"), kubernetes, Path::new("--out"), &out])
+        // The worlds here are a few hours long.
+        .args(["--min-window", "0h"])
         .env_clear()
         .stdin(Stdio::null())
         .output()
