@@ -1,8 +1,7 @@
 //! What Terraform files declare about roles and their inline policies.
 //!
-//! Resources are `aws_iam_role`, its `inline_policy` blocks, and `aws_iam_role_policy`; see
-//! <https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/iam_role_policy>. Names of resources hold within a
-//! folder, which is a module.
+//! Resources are `aws_iam_role`, its `inline_policy` blocks, and `aws_iam_role_policy`, as Terraform's AWS provider documents them.
+//! Names of resources hold within a folder, which is a module.
 
 use hcl_edit::Span as _;
 use hcl_edit::expr::{Expression, TraversalOperator};

@@ -85,7 +85,7 @@ fn managed_policy(
     ));
 }
 
-/// <https://registry.terraform.io/providers/hashicorp/aws/latest/docs/data-sources/iam_policy_document>
+/// As the data source `aws_iam_policy_document` of Terraform's AWS provider documents it.
 fn data_source(name: &str, document: &Value) -> String {
     let mut out = format!("data \"aws_iam_policy_document\" \"{name}\" {{\n");
     for (key, argument) in [("Version", "version"), ("Id", "policy_id")] {
