@@ -146,11 +146,13 @@ fn witness(proof: &Proof) -> Option<serde_json::Value> {
     }))
 }
 
-fn is_same(old: &[&Policy], new: &[&Policy]) -> bool {
+/// Whether two sets of policies allow the same, as far as that is proven.
+pub(super) fn is_same(a: &[Policy], b: &[Policy]) -> bool {
+    let (a, b): (Vec<&Policy>, Vec<&Policy>) = (a.iter().collect(), b.iter().collect());
     let settings = Settings::default();
-    old == new
-        || no_new_access(old, new, &settings).verdict == Verdict::Proven
-            && no_new_access(new, old, &settings).verdict == Verdict::Proven
+    a == b
+        || no_new_access(&a, &b, &settings).verdict == Verdict::Proven
+            && no_new_access(&b, &a, &settings).verdict == Verdict::Proven
 }
 
 /// Whether what was proposed then is in place now, or what was in place then is proposed again.
@@ -171,17 +173,14 @@ fn proposals(
             documents.map(|policy| parse(&policy.document.to_string(), PolicyKind::Identity).ok()).collect();
         policies.filter(|policies| !policies.is_empty())
     };
-    let is = |policies: &[Policy], other: &[Policy]| {
-        is_same(&policies.iter().collect::<Vec<_>>(), &other.iter().collect::<Vec<_>>())
-    };
     if let Some(then) = before.report.as_ref().and_then(proposed)
-        && is(&then, &new.policies)
+        && is_same(&then, &new.policies)
     {
         let title = format!("What was proposed for {} is in place", name(subject));
         changes.push(Change::new(Code::ProposalApplied, subject, title));
     }
     if let Some(now) = after.report.as_ref().and_then(proposed)
-        && is(&now, &old.policies)
+        && is_same(&now, &old.policies)
     {
         let title = format!("{} had what is proposed for it, and has it no longer", name(subject));
         changes.push(Change::new(Code::ProposalUndone, subject, title));

@@ -6,11 +6,11 @@ use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
 
+use super::access::is_same;
 use super::{Change, Code, DriftError, RoleSide, Side};
 use crate::ident::Arn;
 use crate::ingest::{self, Collect, Input, Run};
 use crate::policy::{Policy, PolicyKind, parse};
-use crate::proof::{Settings, Verdict, no_new_access};
 use crate::record::{Event, Outcome, RecordError};
 
 /// Calls that change what a role is granted, or who may assume it.
@@ -222,14 +222,6 @@ fn policies(old: &RoleSide, writes: &[&Write], new: &RoleSide) -> Result<bool, S
 fn document(write: &Write, kind: PolicyKind) -> Result<Policy, String> {
     let text = write.document.as_deref().ok_or_else(|| format!("{} shows no document", write.event))?;
     parse(text, kind).map_err(|error| format!("the document of {} cannot be read: {error}", write.event))
-}
-
-fn is_same(a: &[Policy], b: &[Policy]) -> bool {
-    let (a, b): (Vec<&Policy>, Vec<&Policy>) = (a.iter().collect(), b.iter().collect());
-    let settings = Settings::default();
-    a == b
-        || no_new_access(&a, &b, &settings).verdict == Verdict::Proven
-            && no_new_access(&b, &a, &settings).verdict == Verdict::Proven
 }
 
 /// Calls that can make such a change.
