@@ -44,8 +44,28 @@ impl Dice {
     }
 }
 
+/// What logs are made like.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    /// Bytes inflated, all objects together.
+    pub(crate) size: usize,
+    /// Bytes inflated of one object.
+    pub(crate) object: usize,
+    /// Seconds from one object to the next.
+    pub(crate) seconds: i64,
+    /// Calls on S3 objects, in percent.
+    pub(crate) objects: u64,
+    pub(crate) seed: u64,
+}
+
 /// Makes objects of together `size` bytes inflated under `folder`.
 pub(crate) fn make(folder: &Path, size: usize, objects: u64, seed: u64) -> Made {
+    make_shaped(folder, Shape { size, object: OBJECT, seconds: 300, objects, seed })
+}
+
+/// The same, of another shape.
+pub(crate) fn make_shaped(folder: &Path, shape: Shape) -> Made {
+    let Shape { size, object, seconds, objects, seed } = shape;
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15 ^ seed);
     let mut made = Made { objects: Vec::new(), bytes: 0, events: 0 };
     let mut text = String::new();
@@ -53,11 +73,11 @@ pub(crate) fn make(folder: &Path, size: usize, objects: u64, seed: u64) -> Made 
     let mut sessions = HashMap::new();
     while made.bytes < size as u64 {
         let number = i64::try_from(made.objects.len()).unwrap();
-        let minute = Time::from_unix(START + number * 300);
+        let minute = Time::from_unix(START + number * seconds);
         let region = ["us-east-1", "eu-west-1"][made.objects.len() % 2];
         text.clear();
         text.push_str(r#"{"Records":["#);
-        while text.len() < OBJECT {
+        while text.len() < object {
             if !text.ends_with('[') {
                 text.push(',');
             }
