@@ -126,6 +126,8 @@ pub struct Audited {
     pub is_complete: bool,
     /// The run was cancelled.
     pub is_cancelled: bool,
+    /// ARNs of all roles granted or used, sorted, whether or not the report is about them.
+    pub known_roles: Vec<String>,
 }
 
 /// Why there is no report.
@@ -236,13 +238,13 @@ fn audit_here(
     for (kind, n) in skipped.iter().chain(&skipped_records) {
         *coverage.skipped.entry((*kind).to_owned()).or_default() += n;
     }
-    let mut report = assemble(settings, &inventory, &usage, verification.as_ref(), coverage);
+    let (mut report, known_roles) = assemble(settings, &inventory, &usage, verification.as_ref(), coverage);
     if settings.store.is_some() && !settings.public_keys.is_empty() {
         let note = "Log files that earlier runs read into a store are not at hand, so nothing was checked: `leastwise verify-logs` checks them where they lie.";
         report.coverage.integrity.notes.push(note.to_owned());
     }
     let is_complete = issues.is_empty() && n_malformed == 0 && !is_cancelled;
-    Ok(Audited { report, is_complete, is_cancelled })
+    Ok(Audited { report, is_complete, is_cancelled, known_roles })
 }
 
 /// What [`audit`] would read; reads nothing.
@@ -363,14 +365,14 @@ fn trails<'i>(settings: &Settings, inventory: &'i Inventory) -> Cow<'i, [Trail]>
     }])
 }
 
-/// From what was read to the report: pure.
+/// From what was read to the report, and the ARNs of all roles there are: pure.
 fn assemble(
     settings: &Settings,
     inventory: &Inventory,
     usage: &Usage,
     verification: Option<&Verification>,
     coverage: report::Coverage,
-) -> Report {
+) -> (Report, Vec<String>) {
     let catalog = settings.catalog();
     let attributions = attribution::resolve(usage, inventory);
     let access = attribution::access(usage, &attributions, inventory);
@@ -396,6 +398,7 @@ fn assemble(
     let expected = rightsize::expected_by_role(inventory);
     let mut arns: BTreeSet<&str> = inventory.roles().map(|role| role.arn.as_str()).collect();
     arns.extend(access.principals.keys().map(String::as_str).filter(|arn| is_role(arn)));
+    let known_roles = arns.iter().map(|arn| (*arn).to_owned()).collect();
     let wanted: Vec<&str> = arns.into_iter().filter(|arn| is_wanted(arn, settings)).collect();
     let organization = inventory.organization.as_ref();
     let resource_limits = organization.map(rightsize::resource_limits).unwrap_or_default();
@@ -445,7 +448,7 @@ fn assemble(
         catalog,
     });
 
-    Report {
+    let report = Report {
         schema: report::SCHEMA.to_owned(),
         tool: report::Tool {
             catalog: report::CatalogInfo {
@@ -489,7 +492,8 @@ fn assemble(
                 ..report::Finding::from(finding)
             })
             .collect(),
-    }
+    };
+    (report, known_roles)
 }
 
 /// Adds what is to be said of the exceptions themselves. Where only some accounts or roles are looked at, most exceptions match nothing.

@@ -23,6 +23,7 @@ mod preview;
 mod progress;
 mod prove;
 mod query;
+mod rightsize;
 mod schema;
 mod snapshot;
 mod terminal;
@@ -81,6 +82,8 @@ enum Command {
     Query(Box<query::Args>),
     /// Explain a refused call, or a role assumption that fails
     Explain(Box<explain::Args>),
+    /// Proposals for chosen roles, in any policy format
+    Rightsize(Box<rightsize::Args>),
     /// Read the granted side from AWS into a folder that audit reads
     Snapshot(Box<snapshot::Args>),
     /// Print the smallest read-only policy for what leastwise is to do
@@ -117,6 +120,7 @@ pub(crate) fn run() -> Exit {
         Command::Reduce(args) => map_reduce::reduce(&args, &mut terminal),
         Command::Query(args) => query::run(*args, &mut terminal),
         Command::Explain(args) => explain::run(&args, &mut terminal),
+        Command::Rightsize(args) => rightsize::run(*args, &mut terminal),
         Command::Snapshot(args) => snapshot::run(*args, &mut terminal),
         Command::Permissions(args) => permissions::run(args, &mut terminal),
         Command::Prove(args) => prove::run(&args, &mut terminal),

@@ -6,12 +6,14 @@ mod action;
 mod arn;
 mod fixed;
 pub mod glob;
+mod nearest;
 mod time;
 mod uuid;
 
 pub use action::{Action, InvalidAction};
 pub use arn::{Arn, role_arn_from_session};
 pub use fixed::fixed;
+pub use nearest::nearest;
 pub use time::{InvalidTime, Time, TimeRange};
 pub use uuid::{NAMESPACE_OID, NAMESPACE_URL, uuid_v5};
 

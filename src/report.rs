@@ -20,6 +20,7 @@ mod metrics;
 mod model;
 mod ocsf;
 mod oscal;
+mod proposals;
 mod sarif;
 mod subject;
 mod summary;
@@ -30,13 +31,14 @@ use std::io::{self, Write};
 pub use code::Language;
 pub use escape::printable;
 pub use explanation::{explanation_schema, write_explanations_json, write_explanations_text};
-pub use folder::{FolderError, write_folder, write_patch};
+pub use folder::{FolderError, write_folder, write_patch, write_proposals};
 pub use format::{Format, UnknownFormat};
 pub use grid::{Cell, Grid};
 pub use integrity::write_integrity;
 pub use json::schema;
 pub use metrics::{RunEnd, write_emf, write_prometheus};
 pub use model::*;
+pub use proposals::{proposals_schema, write_proposals_json, write_proposals_text};
 pub use text::{Colour, write_text};
 
 /// One field of a CSV file that no spreadsheet takes for a formula.

@@ -116,6 +116,41 @@ pub(super) struct Args {
     later: Later,
 }
 
+impl Args {
+    /// An option given that only audits take.
+    pub(super) fn of_audits_only(&self) -> Option<&'static str> {
+        let given = [
+            ("--role", !self.role.is_empty()),
+            ("--terraform-dir", self.terraform_dir.is_some()),
+            ("--metrics", self.metrics.is_some()),
+            ("--emf", self.emf),
+            ("--fail-on", self.fail_on.is_some()),
+            ("--dry-run", self.dry_run),
+        ];
+        given.into_iter().find_map(|(option, is_given)| is_given.then_some(option))
+    }
+
+    /// Whether logs or grants are named.
+    pub(super) fn names_input(&self) -> bool {
+        !self.sources.is_empty() || self.store.is_some() || !self.iam.is_empty()
+    }
+
+    /// The settings file named.
+    pub(super) fn config(&self) -> Option<&std::path::Path> {
+        self.config.as_deref()
+    }
+
+    /// Where to and in which formats.
+    pub(super) fn output(self) -> (Option<PathBuf>, Vec<Format>) {
+        (self.out, self.format)
+    }
+
+    /// Looks at these roles only.
+    pub(super) fn choose(&mut self, roles: &[String]) {
+        self.role = roles.to_vec();
+    }
+}
+
 /// Options of the contract that this version cannot do: taken, so that the answer says so.
 #[derive(clap::Args, Debug)]
 struct Later {
@@ -194,16 +229,44 @@ pub(super) enum ActionNames {
 }
 
 /// What is asked for, command line and settings file together.
-struct Plan {
-    settings: analyze::Settings,
+pub(super) struct Plan {
+    pub(super) settings: analyze::Settings,
     live: Live,
     terraform: Option<PathBuf>,
-    out: Option<PathBuf>,
-    formats: Vec<Format>,
+    pub(super) out: Option<PathBuf>,
+    pub(super) formats: Vec<Format>,
     fail_on: FailOn,
     is_dry: bool,
     metrics: Option<PathBuf>,
     emf: bool,
+}
+
+/// What a report says, and whether something cut the reading short.
+pub(super) struct Done {
+    pub(super) audited: Audited,
+    pub(super) is_cut: bool,
+}
+
+/// Reads everything a plan names, and gives the report.
+pub(super) fn audit(plan: &mut Plan, terminal: &Terminal) -> Result<Done, Failure> {
+    plan.live.read(&mut plan.settings, terminal)?;
+    let cancelled = cancel::on_signals();
+    let mut is_cut = false;
+    if let Some(store) = &plan.settings.store {
+        super::ingest::refuse_remote(store)?;
+        if !plan.settings.sources.is_empty() {
+            let how = super::ingest::How::default();
+            let stored = super::ingest::into_store(&plan.settings, store, &how, &cancelled, terminal)?;
+            is_cut = stored.is_cancelled;
+        }
+    }
+    let reads_stdin =
+        plan.settings.store.is_none() && plan.settings.sources.iter().any(|source| source == "-");
+    let stdin: Option<Box<dyn io::Read + Send>> = reads_stdin.then(|| Box::new(io::stdin()) as _);
+    let bar = Bar::new(terminal.shows_progress());
+    let audited = analyze::audit(&plan.settings, stdin, &bar, &cancelled);
+    bar.finish();
+    Ok(Done { audited: audited.map_err(|error| failure(&error))?, is_cut })
 }
 
 pub(super) fn run(args: Args, terminal: &mut Terminal) -> Result<Exit, Failure> {
@@ -213,33 +276,12 @@ pub(super) fn run(args: Args, terminal: &mut Terminal) -> Result<Exit, Failure> 
         terminal.note(&format!("settings from {}", path.display()));
     }
     let mut plan = plan(args, config, time::now())?;
-    if !plan.is_dry {
-        plan.live.read(&mut plan.settings, terminal)?;
-    }
     let declared = plan.terraform.as_deref().map(Declared::read).transpose()?;
-    let cancelled = cancel::on_signals();
-    let reads_stdin = plan.settings.store.is_none() || plan.is_dry;
-    let has_stream = plan.settings.sources.iter().any(|source| source == "-");
-    let mut is_cut = false;
-    if let Some(store) = &plan.settings.store {
-        super::ingest::refuse_remote(store)?;
-        if !plan.settings.sources.is_empty() && !plan.is_dry {
-            let how = super::ingest::How::default();
-            let stored = super::ingest::into_store(&plan.settings, store, &how, &cancelled, terminal)?;
-            is_cut = stored.is_cancelled;
-        }
-    }
-    let stdin: Option<Box<dyn io::Read + Send>> =
-        (has_stream && reads_stdin).then(|| Box::new(io::stdin()) as _);
-    let bar = Bar::new(terminal.shows_progress());
     if plan.is_dry {
-        let found = analyze::preview(&plan.settings, stdin, &bar, &cancelled);
-        bar.finish();
-        return show_preview(&found.map_err(|error| failure(&error))?, &plan, terminal);
+        return preview_of(&plan, terminal);
     }
-    let audited = analyze::audit(&plan.settings, stdin, &bar, &cancelled);
-    bar.finish();
-    let Audited { mut report, is_complete, .. } = audited.map_err(|error| failure(&error))?;
+    let Done { audited, is_cut } = audit(&mut plan, terminal)?;
+    let Audited { mut report, is_complete, .. } = audited;
     let patch = declared.map(|declared| declared.meet(&mut report, terminal));
     deliver(&report, patch.as_deref(), &plan, terminal)?;
     let reasons = report.incompleteness();
@@ -269,6 +311,20 @@ pub(super) fn run(args: Args, terminal: &mut Terminal) -> Result<Exit, Failure> 
     Ok(exit)
 }
 
+/// Lists what a run would read, and reads nothing.
+fn preview_of(plan: &Plan, terminal: &Terminal) -> Result<Exit, Failure> {
+    if let Some(store) = &plan.settings.store {
+        super::ingest::refuse_remote(store)?;
+    }
+    let cancelled = cancel::on_signals();
+    let has_stream = plan.settings.sources.iter().any(|source| source == "-");
+    let stdin: Option<Box<dyn io::Read + Send>> = has_stream.then(|| Box::new(io::stdin()) as _);
+    let bar = Bar::new(terminal.shows_progress());
+    let found = analyze::preview(&plan.settings, stdin, &bar, &cancelled);
+    bar.finish();
+    show_preview(&found.map_err(|error| failure(&error))?, plan, terminal)
+}
+
 /// What a run would read; something that cannot be listed makes it incomplete, as it would make the report.
 fn show_preview(found: &Preview, plan: &Plan, terminal: &Terminal) -> Result<Exit, Failure> {
     let estimate = price::estimate(found);
@@ -284,7 +340,7 @@ fn show_preview(found: &Preview, plan: &Plan, terminal: &Terminal) -> Result<Exi
 }
 
 /// An option on the command line wins over the settings file; both together must make sense.
-fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failure> {
+pub(super) fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failure> {
     args.later.refuse()?;
     let aws = args.aws.over(config.aws()).settings()?;
     let sources = first(args.sources, config.sources);

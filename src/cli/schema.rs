@@ -21,6 +21,8 @@ enum Name {
     Explanation,
     /// What `leastwise drift --format json` prints
     Drift,
+    /// What `leastwise rightsize --format json` prints
+    Proposals,
 }
 
 pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Failure> {
@@ -28,6 +30,7 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Failure>
         Name::Report => report::schema(),
         Name::Explanation => report::explanation_schema(),
         Name::Drift => leastwise::drift::schema(),
+        Name::Proposals => report::proposals_schema(),
     };
     terminal.data(|out| writeln!(out, "{schema:#}"))?;
     Ok(Exit::Done)

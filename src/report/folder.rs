@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::{Format, Language, ProposedPolicy, Report, code, json, write};
+use super::{Format, Language, Proposal, Proposals, ProposedPolicy, Report, code, json, write};
 
 /// Written in every folder, whatever else is asked for.
 const ALWAYS: [Format; 4] = [Format::Json, Format::Html, Format::Markdown, Format::Sarif];
@@ -29,10 +29,57 @@ pub struct FolderError {
 /// earlier report in the same folder proposed, and this one does not, are removed; nothing else is.
 pub fn write_folder(report: &Report, dir: &Path, formats: &[Format]) -> Result<Vec<PathBuf>, FolderError> {
     create(dir)?;
-    let stale = earlier(dir);
+    let mut written = write_documents(report, dir, earlier(dir))?;
+    let mut formats: Vec<Format> = ALWAYS.iter().chain(formats).copied().collect();
+    formats.sort_by_key(|format| (*format == Format::Json, *format));
+    formats.dedup();
+    for format in formats {
+        if let Format::Code(language) = format {
+            written.extend(write_code(report, dir, language)?);
+            continue;
+        }
+        let path = dir.join(format.file_name());
+        replace(&path, |out| write(format, report, out))?;
+        written.push(path);
+    }
+    Ok(written)
+}
+
+/// The file that a folder of proposals is known by.
+const PROPOSALS: &str = "proposals.json";
+
+/// Writes the proposals for the roles of a report: the policies as [`write_folder`] does, the code asked for, and `proposals.json`
+/// last. Policies that an earlier run proposed there, and this one does not, are removed; nothing else is.
+pub fn write_proposals(
+    report: &Report,
+    dir: &Path,
+    languages: &[Language],
+) -> Result<Vec<PathBuf>, FolderError> {
+    create(dir)?;
+    let text = fs::read(dir.join(PROPOSALS)).ok();
+    let old: Option<Proposals> = text.and_then(|text| serde_json::from_slice(&text).ok());
+    let parts =
+        old.iter().flat_map(|old| &old.roles).map(|role| (&*role.account, &*role.name, &role.proposal));
+    let stale = documents(parts).into_iter().map(|(name, _)| name).collect();
+    let mut written = write_documents(report, dir, stale)?;
+    for language in languages {
+        written.extend(write_code(report, dir, *language)?);
+    }
+    let path = dir.join(PROPOSALS);
+    replace(&path, |out| super::write_proposals_json(report, out))?;
+    written.push(path);
+    Ok(written)
+}
+
+/// Every policy document of a report; those of `stale` that are not among them go.
+fn write_documents(
+    report: &Report,
+    dir: &Path,
+    stale: BTreeSet<PathBuf>,
+) -> Result<Vec<PathBuf>, FolderError> {
     let mut written = Vec::new();
     let mut names = BTreeSet::new();
-    for (name, document) in documents(report) {
+    for (name, document) in documents(parts(report)) {
         let path = dir.join(&name);
         if let Some(parent) = path.parent() {
             create(parent)?;
@@ -47,18 +94,6 @@ pub fn write_folder(report: &Report, dir: &Path, formats: &[Format]) -> Result<V
         fs::remove_file(&path)
             .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
             .map_err(|source| FolderError { path, source })?;
-    }
-    let mut formats: Vec<Format> = ALWAYS.iter().chain(formats).copied().collect();
-    formats.sort_by_key(|format| (*format == Format::Json, *format));
-    formats.dedup();
-    for format in formats {
-        if let Format::Code(language) = format {
-            written.extend(write_code(report, dir, language)?);
-            continue;
-        }
-        let path = dir.join(format.file_name());
-        replace(&path, |out| write(format, report, out))?;
-        written.push(path);
     }
     Ok(written)
 }
@@ -112,23 +147,31 @@ fn is_account(stem: &str) -> bool {
 fn earlier(dir: &Path) -> BTreeSet<PathBuf> {
     let report: Option<Report> =
         fs::read(dir.join(Format::Json.file_name())).ok().and_then(|text| serde_json::from_slice(&text).ok());
-    report.map(|report| documents(&report).into_iter().map(|(name, _)| name).collect()).unwrap_or_default()
+    report
+        .map(|report| documents(parts(&report)).into_iter().map(|(name, _)| name).collect())
+        .unwrap_or_default()
 }
 
-/// Every policy document of the report with its path inside the folder; no path occurs twice.
-fn documents(report: &Report) -> Vec<(PathBuf, &serde_json::Value)> {
+/// Account, name and proposal of each role.
+fn parts(report: &Report) -> impl Iterator<Item = (&str, &str, &Proposal)> {
+    report.roles.iter().map(|role| (&*role.account, &*role.name, &role.proposal))
+}
+
+/// Every policy document with its path inside the folder; no path occurs twice.
+fn documents<'r>(
+    roles: impl Iterator<Item = (&'r str, &'r str, &'r Proposal)>,
+) -> Vec<(PathBuf, &'r serde_json::Value)> {
     let mut taken = BTreeSet::new();
     let mut found = Vec::new();
-    for role in &report.roles {
-        let proposal = &role.proposal;
-        let dir = Path::new("policies").join(file_name(&role.account));
-        let stem = file_name(&role.name);
+    for (account, name, proposal) in roles {
+        let dir = Path::new("policies").join(file_name(account));
+        let stem = file_name(name);
         for (at, ProposedPolicy { document, .. }) in proposal.policies.iter().enumerate() {
             let stem = if proposal.policies.len() > 1 { format!("{stem}.{}", at + 1) } else { stem.clone() };
             found.push((free(&mut taken, &dir, &stem), document));
         }
         if let Some(trust) = &proposal.trust {
-            let dir = Path::new("trust").join(file_name(&role.account));
+            let dir = Path::new("trust").join(file_name(account));
             found.push((free(&mut taken, &dir, &stem), &trust.document));
         }
     }

@@ -8,6 +8,7 @@ mod binding;
 mod coverage;
 mod finding;
 mod proposal;
+mod proposals;
 mod role;
 
 use schemars::JsonSchema;
@@ -17,6 +18,7 @@ pub use binding::*;
 pub use coverage::*;
 pub use finding::*;
 pub use proposal::*;
+pub use proposals::*;
 pub use role::*;
 
 use crate::ident::Time;

@@ -23,6 +23,7 @@ mod bindings;
 mod browser;
 mod carrier;
 mod catalog;
+mod chosen;
 mod cli;
 #[cfg(feature = "kubernetes")]
 mod cluster;
