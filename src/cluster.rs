@@ -26,6 +26,14 @@ pub enum ClusterError {
     /// No cluster is configured, or its settings cannot be used.
     #[error("no cluster is configured that could be read: {0}")]
     Settings(String),
+    /// The cluster does not take the credentials.
+    #[error("the cluster `{cluster}` does not take the credentials: {reason}")]
+    Unauthorized {
+        /// As the configuration calls it.
+        cluster: String,
+        /// What the server says.
+        reason: String,
+    },
     /// Nothing at all could be read.
     #[error("the cluster `{cluster}` cannot be read: {reason}")]
     Unreachable {

@@ -56,6 +56,9 @@ fn failure(error: &ClusterError) -> Failure {
         ),
         ClusterError::Settings(_) => Failure::failed(error)
             .hint("set KUBECONFIG, or choose a context: `kubectl config use-context NAME` (`kubectl get serviceaccounts` shows whether it works)"),
+        ClusterError::Unauthorized { .. } => Failure::failed(error).hint(
+            "they are expired, or of somebody the cluster does not know: renew them (`aws sso login`, `aws eks update-kubeconfig --name CLUSTER`); `kubectl auth whoami` shows whether it works",
+        ),
         ClusterError::Unreachable { .. } => Failure::failed(error).hint(
             "check network, credentials and rights: listing serviceaccounts and pods in all namespaces suffices (`kubectl auth can-i list pods -A`)",
         ),

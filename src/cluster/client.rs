@@ -1,6 +1,7 @@
 //! The lists, page by page.
 
-use kube::config::Kubeconfig;
+use kube::client::AuthError;
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::core::Request;
 use kube::core::params::ListParams;
 use kube::{Client, Config};
@@ -32,32 +33,39 @@ const LISTS: &[(&str, &str)] = &[
 ];
 
 pub(super) fn read() -> Result<ClusterRead, ClusterError> {
-    let settings = |error: &dyn std::fmt::Display| ClusterError::Settings(short(&error.to_string()));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
-        .map_err(|error| settings(&error))?;
+        .map_err(|error| ClusterError::Settings(short(&error.to_string())))?;
     runtime.block_on(async {
-        let config = Config::infer().await.map_err(|error| settings(&error))?;
-        let cluster = cluster_name();
-        let client = Client::try_from(config).map_err(|error| settings(&error))?;
+        let Context { config, cluster, namespace } = context().await?;
+        let client = Client::try_from(config).map_err(|error| ClusterError::Settings(said(&error)))?;
         let mut found = ClusterRead::default();
         let shown = cluster.clone().unwrap_or_else(|| "of this pod".to_owned());
         for (path, kind) in LISTS {
-            match list(&client, path, kind).await {
+            let mut listed = list(&client, path, kind).await;
+            let refusal = listed.as_ref().err().filter(|error| code(error) == Some(403)).map(said);
+            if let (Some(said), Some(namespace), Some(below)) =
+                (refusal, &namespace, namespace.as_deref().and_then(|name| in_namespace(path, name)))
+                && let Ok(Some(some)) = list(&client, &below, kind).await
+            {
+                found
+                    .unread
+                    .push(format!("{kind} of cluster `{shown}` outside namespace `{namespace}`: {said}"));
+                listed = Ok(Some(some));
+            }
+            match listed {
                 Ok(Some(objects)) => found.manifests.push(Manifest {
                     text: Text { name: format!("live cluster {shown}, {kind}"), text: objects.to_string() },
                     cluster: cluster.clone(),
                 }),
                 Ok(None) => {}
-                Err(error) => {
-                    let said = match &error {
-                        kube::Error::Api(answer) => format!("{} ({})", answer.message, answer.code),
-                        other => other.to_string(),
-                    };
-                    found.unread.push(format!("{kind} of cluster `{shown}`: {}", short(&said)));
+                // Credentials that are not taken for one list are taken for none, and an exec plugin is asked each time.
+                Err(error) if code(&error) == Some(401) && found.manifests.is_empty() => {
+                    return Err(ClusterError::Unauthorized { cluster: shown, reason: said(&error) });
                 }
+                Err(error) => found.unread.push(format!("{kind} of cluster `{shown}`: {}", said(&error))),
             }
         }
         if found.manifests.is_empty() {
@@ -101,18 +109,117 @@ async fn list(client: &Client, path: &str, kind: &str) -> Result<Option<Value>, 
     Ok(Some(json!({"kind": "List", "items": items})))
 }
 
-/// The current context's cluster: an ARN as `aws eks update-kubeconfig` writes it, a name otherwise.
-fn cluster_name() -> Option<String> {
-    let config = Kubeconfig::read().ok()?;
-    let current = config.current_context?;
-    let context = config.contexts.into_iter().find(|context| context.name == current)?.context?;
+/// What the configuration says of the cluster.
+struct Context {
+    config: Config,
+    /// An ARN as `aws eks update-kubeconfig` writes it, a name otherwise; none inside a pod.
+    cluster: Option<String>,
+    /// The namespace it names, or the pod's own.
+    namespace: Option<String>,
+}
+
+/// The current context of kubectl's files, or the pod this runs in when there are none.
+async fn context() -> Result<Context, ClusterError> {
+    let settings = |error: &KubeconfigError| ClusterError::Settings(unusable(error));
+    let files = match Kubeconfig::read() {
+        Ok(files) => files,
+        Err(error) if is_absent(&error) => {
+            let config = Config::incluster().map_err(|_| settings(&error))?;
+            let namespace = Some(config.default_namespace.clone());
+            return Ok(Context { config, cluster: None, namespace });
+        }
+        Err(error) => return Err(settings(&error)),
+    };
+    let named = files.contexts.iter().find(|context| Some(&context.name) == files.current_context.as_ref());
+    let context = named.and_then(|named| named.context.clone());
+    let options = KubeConfigOptions::default();
+    let config = Config::from_custom_kubeconfig(files, &options).await.map_err(|error| settings(&error))?;
+    let Some(context) = context else { return Ok(Context { config, cluster: None, namespace: None }) };
     let name = context.cluster;
     // eksctl writes NAME.REGION.eksctl.io.
     let bare = name
         .strip_suffix(".eksctl.io")
         .and_then(|rest| rest.rsplit_once('.'))
         .map(|(name, _)| name.to_owned());
-    Some(bare.unwrap_or(name))
+    Ok(Context { config, cluster: Some(bare.unwrap_or(name)), namespace: context.namespace })
+}
+
+/// There are no files of kubectl's.
+fn is_absent(error: &KubeconfigError) -> bool {
+    match error {
+        KubeconfigError::FindPath => true,
+        KubeconfigError::ReadConfig(error, _) => error.kind() == std::io::ErrorKind::NotFound,
+        _ => false,
+    }
+}
+
+/// Why the files cannot be used. A parser shows the lines it stumbles over, and tokens may stand in them: only the place is told.
+fn unusable(error: &KubeconfigError) -> String {
+    match error {
+        KubeconfigError::Parse(error) => {
+            let place = error.location().map(|place| format!(" at line {}", place.line()));
+            format!("the configuration is not YAML of the right shape{}", place.unwrap_or_default())
+        }
+        other => short(&other.to_string()),
+    }
+}
+
+/// Why there are no credentials. What a credential plugin printed is never shown: it may be a token.
+fn uncredited(error: &AuthError) -> String {
+    match error {
+        AuthError::AuthExecRun { out, .. } => {
+            format!("the context's credential plugin failed ({})", out.status)
+        }
+        AuthError::AuthExecParse(_) => {
+            "what the context's credential plugin printed is no `ExecCredential`".to_owned()
+        }
+        AuthError::AuthExecStart(error) => {
+            format!("the context's credential plugin cannot be started: {error}")
+        }
+        AuthError::AuthExec(_) => "the context's credentials cannot be had".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// The path of the same list in one namespace; none for kinds that have no namespace.
+fn in_namespace(path: &str, namespace: &str) -> Option<String> {
+    let is_name = |text: &str| {
+        !text.is_empty()
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    let (group, kind) = path.rsplit_once('/')?;
+    let has_one = is_name(namespace) && !kind.starts_with("cluster");
+    has_one.then(|| format!("{group}/namespaces/{namespace}/{kind}"))
+}
+
+/// The status a server answered with.
+fn code(error: &kube::Error) -> Option<u16> {
+    match error {
+        kube::Error::Api(answer) => Some(answer.code),
+        _ => None,
+    }
+}
+
+/// What the server said, or what kept it from answering.
+fn said(error: &kube::Error) -> String {
+    let mut text = match error {
+        kube::Error::Api(answer) => format!("{} ({})", answer.message, answer.code),
+        kube::Error::Auth(error) => return short(&uncredited(error)),
+        kube::Error::Service(_) => "no answer".to_owned(),
+        other => other.to_string(),
+    };
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<AuthError>() {
+            return short(&uncredited(error));
+        }
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    short(&text)
 }
 
 fn short(text: &str) -> String {

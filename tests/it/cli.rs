@@ -76,6 +76,8 @@ fn every_exit_status_means_what_the_table_says() {
         (&["audit", "logs", "--format", "json", "--format", "csv"], 2, "hint: give it with --out DIR"),
         #[cfg(not(feature = "kubernetes"))]
         (&["audit", "logs", "--kubernetes", "live"], 2, "without the Cargo feature `kubernetes`"),
+        #[cfg(feature = "kubernetes")]
+        (&["audit", "logs", "--kubernetes", "live"], 1, "no cluster is configured"),
         (&["audit", "logs", "--terraform", "t.json"], 2, "this version cannot do `--terraform` yet"),
         (&["audit", "athena:db.logs"], 2, "this version cannot read `athena:db.logs` yet"),
         (&["audit", "logs", "--config", "missing.toml"], 2, "cannot read `missing.toml`"),
