@@ -7,6 +7,7 @@ mod access;
 mod chain;
 mod denial;
 mod ids;
+mod inferred;
 mod labels;
 mod model;
 mod resolve;

@@ -89,6 +89,9 @@ impl Origin {
                 };
                 (Some(workload), grade, reason.to_owned())
             }
+            Err(reason) if is_chained && reason != ENDLESS && reason != TOO_MANY => {
+                (None, Grade::Unknown, format!("the session that opened it is not traced: {reason}"))
+            }
             Err(reason) => (None, Grade::Unknown, reason),
         };
         Attribution { principal, workload, grade, via, evidence, reason, is_service }

@@ -24,6 +24,9 @@ pub struct Denial {
     pub encoded: bool,
 }
 
+/// What stands before a blob that only STS can read.
+const ENCODED: &str = "Encoded authorization failure message:";
+
 /// Longest sample kept of a message, in characters.
 const SAMPLE_CHARACTERS: usize = 400;
 /// Longer words are blobs (encoded messages, tokens) and no part of a sentence.
@@ -33,7 +36,7 @@ impl Denial {
     /// Reads a refused call: `code` is `errorCode`, `name` the event's name.
     pub fn parse(code: &str, message: Option<&str>, name: &str) -> Self {
         let text = message.map(one_line).unwrap_or_default();
-        let (sentence, encoded) = match find(&text, "Encoded authorization failure message:") {
+        let (sentence, encoded) = match find(&text, ENCODED) {
             Some(start) => (text.get(..start).unwrap_or_default(), true),
             None => (text.as_str(), false),
         };
@@ -59,6 +62,13 @@ impl Denial {
             };
         }
         denial
+    }
+
+    /// The encoded reason in a message, cut off or not.
+    pub fn encoded_part(message: &str) -> Option<&str> {
+        let start = find(message, ENCODED)? + ENCODED.len();
+        let blob = message.get(start..)?.split_whitespace().next()?;
+        Some(blob.trim_matches(|c: char| "\"'`),".contains(c)))
     }
 
     /// Whom the sentence names: `User: ARN is not authorized …`.

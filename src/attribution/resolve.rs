@@ -15,15 +15,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::chain::{Origin, Origins};
 use super::sessions::{self, Join, Miss, Sessions};
-use super::trust::{self, Subject};
 use super::{Attribution, Grade, Workload, WorkloadKind, ids};
 use crate::ident::{Arn, POD_IDENTITY};
-use crate::inventory::{Inventory, Role};
+use crate::inventory::Inventory;
 use crate::record::IdentityType;
 use crate::usage::{IssuanceFacts, IssuanceKind, SessionFacts, Usage};
 
-/// Hops over trust policies alone.
-const MAX_TRUST_HOPS: usize = 8;
+/// Issuances looked at that all fit one session, by different callers.
+const MOST_ALIKE: usize = 64;
 
 /// Names the workload behind each session of `usage`, in the order of [`Usage::sessions`].
 ///
@@ -39,8 +38,8 @@ pub fn resolve(usage: &Usage, inventory: &Inventory) -> Vec<Attribution> {
 
 pub(super) struct Resolver<'a> {
     pub(super) sessions: Sessions<'a>,
-    usage: &'a Usage,
-    inventory: &'a Inventory,
+    pub(super) usage: &'a Usage,
+    pub(super) inventory: &'a Inventory,
 }
 
 /// One step towards the start of a chain.
@@ -59,7 +58,7 @@ impl Step {
     }
 }
 
-const LAMBDA: &str = "lambda.amazonaws.com";
+pub(super) const LAMBDA: &str = "lambda.amazonaws.com";
 const ECS: &str = "ecs-tasks.amazonaws.com";
 
 pub(super) const BY_KEY: &str = "joined to the issuance by access key id";
@@ -68,8 +67,10 @@ const BY_RECORD: &str = "the record itself names it";
 const BY_SCOPE: &str = "the record says for whom AWS issued the credentials";
 const BY_FEDERATION: &str = "the record shows the token's subject";
 const BY_SIGN_IN: &str = "only Identity Center opens sessions of this role, and names them after the user";
-const BY_TRUST: &str = "the issuance is not in the logs; the role's trust policy admits only this workload";
-const BY_ASSOCIATION: &str = "the role is bound to this ServiceAccount only, by a Pod Identity association";
+pub(super) const BY_TRUST: &str =
+    "the issuance is not in the logs; the role's trust policy admits only this workload";
+pub(super) const BY_ASSOCIATION: &str =
+    "the role is bound to this ServiceAccount only, by a Pod Identity association";
 
 impl Resolver<'_> {
     fn attribution(&self, facts: &SessionFacts, origins: &mut Origins) -> Attribution {
@@ -95,6 +96,11 @@ impl Resolver<'_> {
 
     /// `is_parent`: the question is about a caller somewhere up a chain, not about the session asked for.
     pub(super) fn step(&self, index: usize, is_parent: bool) -> Step {
+        self.step_looking(index, is_parent, true)
+    }
+
+    /// `both_ways`: where several issuances fit, their callers are looked at too; not again from there, so that this ends.
+    fn step_looking(&self, index: usize, is_parent: bool, both_ways: bool) -> Step {
         let Some(node) = self.sessions.nodes.get(index) else {
             return Step::Unknown { reason: String::new() };
         };
@@ -122,7 +128,7 @@ impl Resolver<'_> {
             },
             IdentityType::AwsAccount => self.foreign(facts, node.span.map(|(_, last)| last)),
             IdentityType::AssumedRole | IdentityType::Role => match principal {
-                Some(arn) => self.role(index, facts, &arn, is_parent),
+                Some(arn) => self.role(index, facts, &arn, is_parent, both_ways),
                 None => unknown("the record names no role"),
             },
             IdentityType::AwsService | IdentityType::Missing => unknown("AWS itself made the call"),
@@ -188,15 +194,18 @@ impl Resolver<'_> {
         if let Some(user) = user {
             return Step::start(ids::workload(WorkloadKind::IamUser, &user.arn), Grade::Exact, BY_RECORD);
         }
-        let mut step = Step::start(ids::workload(WorkloadKind::Account, account), Grade::Exact, BY_RECORD);
         let role = id.split(':').next().and_then(|id| self.inventory.role_by_id(id));
-        if let (Some(role), Step::Start { via, .. }) = (role, &mut step) {
-            via.push(role.arn.clone());
-        }
-        step
+        // The logs of the caller's account are not here, but its snapshot may be.
+        let inferred = role.and_then(|role| self.trusted_alone(role));
+        let (workload, grade, reason, mut via) = match inferred {
+            Some((workload, via)) => (workload, Grade::Inferred, BY_TRUST, via),
+            None => (ids::workload(WorkloadKind::Account, account), Grade::Exact, BY_RECORD, Vec::new()),
+        };
+        via.extend(role.map(|role| role.arn.clone()));
+        Step::Start { workload, grade, reason, evidence: Vec::new(), via }
     }
 
-    fn role(&self, index: usize, facts: &SessionFacts, arn: &str, is_parent: bool) -> Step {
+    fn role(&self, index: usize, facts: &SessionFacts, arn: &str, is_parent: bool, both_ways: bool) -> Step {
         let name = sessions::role_name(arn);
         if let Some(service) = service_of_linked_role(arn) {
             return Step::start(ids::service(service, name, None), Grade::Exact, BY_RECORD);
@@ -215,6 +224,12 @@ impl Resolver<'_> {
             },
             Err(miss) => miss,
         };
+        if miss == Miss::Ambiguous
+            && both_ways
+            && let Some(step) = self.alike(index, facts, arn)
+        {
+            return step;
+        }
         let scope = (facts.in_scope_of_type.as_deref().unwrap_or_default(), facts.in_scope_of.as_deref());
         match scope {
             ("AWS::Lambda::Function", Some(function)) => {
@@ -266,6 +281,37 @@ impl Resolver<'_> {
         Step::Unknown { reason: self.why_unknown(facts, arn, miss) }
     }
 
+    /// Several issuances fit, by different callers, and all of them lead to one workload by one way: pods of one ServiceAccount, each
+    /// with a session of its own, which open sessions of another role under one name.
+    fn alike(&self, index: usize, facts: &SessionFacts, arn: &str) -> Option<Step> {
+        let candidates = self.sessions.candidates(index);
+        if candidates.len() > MOST_ALIKE {
+            return None;
+        }
+        let (mut ways, mut weakest, mut all) = (BTreeSet::new(), Grade::Session, Vec::new());
+        for candidate in candidates {
+            let (workload, own, evidence, via) = match self.issued(Join::Name(candidate), facts, Some(arn))? {
+                Step::Start { workload, grade, evidence, via, .. } => (workload, grade, evidence, via),
+                Step::Parent { node, grade, evidence } => match self.step_looking(node, true, false) {
+                    Step::Start { workload, grade: own, evidence: mut found, mut via, .. } => {
+                        found.push(evidence);
+                        via.extend(self.role_at(node));
+                        (workload, own.max(grade), found, via)
+                    }
+                    _ => return None,
+                },
+                Step::Unknown { .. } => return None,
+            };
+            weakest = weakest.max(own);
+            all.extend(evidence);
+            ways.insert((workload, via));
+        }
+        let (workload, via) = one(ways)?;
+        all.truncate(MOST_ALIKE);
+        let reason = if weakest == Grade::Inferred { BY_TRUST } else { BY_NAME };
+        Some(Step::Start { workload, grade: weakest, reason, evidence: all, via })
+    }
+
     /// The step over an issuance; `None` when the issuance itself does not tell.
     fn issued(&self, join: Join, facts: &SessionFacts, role_arn: Option<&str>) -> Option<Step> {
         let (index, grade, by) = match join {
@@ -310,6 +356,14 @@ impl Resolver<'_> {
         }
     }
 
+    /// Whether EKS named the pod in the tags of the session at a node.
+    fn is_tagged(&self, node: usize) -> bool {
+        let joined = self.sessions.join(node).ok();
+        let issuance =
+            joined.and_then(|(Join::Key(index) | Join::Name(index))| self.sessions.issuances.get(index));
+        issuance.is_some_and(|issuance| pod_of_tags(issuance, self.inventory).is_some())
+    }
+
     fn is_by_pod_identity(&self, join: Join) -> bool {
         let (Join::Key(index) | Join::Name(index)) = join;
         let issuance = self.sessions.issuances.get(index);
@@ -331,6 +385,22 @@ impl Resolver<'_> {
             });
         }
         let node = self.sessions.node(&issuance.caller)?;
+        // Without tags the first role's own session may tell, else the one association that leads from it to this role.
+        if issuance.caller.invoked_by.as_deref() == Some(POD_IDENTITY)
+            && !self.is_tagged(node)
+            && let Some(first) = sessions::principal(&issuance.caller, self.inventory)
+            && let Some(workload) = self.sole_target(&first, issuance.role_arn.as_deref()?)
+        {
+            let evidence = vec![event];
+            let reason = BY_ASSOCIATION;
+            return Some(Step::Start {
+                workload,
+                grade: Grade::Inferred,
+                reason,
+                evidence,
+                via: vec![first],
+            });
+        }
         Some(Step::Parent { node, grade, evidence: event })
     }
 
@@ -352,83 +422,6 @@ impl Resolver<'_> {
         let function = scope.or_else(|| sessions::session_name(facts).and_then(ids::function_of_session));
         let name = sessions::role_name(role_arn);
         Some((ids::service_with_role(service, role_arn, name, function, self.inventory), None))
-    }
-
-    /// The one ServiceAccount that Pod Identity associations bind to the role.
-    fn sole_association(&self, role_arn: &str) -> Option<Workload> {
-        let mut found = BTreeSet::new();
-        for cluster in self.inventory.clusters.values() {
-            for association in &cluster.associations {
-                let target = association.target_role_arn.as_deref();
-                if association.role_arn == role_arn || target == Some(role_arn) {
-                    let (namespace, name) = (&association.namespace, &association.service_account);
-                    found.insert(ids::kubernetes(&cluster.arn, namespace, name, self.inventory));
-                }
-            }
-        }
-        one(found)
-    }
-
-    fn by_trust(&self, role: &Role, facts: &SessionFacts) -> Option<Step> {
-        let provider = facts.federated_provider.as_deref();
-        let (mut workload, via) = self.trusted(role, provider, MAX_TRUST_HOPS)?;
-        let pod_role = workload.kind == WorkloadKind::Kubernetes && via.is_empty() && provider.is_none();
-        let by_association = pod_role && self.sole_association(&role.arn).as_ref() == Some(&workload);
-        let reason = if by_association { BY_ASSOCIATION } else { BY_TRUST };
-        if via.is_empty() && workload == ids::service(LAMBDA, &role.name, None) {
-            // Only Lambda can have opened the session, and it names sessions after the function.
-            let function = sessions::session_name(facts).and_then(ids::function_of_session);
-            workload = ids::service(LAMBDA, &role.name, function);
-        }
-        Some(Step::Start { workload, grade: Grade::Inferred, reason, evidence: Vec::new(), via })
-    }
-
-    /// The one workload a role's trust policy admits, and the roles between the two.
-    fn trusted(&self, role: &Role, provider: Option<&str>, hops: usize) -> Option<(Workload, Vec<String>)> {
-        let hops = hops.checked_sub(1)?;
-        let mut found = BTreeSet::new();
-        for subject in trust::admitted(role, provider)? {
-            found.insert(match subject {
-                Subject::Principal(arn) if !arn.contains(":user/") => {
-                    let (workload, mut via) = self.trusted(self.inventory.role(&arn)?, None, hops)?;
-                    via.push(arn);
-                    (workload, via)
-                }
-                subject => (self.subject(subject, role)?, Vec::new()),
-            });
-        }
-        one(found)
-    }
-
-    fn subject(&self, subject: Subject, role: &Role) -> Option<Workload> {
-        match subject {
-            Subject::Web { provider, subject } => {
-                ids::web_identity_pattern(&provider, &subject, self.inventory)
-            }
-            Subject::Pod { cluster, namespace, service_account } => {
-                Some(ids::kubernetes(&cluster, &namespace, &service_account, self.inventory))
-            }
-            Subject::Service(service) if service == POD_IDENTITY => self.sole_association(&role.arn),
-            Subject::Service(service) => {
-                Some(ids::service_with_role(&service, &role.arn, &role.name, None, self.inventory))
-            }
-            Subject::Account(account) => {
-                let unknown = self.unknown_account_id(&account);
-                unknown.then(|| ids::workload(WorkloadKind::Account, &account))
-            }
-            Subject::Principal(arn) => Some(ids::workload(WorkloadKind::IamUser, &arn)),
-        }
-    }
-
-    /// The account of an ARN when neither its logs nor its snapshot are here.
-    fn unknown_account<'b>(&self, arn: &'b str) -> Option<&'b str> {
-        let account = Arn::parse(arn)?.account;
-        self.unknown_account_id(account).then_some(account)
-    }
-
-    fn unknown_account_id(&self, account: &str) -> bool {
-        !self.inventory.accounts.contains_key(account)
-            && !self.usage.observation.regions.contains_key(account)
     }
 
     /// Why no issuance was found. The texts hold no ids, so that calls can be counted by them.
@@ -469,7 +462,7 @@ fn unknown(reason: &str) -> Step {
     Step::Unknown { reason: reason.to_owned() }
 }
 
-fn one<T: Ord>(set: BTreeSet<T>) -> Option<T> {
+pub(super) fn one<T: Ord>(set: BTreeSet<T>) -> Option<T> {
     let mut set = set.into_iter();
     set.next().filter(|_| set.next().is_none())
 }

@@ -184,6 +184,19 @@ impl<'a> Sessions<'a> {
     }
 
     fn by_name(&self, node: &Node<'_>) -> Result<usize, Miss> {
+        let found = self.fitting(node);
+        if found.is_empty() {
+            return Err(Miss::None);
+        }
+        self.one_origin(&found).ok_or(Miss::Ambiguous)
+    }
+
+    /// All issuances that fit the session at `index` by role, session name and time.
+    pub(super) fn candidates(&self, index: usize) -> Vec<usize> {
+        self.nodes.get(index).map(|node| self.fitting(node)).unwrap_or_default()
+    }
+
+    fn fitting(&self, node: &Node<'_>) -> Vec<usize> {
         let facts = node.facts;
         let mut found = Vec::new();
         if let Some(creation) = facts.creation {
@@ -195,10 +208,7 @@ impl<'a> Sessions<'a> {
             let (first, last) = node.span.unwrap_or((Time::from_unix(i64::MAX), Time::from_unix(i64::MIN)));
             found = self.named(node, last.plus_seconds(-LONGEST_SESSION), first.plus_seconds(TOLERANCE));
         }
-        if found.is_empty() {
-            return Err(Miss::None);
-        }
-        self.one_origin(&found).ok_or(Miss::Ambiguous)
+        found
     }
 
     /// Issuances of the session's role and name between two moments, both included. Sessions of one name may be many, so the time is

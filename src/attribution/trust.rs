@@ -29,17 +29,32 @@ pub(super) enum Subject {
 /// Everybody the role's trust policy admits; `None` when somebody in it cannot be named: everyone, SAML subjects, tokens without
 /// a condition on their subject, session ARNs.
 ///
-/// `provider` narrows the question to sessions of one OIDC provider, when the session shows it. For principals other than tokens, deny
+/// `provider` narrows the question to sessions of one OIDC provider, when the session shows it: where the policy knows that provider,
+/// nobody without its token can have opened the session. For principals other than tokens, deny
 /// statements and further conditions are not looked at: they can only take subjects away.
 pub(super) fn admitted(role: &Role, provider: Option<&str>) -> Option<BTreeSet<Subject>> {
     let trust = role.trust.as_ref().filter(|trust| trust.unknown.is_empty())?;
     let mut subjects = BTreeSet::new();
+    let by_token = provider.is_some_and(|provider| knows(trust, provider));
     for statement in &trust.statements {
         if statement.effect == Effect::Allow && assumes(&statement.action) {
-            subjects.extend(subjects_of(trust, statement, role, provider)?);
+            subjects.extend(subjects_of(trust, statement, role, provider, by_token)?);
         }
     }
     Some(subjects)
+}
+
+/// Whether the policy lets tokens of the provider in.
+fn knows(trust: &Policy, provider: &str) -> bool {
+    let issuer = ids::issuer(provider);
+    let allows = trust.statements.iter().filter(|statement| statement.effect == Effect::Allow);
+    let principals = allows.filter_map(|statement| match &statement.principal {
+        Some(PrincipalElement::Only(principals)) => Some(principals),
+        _ => None,
+    });
+    principals.flatten().any(
+        |principal| matches!(principal, PrincipalPattern::Federated(text) if ids::issuer(text) == issuer),
+    )
 }
 
 /// Whether the statement is about assuming the role at all (`sts:TagSession` alone lets nobody in).
@@ -60,6 +75,7 @@ fn subjects_of(
     statement: &Statement,
     role: &Role,
     provider: Option<&str>,
+    by_token: bool,
 ) -> Option<Vec<Subject>> {
     let PrincipalElement::Only(principals) = statement.principal.as_ref()? else {
         return None;
@@ -67,6 +83,7 @@ fn subjects_of(
     let mut found = Vec::new();
     for principal in principals {
         match principal {
+            PrincipalPattern::Service(_) | PrincipalPattern::Aws(_) if by_token => {}
             PrincipalPattern::Service(service) if service == POD_IDENTITY => {
                 found.push(pod(statement).unwrap_or_else(|| Subject::Service(service.clone())));
             }

@@ -1,6 +1,7 @@
 //! From sessions to workloads, and from calls to what principals did.
 
 mod alike;
+mod chains;
 mod corpus;
 
 use std::collections::BTreeMap;

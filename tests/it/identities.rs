@@ -2,6 +2,7 @@
 //! event, one role or more a kind, and what has to be said of each. It shares nothing with the generator of the sample.
 
 mod log;
+mod many;
 mod platforms;
 mod services;
 

@@ -296,9 +296,9 @@ pub(super) fn chains(w: &mut World) {
     let early = w.log.session("chain-lost", "s");
     let session = w.log.assume(&early, "chain-lost-end", "s");
     w.log.call(&session);
-    let nobody = "? no issuance in the logs fits the session";
-    w.expect("chain-lost", nobody);
-    w.expect("chain-lost-end", nobody);
+    let nobody = "no issuance in the logs fits the session";
+    w.expect("chain-lost", &format!("? {nobody}"));
+    w.expect("chain-lost-end", &format!("? the session that opened it is not traced: {nobody}"));
     // A chain over trust policies alone.
     w.trust_web("trust-a", ISSUER, "StringEquals", "system:serviceaccount:shop:trusted");
     w.role(
