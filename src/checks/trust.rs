@@ -1,11 +1,11 @@
 //! Whom roles trust.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Case, document, own_roles, some_of};
+use super::{Case, RoleCase, counted, document, event, own_roles, some_of};
 use crate::eval::action_matches;
 use crate::eval::trust::{Caller, admits, exact_subjects, issuer};
-use crate::finding::{Code, Confidence, Finding, Severity};
+use crate::finding::{Code, Confidence, Evidence, Finding, Severity};
 use crate::ident::Arn;
 use crate::ident::glob::Glob;
 use crate::inventory::Role;
@@ -66,8 +66,35 @@ impl<'a> Assumed<'a> {
     }
 }
 
-/// `wide-trust`: one finding per role, with the worst of what is wrong.
+/// Events shown of those who came.
+const MOST_EVENTS: usize = 8;
+
+/// Who was seen to use a role: a sentence with counts, and the earliest event of each of the first few.
+fn who_came(one: &RoleCase<'_>, issued: &[&IssuanceFacts]) -> (String, Vec<Evidence>) {
+    let shares = &one.access.workloads;
+    let named: Vec<String> = shares
+        .iter()
+        .map(|share| format!("{} ({})", share.workload.id, counted(share.sessions, "session")))
+        .collect();
+    let text = match named.is_empty() {
+        true => "The logs show no workload that used it.".to_owned(),
+        false => format!("The logs show who used it: {}.", some_of(named.iter().map(String::as_str))),
+    };
+    let mut first: BTreeMap<&str, (crate::ident::Time, &str)> = BTreeMap::new();
+    for issuance in issued {
+        let caller = &issuance.caller;
+        let who = issuance.subject.as_deref().or(caller.arn.as_deref()).or(caller.invoked_by.as_deref());
+        let this = (issuance.time, &*issuance.event_id);
+        let known = first.entry(who.unwrap_or_default()).or_insert(this);
+        *known = this.min(*known);
+    }
+    let events = first.into_values().map(|(_, id)| event(id)).take(MOST_EVENTS).collect();
+    (text, events)
+}
+
+/// `wide-trust`: one finding per role, with the worst of what is wrong, and who used it.
 pub(super) fn wide_trust(case: &Case<'_>, findings: &mut Vec<Finding>) {
+    let issuances = issuances_by_role(case.usage);
     for (one, role) in own_roles(case) {
         let Some(trust) = &role.trust else { continue };
         let mut faults: Vec<(Severity, String, usize)> = Vec::new();
@@ -83,14 +110,17 @@ pub(super) fn wide_trust(case: &Case<'_>, findings: &mut Vec<Finding>) {
         let Some(worst) = faults.iter().map(|(severity, ..)| *severity).max() else { continue };
         let place =
             |index: usize| document(&role.origin, &format!("/AssumeRolePolicyDocument/Statement/{index}"));
-        let texts: Vec<&str> = faults.iter().map(|(_, text, _)| text.as_str()).collect();
+        let (came, events) = who_came(one, issuances.get(one.arn).map_or(&[], Vec::as_slice));
+        let texts = faults.iter().map(|(_, text, _)| text.as_str()).chain([came.as_str()]);
+        let texts: Vec<&str> = texts.collect();
         let mut places = faults.iter().map(|(.., index)| place(*index));
         if let Some(first) = places.next() {
             findings.push(
                 Finding::new(Code::WideTrust, one.arn, worst, first)
                     .title(format!("The trust policy of {} admits more than it should", role.name))
                     .detail(texts.join(" "))
-                    .evidence(places),
+                    .evidence(places)
+                    .evidence(events),
             );
         }
     }

@@ -483,7 +483,11 @@ fn each_way_of_trusting_more_than_is_used_is_found() {
             false => {
                 let one = one.unwrap_or_else(|| panic!("nothing is said of {statements}"));
                 assert_eq!(one["severity"], *severity, "{statements} {one}");
-                assert!(one["detail"].as_str().unwrap().contains(part), "{statements} {one}");
+                let detail = one["detail"].as_str().unwrap();
+                assert!(
+                    detail.contains(part) && detail.contains("no workload that used it"),
+                    "{statements} {one}"
+                );
                 assert!(
                     !one["evidence"].as_array().unwrap().is_empty()
                         && !one["fix"].as_str().unwrap().is_empty()
@@ -492,6 +496,32 @@ fn each_way_of_trusting_more_than_is_used_is_found() {
             }
         }
     }
+}
+
+/// `wide-trust` says who used the role, each with sessions, and points to events.
+#[test]
+fn who_came_is_told_beside_trust_that_is_too_wide() {
+    let wide = json!([{"Effect": "Allow", "Principal": {"Federated": format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}")},
+        "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringLike": {format!("{ISSUER}:sub"): "system:serviceaccount:*"},
+        "StringEquals": {format!("{ISSUER}:aud"): "sts.amazonaws.com"}}}]);
+    let world = World::default()
+        .trusting("wide", wide)
+        .irsa("shop:api", "wide", false)
+        .irsa("shop:api", "wide", false)
+        .irsa("pay:pay", "wide", false);
+    let report = world.audit();
+    let (_, severity, detail) = finding(&report, "wide-trust").unwrap();
+    assert_eq!(severity, "high");
+    assert!(detail.contains("shop/api (2 sessions)") && detail.contains("pay/pay (1 session)"), "{detail}");
+    let found = report["findings"].as_array().unwrap();
+    let one = found.iter().find(|one| one["code"] == "wide-trust").unwrap();
+    // The statement, and the first event of each who came.
+    let evidence = one["evidence"].to_string();
+    assert!(evidence.contains("/AssumeRolePolicyDocument/Statement/0"), "{evidence}");
+    assert!(
+        evidence.contains("event-0") && evidence.contains("event-4") && !evidence.contains("event-2"),
+        "{evidence}"
+    );
 }
 
 #[test]

@@ -121,13 +121,18 @@ pub(in crate::checks) fn several_roles(case: &Case<'_>, findings: &mut Vec<Findi
         // A target role is taken through the association's own.
         let direct = taken.iter().filter(|(role, _)| !binding.targets.contains(*role)).count();
         let (true, Some((_, first))) = (direct > 1, taken.first()) else { continue };
+        let counts: Vec<String> = taken
+            .iter()
+            .map(|(role, seen)| format!("{role} ({})", counted(seen.irsa + seen.pod_identity, "session")))
+            .collect();
         findings.push(
             Finding::new(Code::SeveralRoles, subject_of(binding), Severity::Info, event(&first.event))
                 .title(format!(
                     "ServiceAccount {}/{} used {direct} roles",
                     binding.namespace, binding.service_account
                 ))
-                .detail(format!("Roles: {}.", some_of(taken.iter().map(|(role, _)| role.as_str()))))
+                .detail(format!("Roles: {}.", some_of(counts.iter().map(String::as_str))))
+                .evidence(place(binding))
                 .evidence(taken.iter().skip(1).map(|(_, seen)| event(&seen.event))),
         );
     }
