@@ -39,7 +39,7 @@ use crate::rightsize::{self, Losses, RightSized, RightSizer, Subject};
 pub use crate::rightsize::{ActionNames, ResourceLevel, SplitNames, Unobservable};
 use crate::usage::{Keep, Scope, Usage};
 pub use integrity_view::integrity;
-pub use refusals::{Refused, refusals};
+pub use refusals::{Refused, StoredEventError, Wanted, refusals, stored_refusals};
 pub use stored::{Ingestion, Stored, ingest, reduce};
 pub use views::query;
 pub use vouching::{Verified, VerifySettings, verify_logs};

@@ -9,8 +9,10 @@
 //! Calls are retried as the SDKs' standard mode does it, with ten attempts; their adaptive mode stalls bulk reads.
 
 mod ask;
+mod caller;
 mod calls;
 mod client;
+mod decode;
 mod eks;
 mod error;
 mod event_history;
@@ -18,6 +20,7 @@ mod iam;
 mod organizations;
 mod permissions;
 pub mod price;
+mod regions;
 mod s3;
 mod sent;
 mod shape;
@@ -28,11 +31,13 @@ pub use ask::Unread;
 pub use aws_credential_types::Credentials;
 pub use calls::{CALLS, Call, Feature, On, Part, Times};
 pub use client::{AssumeRole, Aws, Settings};
+pub use decode::{LONGEST_ENCODED, decode_message};
 pub use error::{AwsError, Trouble};
-pub use event_history::EventHistory;
+pub use event_history::{EventHistory, lookup_event};
 pub use permissions::{Places, has_placeholders, policy};
+pub use regions::DEFAULT_REGIONS;
 pub use s3::Bucket;
-pub use snapshot::{DEFAULT_REGIONS, FolderError, Plan, Snapshot, SnapshotError, take, write_folder};
+pub use snapshot::{FolderError, Plan, Snapshot, SnapshotError, take, write_folder};
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

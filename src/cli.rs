@@ -119,7 +119,7 @@ pub(crate) fn run() -> Exit {
         Command::Map(args) => map_reduce::map(args, &mut terminal),
         Command::Reduce(args) => map_reduce::reduce(&args, &mut terminal),
         Command::Query(args) => query::run(*args, &mut terminal),
-        Command::Explain(args) => explain::run(&args, &mut terminal),
+        Command::Explain(args) => explain::run(*args, &mut terminal),
         Command::Rightsize(args) => rightsize::run(*args, &mut terminal),
         Command::Snapshot(args) => snapshot::run(*args, &mut terminal),
         Command::Permissions(args) => permissions::run(args, &mut terminal),

@@ -23,7 +23,7 @@ mod trust;
 
 pub use assume::{Assumption, assumption};
 pub use call::explain;
-pub use decoded::{Decoded, DecodedError};
+pub use decoded::{Decoded, DecodedError, encoded_message};
 pub use model::{
     Agreement, Condition, EventShown, Explanation, Mismatch, Nearest, Place, Suggestion, Verdict, Witness,
 };

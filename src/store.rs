@@ -25,6 +25,7 @@ mod columns;
 mod compact;
 mod error;
 mod events;
+mod find;
 mod lock;
 mod manifest;
 mod objects;
@@ -35,6 +36,7 @@ mod table;
 mod writer;
 
 pub use error::StoreError;
+pub use find::ReadFrom;
 pub use objects::{Known, ReadObjects};
 pub use query::{Cells, NAMED, Named, View, answer, named};
 pub use rows::{issuance_word, kind_word};

@@ -18,17 +18,20 @@ pub enum Feature {
     Organization,
     /// Taking on a role in member accounts.
     MemberAccounts,
+    /// `explain`, where it has AWS decode a message.
+    Explain,
 }
 
 impl Feature {
     /// All of them, in the order they are told.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Audit,
         Self::LookupEvents,
         Self::VerifyLogs,
         Self::Snapshot,
         Self::Organization,
         Self::MemberAccounts,
+        Self::Explain,
     ];
 
     /// The word on the command line.
@@ -40,6 +43,7 @@ impl Feature {
             Self::Snapshot => "snapshot",
             Self::Organization => "organization",
             Self::MemberAccounts => "member-accounts",
+            Self::Explain => "explain",
         }
     }
 }
@@ -189,4 +193,6 @@ calls! {
     GET_EVENT_SELECTORS: Snapshot TRAILS, "cloudtrail" "GetEventSelectors" Some("cloudtrail:GetEventSelectors"), Everything Each("trail");
 
     LIST_PUBLIC_KEYS: Snapshot KEYS, "cloudtrail" "ListPublicKeys" Some("cloudtrail:ListPublicKeys"), Everything Each("Region");
+
+    DECODE_MESSAGE: Explain None, "sts" "DecodeAuthorizationMessage" Some("sts:DecodeAuthorizationMessage"), Everything Each("encoded message");
 }

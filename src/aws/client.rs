@@ -96,7 +96,8 @@ impl Aws {
     }
 
     async fn assumed(&self, role: &AssumeRole) -> Result<SdkConfig, AwsError> {
-        let request = aws_sdk_sts::Client::new(&self.config)
+        let request = self
+            .sts()
             .assume_role()
             .role_arn(&role.arn)
             .role_session_name(SESSION_NAME)
@@ -150,6 +151,17 @@ impl Aws {
         F: Future<Output: Send> + Send + 'static,
     {
         self.runtime.spawn(future)
+    }
+
+    /// A client of STS.
+    pub(super) fn sts(&self) -> aws_sdk_sts::Client {
+        aws_sdk_sts::Client::new(&self.config)
+    }
+
+    /// A client of CloudTrail that counts what it sends.
+    pub(super) fn cloudtrail(&self, sent: &Sent) -> aws_sdk_cloudtrail::Client {
+        let config = aws_sdk_cloudtrail::config::Builder::from(&self.config).interceptor(sent.clone());
+        aws_sdk_cloudtrail::Client::from_conf(config.build())
     }
 
     /// A client of S3 that counts what it sends.

@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use aws_sdk_cloudtrail::operation::lookup_events::LookupEventsOutput;
 use aws_sdk_cloudtrail::primitives::DateTime;
+use aws_sdk_cloudtrail::types::{LookupAttribute, LookupAttributeKey};
 use serde_json::json;
 use tokio::sync::mpsc::{self, Sender};
 use tokio::time::MissedTickBehavior;
 
 use super::sent::Sent;
-use super::{Aws, AwsError, Trouble};
+use super::{Aws, AwsError, Trouble, calls, regions};
 use crate::ident::{Time, TimeRange};
 use crate::ingest::{Feed, Fetched, LONGEST_SESSION, ObjectRef, Source, SourceError, Transfer};
 
@@ -26,47 +27,6 @@ const KEPT: i64 = 90 * 86_400;
 const PAGE: i32 = 50;
 /// How soon a raised flag is seen.
 const BLINK: Duration = Duration::from_millis(50);
-
-/// Regions that every account has.
-const ALWAYS_ON: &[&str] = &[
-    "us-east-1",
-    "us-east-2",
-    "us-west-1",
-    "us-west-2",
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "ap-south-1",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ca-central-1",
-    "eu-central-1",
-    "eu-north-1",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "sa-east-1",
-];
-/// Regions that an account has when somebody asked for them; in others nothing happens, and no credentials are valid.
-const OPTIONAL: &[&str] = &[
-    "af-south-1",
-    "ap-east-1",
-    "ap-east-2",
-    "ap-south-2",
-    "ap-southeast-3",
-    "ap-southeast-4",
-    "ap-southeast-5",
-    "ap-southeast-6",
-    "ap-southeast-7",
-    "ca-west-1",
-    "eu-central-2",
-    "eu-south-1",
-    "eu-south-2",
-    "il-central-1",
-    "me-central-1",
-    "me-south-1",
-    "mx-central-1",
-];
 
 /// `cloudtrail:` or `cloudtrail:REGION,REGION`.
 #[derive(Clone, Debug)]
@@ -100,11 +60,7 @@ impl EventHistory {
         if !self.regions.is_empty() {
             return self.regions.iter().map(|region| (region.clone(), false)).collect();
         }
-        let (always, optional): (&[&str], &[&str]) = match self.aws.region() {
-            Some(region) if region.starts_with("us-gov-") => (&["us-gov-east-1", "us-gov-west-1"], &[]),
-            Some(region) if region.starts_with("cn-") => (&["cn-north-1", "cn-northwest-1"], &[]),
-            _ => (ALWAYS_ON, OPTIONAL),
-        };
+        let (always, optional) = regions::of_partition(self.aws.region());
         let own = |names: &[&str], optional| -> Vec<(String, bool)> {
             names.iter().map(|name| ((*name).to_owned(), optional)).collect()
         };
@@ -123,10 +79,7 @@ impl EventHistory {
         let mut readers = Vec::new();
         let regions = self.regions();
         for (region, _) in &regions {
-            let aws = self.aws.in_region(region);
-            let config =
-                aws_sdk_cloudtrail::config::Builder::from(aws.config()).interceptor(sent.clone()).build();
-            let client = aws_sdk_cloudtrail::Client::from_conf(config);
+            let client = self.aws.in_region(region).cloudtrail(&sent);
             let reader = read(client, region.clone(), feed.window(), sender.clone());
             readers.push(self.aws.spawn(reader));
         }
@@ -177,15 +130,32 @@ impl EventHistory {
     async fn account(&self) -> Result<String, AwsError> {
         let fallback = self.regions().into_iter().next().map(|(region, _)| region).unwrap_or_default();
         let aws = if self.aws.region().is_some() { self.aws.clone() } else { self.aws.in_region(&fallback) };
-        let told = aws_sdk_sts::Client::new(aws.config()).get_caller_identity().send().await;
-        let told = told.map_err(|error| AwsError::of("sts", "GetCallerIdentity", "", &error))?;
-        Ok(told.account().unwrap_or("unknown").to_owned())
+        let account = aws.caller().await?.account;
+        Ok(if account.is_empty() { "unknown".to_owned() } else { account })
     }
 
     fn error(&self, error: AwsError) -> SourceError {
         let hint = error.hint();
         SourceError { name: self.url.clone(), cause: Box::new(error), hint }
     }
+}
+
+/// One event of the history by its id, as the record's JSON; `None` when the history does not have it (any more).
+///
+/// # Errors
+///
+/// The caller may not ask, or CloudTrail cannot be reached.
+pub fn lookup_event(aws: &Aws, region: &str, id: &str) -> Result<Option<String>, AwsError> {
+    let call = calls::LOOKUP_EVENTS;
+    let error = |error| AwsError::of(call.service, call.operation, region, &error);
+    let by_id = LookupAttribute::builder()
+        .attribute_key(LookupAttributeKey::EventId)
+        .attribute_value(id)
+        .build()
+        .map_err(|error| AwsError::local("cannot ask for an event", &error))?;
+    let client = aws.in_region(region).cloudtrail(&Sent::default());
+    let page = aws.run(client.lookup_events().lookup_attributes(by_id).send()).map_err(error)?;
+    Ok(page.events().iter().find_map(|event| event.cloud_trail_event()).map(str::to_owned))
 }
 
 /// All pages of one Region, at the pace AWS allows.

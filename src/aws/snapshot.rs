@@ -8,36 +8,14 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::ask::{Account, Unread};
+use super::caller::Caller;
 use super::calls::{self, CALLS, Call, Part};
 use super::organizations::Tree;
 use super::shape::pretty;
 use super::{AssumeRole, Aws, AwsError, eks, iam, organizations, trails};
-use crate::ident::{Arn, Time};
+use crate::ident::Time;
 
 pub use folder::{FolderError, write_folder};
-
-/// The Regions every account of the `aws` partition has without asking for them.
-///
-/// See: <https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-regions.html>
-pub const DEFAULT_REGIONS: [&str; 17] = [
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "ap-south-1",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ca-central-1",
-    "eu-central-1",
-    "eu-north-1",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "sa-east-1",
-    "us-east-1",
-    "us-east-2",
-    "us-west-1",
-    "us-west-2",
-];
 
 /// What to read.
 #[derive(Clone, Debug, Default)]
@@ -101,7 +79,7 @@ pub enum SnapshotError {
 /// AWS does not know the caller, or the list of accounts cannot be had. Everything else is named among the
 /// [unread](Snapshot::unread).
 pub fn take(aws: &Aws, plan: &Plan) -> Result<Snapshot, SnapshotError> {
-    let (own, partition) = caller(aws)?;
+    let Caller { account: own, partition } = aws.run(aws.caller())?;
     let mut taken = Snapshot::default();
     let here = Account { aws: aws.clone(), id: own.clone() };
     let tree = if plan.parts.contains(&Part::Organization) {
@@ -143,17 +121,6 @@ pub fn take(aws: &Aws, plan: &Plan) -> Result<Snapshot, SnapshotError> {
     taken.accounts = accounts;
     describe(&mut taken, plan, &regions);
     Ok(taken)
-}
-
-/// The caller's account and partition.
-fn caller(aws: &Aws) -> Result<(String, String), AwsError> {
-    let call = calls::GET_CALLER_IDENTITY;
-    let sent = aws.run(aws_sdk_sts::Client::new(aws.config()).get_caller_identity().send());
-    let answer = sent.map_err(|error| AwsError::of(call.service, call.operation, "", &error))?;
-    let arn = answer.arn().and_then(Arn::parse);
-    let partition = arn.map_or("aws", |arn| arn.partition).to_owned();
-    let account = answer.account().or(arn.map(|arn| arn.account)).unwrap_or_default().to_owned();
-    Ok((account, partition))
 }
 
 fn accounts(

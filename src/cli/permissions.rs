@@ -45,6 +45,8 @@ enum Use {
     Organization,
     /// Roles in member accounts
     MemberAccounts,
+    /// Encoded messages that `explain` has AWS decode
+    Explain,
 }
 
 impl Use {
@@ -56,6 +58,7 @@ impl Use {
             Self::Snapshot => Feature::Snapshot,
             Self::Organization => Feature::Organization,
             Self::MemberAccounts => Feature::MemberAccounts,
+            Self::Explain => Feature::Explain,
         }
     }
 }

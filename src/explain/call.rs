@@ -342,11 +342,13 @@ fn more_to_know(explanation: &mut Explanation, refusal: &Refusal) {
     if denial.encoded {
         let account = refusal.account.as_deref().unwrap_or("the caller's account");
         let cut = match refusal.is_blob_cut {
-            true => " CloudTrail cut it off at 1 KB, so the one in the error the client got is needed.",
+            true => {
+                " CloudTrail cut it off at 1 KB, so the one in the error the client got is needed (`--encoded`)."
+            }
             false => "",
         };
         explanation.notes.push(format!(
-            "The message ends in an encoded reason: `aws sts decode-authorization-message --encoded-message …` in account {account} reads it, for whoever is allowed `sts:DecodeAuthorizationMessage`.{cut}"
+            "The message ends in an encoded reason: `aws sts decode-authorization-message --encoded-message …` in account {account} reads it, for whoever is allowed `sts:DecodeAuthorizationMessage`, and so does `--decoded live`.{cut}"
         ));
     }
     if let Some(id) = &denial.authorization_id {

@@ -89,6 +89,17 @@ impl Decoded {
     }
 }
 
+/// The encoded message in the text of an error, or the text itself when it is nothing else.
+pub fn encoded_message(text: &str) -> Option<&str> {
+    // What an encoded message is made of; texts of fewer characters are words.
+    const FEWEST: usize = 40;
+    let is_message = |text: &&str| {
+        text.len() >= FEWEST
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_=+/".contains(&byte))
+    };
+    Denial::encoded_part(text).or(Some(text.trim())).filter(is_message)
+}
+
 /// AWS writes a list as `{"items": […]}`.
 fn items(value: Option<&Value>) -> impl Iterator<Item = &Value> {
     let list = value.and_then(|value| value.get("items")).and_then(Value::as_array);
@@ -161,6 +172,7 @@ impl Refusal {
             context,
             role: None,
             cluster: None,
+            encoded: None,
             is_blob_cut: false,
             denied_by: Vec::new(),
         };

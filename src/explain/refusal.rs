@@ -11,6 +11,8 @@ use crate::record::{Event, IdentityType, Outcome};
 
 /// Texts of a record longer than this are no names.
 const LONGEST_TEXT: usize = 2_048;
+/// The longest encoded message STS takes.
+const LONGEST_ENCODED: usize = 10_240;
 /// Kinds of refusals kept of one log; more are counted.
 const MOST_KINDS: usize = 5_000;
 /// Resources told apart in one kind of refusal.
@@ -76,6 +78,8 @@ pub struct Refusal {
     pub(super) role: Option<String>,
     /// The cluster of a refused `AssumeRoleForPodIdentity`.
     pub(super) cluster: Option<String>,
+    /// The encoded reason, when the log has the whole of it.
+    pub(super) encoded: Option<String>,
     /// The encoded reason was cut off on its way into the log.
     pub(super) is_blob_cut: bool,
     /// Statements that denied, by the decoded message.
@@ -112,6 +116,9 @@ impl Refusal {
         let others =
             if denial.action.is_some() { Vec::new() } else { all.skip(1).take(MOST_NEEDS).collect() };
         let asker = asker(event);
+        let blob = event.error_message.and_then(Denial::encoded_part);
+        let is_cut = event.error_message.is_some_and(|text| text.trim_end().ends_with("..."))
+            || blob.is_some_and(|blob| blob.len() > LONGEST_ENCODED);
         let role = (event.source == "sts.amazonaws.com" && event.name.starts_with("AssumeRole"))
             .then(|| role(event, &denial))
             .flatten();
@@ -135,8 +142,8 @@ impl Refusal {
             region: kept(event.region),
             error_code: event.error_code.map(kept),
             error_message: event.error_message.map(Denial::shown),
-            is_blob_cut: denial.encoded
-                && event.error_message.is_some_and(|text| text.trim_end().ends_with("...")),
+            is_blob_cut: denial.encoded && is_cut,
+            encoded: blob.filter(|_| !is_cut).map(str::to_owned),
             denial,
             account: event.identity.account_id.or(event.recipient_account).map(kept),
             asker,
@@ -153,6 +160,21 @@ impl Refusal {
     /// `eventID` of the earliest of the calls.
     pub fn event_id(&self) -> &str {
         &self.id
+    }
+
+    /// The encoded reason, when there is one and the log has the whole of it.
+    pub fn encoded(&self) -> Option<&str> {
+        self.encoded.as_deref().filter(|_| self.denial.encoded)
+    }
+
+    /// There is an encoded reason, and the log has only its beginning.
+    pub fn is_encoded_cut(&self) -> bool {
+        self.denial.encoded && self.is_blob_cut
+    }
+
+    /// Where the call was made.
+    pub fn region(&self) -> &str {
+        &self.region
     }
 
     /// How many different resources the calls were about, as far as counted.
@@ -207,21 +229,21 @@ type Key = ([Option<String>; 8], bool);
 #[derive(Clone, Debug, Default)]
 pub struct Refusals {
     by_kind: BTreeMap<Key, Refusal>,
-    /// Only this event.
-    wanted: Option<String>,
+    /// Only these events; none is all.
+    wanted: BTreeSet<String>,
     n_not_refused: u64,
     is_cut: bool,
 }
 
 impl Refusals {
-    /// Takes the event with this id, or all.
-    pub fn new(event_id: Option<&str>) -> Self {
-        Self { wanted: event_id.map(str::to_owned), ..Self::default() }
+    /// Takes the events with these ids; all when none is named.
+    pub fn of_events(ids: &BTreeSet<String>) -> Self {
+        Self { wanted: ids.clone(), ..Self::default() }
     }
 
     /// Looks at one event.
     pub fn add(&mut self, event: &Event<'_>, catalog: &Catalog) {
-        if self.wanted.as_deref().is_some_and(|wanted| wanted != event.id) {
+        if !self.wanted.is_empty() && !self.wanted.contains(event.id) {
             return;
         }
         match Refusal::of(event, catalog) {
@@ -250,6 +272,11 @@ impl Refusals {
         self.n_not_refused += other.n_not_refused;
         self.is_cut |= other.is_cut;
         self
+    }
+
+    /// Whether no refused call was met.
+    pub fn is_empty(&self) -> bool {
+        self.by_kind.is_empty()
     }
 
     /// Calls looked at that were not refused.

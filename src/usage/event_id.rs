@@ -22,6 +22,11 @@ impl EventKey {
         Self::from_bits(hash_128(parts.map(str::as_bytes)))
     }
 
+    /// The key of an event's id; equal in every process.
+    pub fn of(id: &str) -> Self {
+        Self::guid(id).unwrap_or_else(|| Self::of_parts([id]))
+    }
+
     /// The value of a GUID written as CloudTrail writes it: lower-case, 8-4-4-4-12.
     fn guid(text: &str) -> Option<Self> {
         let [a, b, c, d, e] = split_guid(text.as_bytes())?;

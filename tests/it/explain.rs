@@ -2,7 +2,9 @@
 
 mod corpus;
 mod decoded;
+mod live;
 mod organization;
+mod stored;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -24,7 +26,7 @@ fn sample(manifests: bool) -> Inventory {
 
 /// The explanations of some records.
 fn of_records(records: &[Value], inventory: &Inventory) -> Vec<Explanation> {
-    let mut refusals = Refusals::new(None);
+    let mut refusals = Refusals::default();
     for record in records {
         with_json(&record.to_string(), |json| {
             refusals.add(&Event::parse(json).unwrap(), Catalog::embedded())
@@ -79,9 +81,13 @@ fn ask(role: &str, subject: &str) -> Assumption {
 }
 
 fn run(args: &[&str]) -> (i32, String, String) {
+    run_with(args, &[])
+}
+
+fn run_with(args: &[&str], environment: &[(&str, &str)]) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_leastwise"));
     command.args(args).current_dir(root()).env_clear().stdin(Stdio::null());
-    let output = command.output().unwrap();
+    let output = command.envs(environment.iter().copied()).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
@@ -648,7 +654,7 @@ fn alike_refusals_are_counted_once_each_whatever_the_order() {
             .unwrap();
     };
     for split in 0..records.len() {
-        let (mut left, mut right) = (Refusals::new(None), Refusals::new(None));
+        let (mut left, mut right) = (Refusals::default(), Refusals::default());
         records[..split].iter().for_each(|record| add(&mut left, record));
         records[split..].iter().for_each(|record| add(&mut right, record));
         for merged in [left.clone().merge(right.clone()), right.merge(left)] {
@@ -699,6 +705,26 @@ fn text_from_a_log_is_shown_and_not_obeyed() {
         assert_eq!(exit, 0);
         assert!(!out.contains('\u{1b}'), "{out}");
     }
+}
+
+/// As many ServiceAccounts as a trust policy of 8 KB can list, and one that is a letter off the last.
+#[test]
+fn a_trust_policy_of_8_kb_is_looked_through_to_its_end() {
+    let subjects: Vec<String> =
+        (0..150).map(|n| format!("system:serviceaccount:namespace-{n:03}:account-{n:03}")).collect();
+    let mut statement = trusts("StringEquals", "");
+    statement["Condition"]["StringEquals"][format!("{ISSUER}:sub")] = json!(subjects);
+    assert!(statement.to_string().len() > 7_500);
+    let inventory = account(json!([role("app", json!([statement]), anything())]), json!([]));
+    let found = assumption(&ask("app", &subjects[149]), &inventory);
+    assert_eq!(found.cause, "admitted", "{found:#?}");
+    let found = assumption(&ask("app", "system:serviceaccount:namespace-149:acount-149"), &inventory);
+    assert_eq!((found.layer.as_str(), found.cause.as_str()), ("trust", "subject"));
+    let nearest = found.failed_conditions.iter().find_map(|one| one.nearest.as_ref()).unwrap();
+    assert_eq!(nearest.value, subjects[149], "{found:#?}");
+    // Shown in full it would fill the screen.
+    let shown = serde_json::to_string(&found).unwrap();
+    assert!(shown.len() < 60_000, "{}", shown.len());
 }
 
 fn path(path: &Path) -> &str {

@@ -448,6 +448,7 @@ fn called() -> BTreeSet<String> {
         "assume_",
         "copy_",
         "create_",
+        "decode_",
         "delete_",
         "describe_",
         "generate_",

@@ -18,7 +18,9 @@ use crate::support;
 /// The kinds of refusals in one folder of real logs: `folder, source, event, action, layer, explicit, cause, calls`.
 fn kinds(corpus: &Path, folder: &str) -> Vec<String> {
     let source = corpus.join(folder).display().to_string();
-    let found = analyze::refusals(&[source], None, None, &Quiet, &AtomicBool::new(false)).unwrap();
+    let found =
+        analyze::refusals(&[source], &analyze::Wanted::default(), None, &Quiet, &AtomicBool::new(false))
+            .unwrap();
     let mut lines: Vec<String> = found
         .refusals
         .iter()
