@@ -1,7 +1,7 @@
 //! What changed between two moments: grants, trust, boundaries, use, bindings, findings and proposals; and who changed it.
 //!
-//! Two sides of any kind are compared, as far as both tell: reports of an audit, snapshots of IAM, plans and states of Terraform,
-//! CloudFormation templates. A grant that is written differently and means the same is no change; one that allows more comes with a
+//! Two sides of any kind are compared, as far as both tell: reports of an audit, ledgers, snapshots of IAM, plans and states of
+//! Terraform, CloudFormation templates. A grant that is written differently and means the same is no change; one that allows more comes with a
 //! request that only the new side allows, one that allows less with a request that only the old side allows. What cannot be decided
 //! is said to be undecided, never left out.
 
@@ -45,6 +45,9 @@ pub enum Code {
     VanishedUse,
     NewWorkload,
     VanishedWorkload,
+    WorkloadRolesChanged,
+    NewDenials,
+    VanishedDenials,
     BindingChanged,
     FindingOpened,
     FindingClosed,
@@ -52,7 +55,7 @@ pub enum Code {
 
 impl Code {
     /// All, in the order of the enum.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 26] = [
         Self::RoleCreated,
         Self::RoleDeleted,
         Self::RoleRecreated,
@@ -73,6 +76,9 @@ impl Code {
         Self::VanishedUse,
         Self::NewWorkload,
         Self::VanishedWorkload,
+        Self::WorkloadRolesChanged,
+        Self::NewDenials,
+        Self::VanishedDenials,
         Self::BindingChanged,
         Self::FindingOpened,
         Self::FindingClosed,
@@ -101,6 +107,9 @@ impl Code {
             Self::VanishedUse => "vanished-use",
             Self::NewWorkload => "new-workload",
             Self::VanishedWorkload => "vanished-workload",
+            Self::WorkloadRolesChanged => "workload-roles-changed",
+            Self::NewDenials => "new-denials",
+            Self::VanishedDenials => "vanished-denials",
             Self::BindingChanged => "binding-changed",
             Self::FindingOpened => "finding-opened",
             Self::FindingClosed => "finding-closed",
@@ -118,7 +127,11 @@ impl Code {
             | Self::TrustUndecided
             | Self::BoundaryUndecided
             | Self::ProposalUndone => Severity::Medium,
-            Self::RoleCreated | Self::BindingChanged | Self::NewWorkload => Severity::Low,
+            Self::RoleCreated
+            | Self::BindingChanged
+            | Self::NewWorkload
+            | Self::WorkloadRolesChanged
+            | Self::NewDenials => Severity::Low,
             Self::RoleDeleted
             | Self::GrantNarrowed
             | Self::TrustNarrowed
@@ -128,6 +141,7 @@ impl Code {
             | Self::NewUse
             | Self::VanishedUse
             | Self::VanishedWorkload
+            | Self::VanishedDenials
             | Self::FindingOpened
             | Self::FindingClosed => Severity::Info,
         }
@@ -186,6 +200,8 @@ pub struct Drift {
     pub changes: Vec<Change>,
     /// What was not compared, because one side does not tell; a sentence each.
     pub not_compared: Vec<String>,
+    /// What to keep in mind when reading the changes (windows of different length, logs that are not whole, …); a sentence each.
+    pub notes: Vec<String>,
     /// Roles that are the same on both sides.
     pub unchanged_roles: u64,
     /// Writes to grants in the log that led to no change that is left; earliest first.
@@ -224,6 +240,7 @@ pub fn compare(old: &Side, new: &Side, history: Option<&History>) -> Drift {
         new: new.name.clone(),
         changes,
         not_compared,
+        notes: observed::notes(old, new),
         unchanged_roles,
         other_writes,
     }

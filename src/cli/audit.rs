@@ -170,7 +170,7 @@ impl Later {
 }
 
 /// A week: work that comes back does so within one, as a rule, and the logs of a day or two have been taken for all there is.
-const MIN_WINDOW: i64 = 7 * 86_400;
+pub(super) const MIN_WINDOW: i64 = 7 * 86_400;
 
 /// The severity from which findings show in the exit status.
 #[derive(Clone, Copy, Debug, Deserialize, ValueEnum)]

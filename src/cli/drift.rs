@@ -1,17 +1,24 @@
-//! `leastwise drift`: what changed between two audits, snapshots, plans or states.
+//! `leastwise drift`: what changed between two audits, ledgers, snapshots, plans or states.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
-use leastwise::carrier::Side as When;
+use leastwise::analyze;
+use leastwise::carrier::Side as Moment;
 use leastwise::drift::{self, DriftError, Side};
+use leastwise::ident::Time;
+use leastwise::ingest::Quiet;
+use leastwise::store::Store;
 
-use super::audit::FailOn;
+use super::audit::{self, FailOn};
+use super::time::{self, When};
 use super::{Exit, Failure, Terminal};
 
-/// Show what changed between two audits or snapshots: grants, trust, boundaries, use, bindings, findings
+/// Show what changed between two audits, ledgers or snapshots: grants, trust, boundaries, use, bindings, findings
 ///
 /// Grants are compared by meaning: what allows more comes with a request that only the new side allows. Each side is a report (or
-/// its folder), an IAM snapshot (a file or a folder), `terraform show -json` of a plan or a state, or a CloudFormation template.
+/// its folder), a ledger that `leastwise ingest` made, an IAM snapshot (a file or a folder), `terraform show -json` of a plan or a
+/// state, or a CloudFormation template. One ledger may stand on both sides, with another window on each.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     /// The old side
@@ -23,6 +30,30 @@ pub(super) struct Args {
     /// CloudTrail logs of the time between: who changed what, and when (repeatable)
     #[arg(long, value_name = "FILE|DIR")]
     logs: Vec<PathBuf>,
+    /// What is granted, for OLD when it is a ledger: as `audit --iam` takes it (repeatable)
+    #[arg(long, value_name = "FILE|DIR", help_heading = "Ledgers")]
+    old_iam: Vec<PathBuf>,
+    /// The same for NEW
+    #[arg(long, value_name = "FILE|DIR", help_heading = "Ledgers")]
+    new_iam: Vec<PathBuf>,
+    /// Kubernetes manifests, for OLD when it is a ledger: as `audit --kubernetes` takes them (repeatable)
+    #[arg(long, value_name = "FILE|DIR", help_heading = "Ledgers")]
+    old_kubernetes: Vec<PathBuf>,
+    /// The same for NEW
+    #[arg(long, value_name = "FILE|DIR", help_heading = "Ledgers")]
+    new_kubernetes: Vec<PathBuf>,
+    /// Start of the window that is looked at in OLD, when it is a ledger [default: its first event]
+    #[arg(long, value_name = "TIME", help_heading = "Ledgers")]
+    old_since: Option<When>,
+    /// End of that window, exclusive [default: just after its last event]
+    #[arg(long, value_name = "TIME", help_heading = "Ledgers")]
+    old_until: Option<When>,
+    /// Start of the window that is looked at in NEW, when it is a ledger
+    #[arg(long, value_name = "TIME", help_heading = "Ledgers")]
+    new_since: Option<When>,
+    /// End of that window, exclusive
+    #[arg(long, value_name = "TIME", help_heading = "Ledgers")]
+    new_until: Option<When>,
     /// What is printed
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -46,10 +77,28 @@ enum Format {
 }
 
 pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Failure> {
-    let old = Side::read(&args.old, When::Old).map_err(|error| failure(&error))?;
-    let new = Side::read(&args.new, When::New).map_err(|error| failure(&error))?;
+    let now = time::now();
+    let resolved = |when: Option<When>| when.map(|when| when.resolve(now));
+    let threads = args.threads.unwrap_or(0);
+    let old = Given {
+        path: &args.old,
+        moment: Moment::Old,
+        iam: &args.old_iam,
+        kubernetes: &args.old_kubernetes,
+        since: resolved(args.old_since),
+        until: resolved(args.old_until),
+    };
+    let new = Given {
+        path: &args.new,
+        moment: Moment::New,
+        iam: &args.new_iam,
+        kubernetes: &args.new_kubernetes,
+        since: resolved(args.new_since),
+        until: resolved(args.new_until),
+    };
+    let (old, new) = (old.read(threads)?, new.read(threads)?);
     let history = (!args.logs.is_empty())
-        .then(|| drift::read_history(&args.logs, args.threads.unwrap_or(0)))
+        .then(|| drift::read_history(&args.logs, threads))
         .transpose()
         .map_err(|error| failure(&error))?;
     let found = drift::compare(&old, &new, history.as_ref());
@@ -68,12 +117,63 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Failure>
     Ok(Exit::of_report(broken == 0, tripped))
 }
 
+/// One side, as the command line gives it.
+struct Given<'a> {
+    path: &'a Path,
+    moment: Moment,
+    iam: &'a [PathBuf],
+    kubernetes: &'a [PathBuf],
+    since: Option<Time>,
+    until: Option<Time>,
+}
+
+impl Given<'_> {
+    fn read(&self, threads: usize) -> Result<Side, Failure> {
+        super::ingest::refuse_remote(self.path)?;
+        if !Store::is_at(self.path) {
+            self.refuse_extras()?;
+            return Side::read(self.path, self.moment).map_err(|error| failure(&error));
+        }
+        let settings = analyze::Settings {
+            store: Some(self.path.to_owned()),
+            iam: self.iam.to_vec(),
+            kubernetes: self.kubernetes.to_vec(),
+            since: self.since,
+            until: self.until,
+            min_window: audit::MIN_WINDOW,
+            threads,
+            ..analyze::Settings::default()
+        };
+        let audited = analyze::audit(&settings, None, &Quiet, &AtomicBool::new(false));
+        let report = audited.map_err(|error| audit::failure(&error))?.report;
+        Ok(Side::of_ledger(self.path.to_string_lossy(), report))
+    }
+
+    /// A report has its grants and its window in it.
+    fn refuse_extras(&self) -> Result<(), Failure> {
+        let is_plain =
+            self.iam.is_empty() && self.kubernetes.is_empty() && self.since.is_none() && self.until.is_none();
+        if is_plain {
+            return Ok(());
+        }
+        let side = match self.moment {
+            Moment::Old => "old",
+            Moment::New => "new",
+        };
+        Err(Failure::usage(format!(
+            "`{}` is no ledger, so `--{side}-iam`, `--{side}-kubernetes`, `--{side}-since` and `--{side}-until` say nothing of it",
+            self.path.display()
+        ))
+        .hint("a ledger is a folder that `leastwise ingest --store` made; for a report give them to `leastwise audit`"))
+    }
+}
+
 fn failure(error: &DriftError) -> Failure {
     let failure = Failure::failed(error).causes_of(error);
     match error {
         DriftError::Schema { .. } => failure.hint("compare reports of one version: run the audit of the older side again"),
         DriftError::NoRole(_) => failure.hint(
-            "a side is a report.json or its folder, a snapshot of `aws iam get-account-authorization-details`, what `terraform show -json` prints, or a CloudFormation template with roles",
+            "a side is a report.json or its folder, a ledger that `leastwise ingest` made, a snapshot of `aws iam get-account-authorization-details`, what `terraform show -json` prints, or a CloudFormation template with roles",
         ),
         DriftError::Twice { .. } => failure.hint("compare one account and one moment a side"),
         _ => failure,

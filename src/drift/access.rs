@@ -16,6 +16,17 @@ pub(super) fn compare(
     changes: &mut Vec<Change>,
     not_compared: &mut Vec<String>,
 ) -> u64 {
+    for side in [old, new] {
+        if !side.has_grants {
+            not_compared.push(format!(
+                "Roles, their policies, trust policies and boundaries: {} is a ledger without a snapshot of what is granted.",
+                side.name
+            ));
+        }
+    }
+    if !old.has_grants || !new.has_grants {
+        return 0;
+    }
     let mut unchanged = 0;
     let mut met: BTreeSet<&str> = BTreeSet::new();
     for role in new.roles.values() {

@@ -257,6 +257,9 @@ fn calls_of(code: Code) -> &'static [&'static str] {
         | Code::VanishedUse
         | Code::NewWorkload
         | Code::VanishedWorkload
+        | Code::WorkloadRolesChanged
+        | Code::NewDenials
+        | Code::VanishedDenials
         | Code::BindingChanged
         | Code::FindingOpened
         | Code::FindingClosed => &[],

@@ -47,6 +47,13 @@ pub fn write_text(drift: &Drift, out: &mut dyn Out) -> io::Result<()> {
         }
         cut(drift.not_compared.len(), out)?;
     }
+    if !drift.notes.is_empty() {
+        writeln!(out, "\nTo keep in mind:")?;
+        for sentence in drift.notes.iter().take(SHOWN) {
+            writeln!(out, "  {}", printable(sentence))?;
+        }
+        cut(drift.notes.len(), out)?;
+    }
     Ok(())
 }
 
@@ -78,6 +85,12 @@ pub fn write_markdown(drift: &Drift, out: &mut dyn Out) -> io::Result<()> {
     if !drift.not_compared.is_empty() {
         writeln!(out, "\n## Not compared\n")?;
         for sentence in &drift.not_compared {
+            writeln!(out, "- {}", markdown_text(sentence))?;
+        }
+    }
+    if !drift.notes.is_empty() {
+        writeln!(out, "\n## To keep in mind\n")?;
+        for sentence in &drift.notes {
             writeln!(out, "- {}", markdown_text(sentence))?;
         }
     }

@@ -91,7 +91,11 @@ pub struct Side {
     pub roles: BTreeMap<String, RoleSide>,
     /// Whether the side holds every role of an account; a plan or template holds only its own.
     pub is_whole: bool,
-    /// Where it is a report.
+    /// Whether it tells what is granted. A ledger without a snapshot does not.
+    pub has_grants: bool,
+    /// What in it could not be understood, each a sentence.
+    pub problems: Vec<String>,
+    /// What was observed, where it is a report or a ledger.
     pub report: Option<Report>,
 }
 
@@ -129,6 +133,9 @@ impl Side {
     }
 
     fn of_inventory(inventory: &Inventory, path: &Path) -> Result<Self, DriftError> {
+        if let Some(role) = inventory.contradictions.first() {
+            return Err(DriftError::Twice { path: path.to_owned(), role: role.clone() });
+        }
         let mut side = Self::of_carried(&carrier::of_inventory(inventory), path)?;
         for role in inventory.roles() {
             if let Some(own) = side.roles.get_mut(&role.arn) {
@@ -141,7 +148,7 @@ impl Side {
                 own.named = role.policies.iter().filter_map(named).collect();
             }
         }
-        Ok(Self { is_whole: true, ..side })
+        Ok(Self { is_whole: true, problems: inventory.problems.clone(), ..side })
     }
 
     fn checked(self, path: &Path) -> Result<Self, DriftError> {
@@ -166,14 +173,25 @@ impl Side {
                 return Err(DriftError::Twice { path: path.to_owned(), role: arn });
             }
         }
-        Ok(Self { roles, ..Self::default() })
+        Ok(Self { roles, has_grants: true, ..Self::default() })
     }
 
     /// A report as a side.
     pub fn of_report(report: Report) -> Self {
         let known = report.roles.iter().filter(|role| role.in_snapshot);
         let roles = known.map(|role| (role.arn.clone(), of_role(role))).collect();
-        Self { name: String::new(), roles, is_whole: true, report: Some(report) }
+        // One that was asked for some roles only says nothing of the others.
+        let is_whole = report.settings.roles.is_empty();
+        let problems = report.coverage.grant_problems.clone();
+        Self { name: String::new(), roles, is_whole, has_grants: true, problems, report: Some(report) }
+    }
+
+    /// A ledger as a side: the report of everything in it, with or without a snapshot beside it. A ledger without roles is one
+    /// too, in which nothing was seen.
+    pub fn of_ledger(name: impl Into<String>, report: Report) -> Self {
+        let side = Self { name: name.into(), ..Self::of_report(report) };
+        let has_grants = !side.roles.is_empty();
+        Self { has_grants, is_whole: side.is_whole && has_grants, ..side }
     }
 
     /// The role of an ARN; sides without ARNs are asked by name.

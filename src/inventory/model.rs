@@ -270,6 +270,8 @@ pub struct Inventory {
     pub last_accessed: BTreeMap<String, LastAccessed>,
     /// ECS services and the roles of their tasks.
     pub ecs: Ecs,
+    /// ARNs of roles that were read several times with different contents, in the order read; of each the first copy counts.
+    pub contradictions: Vec<String>,
     /// Things that could not be understood, each a sentence with file and position; the report shows them.
     pub problems: Vec<String>,
 }

@@ -265,6 +265,11 @@ impl Builder {
             instance_profiles,
             origin: origin.clone(),
         };
+        if self.contradicts(&role, &detail.attached_managed_policies)
+            && !self.inventory.contradictions.contains(&role.arn)
+        {
+            self.inventory.contradictions.push(role.arn.clone());
+        }
         if self.is_new(&account, &detail.arn, |known| known.roles.contains_key(&detail.arn), &origin) {
             self.account(&account).roles.insert(detail.arn.clone(), role);
             self.pending.push(Pending {
@@ -278,6 +283,23 @@ impl Builder {
             });
         }
         Ok(account)
+    }
+
+    /// Whether the role was read before and was another one then, or had other policies or another trust policy.
+    fn contradicts(&self, role: &Role, attached: &[AttachedPolicy]) -> bool {
+        let before = self.inventory.accounts.get(&role.account).and_then(|known| known.roles.get(&role.arn));
+        let Some(before) = before else { return false };
+        fn inline(role: &Role) -> BTreeMap<&str, Option<&Policy>> {
+            role.policies.iter().map(|one| (one.name.as_str(), one.document.as_ref())).collect()
+        }
+        let names = |attached: &[AttachedPolicy]| -> BTreeSet<String> {
+            attached.iter().map(|one| one.policy_arn.clone()).collect()
+        };
+        let was_attached = self.pending.iter().find(|pending| pending.arn == role.arn);
+        before.id != role.id
+            || before.trust != role.trust
+            || inline(before) != inline(role)
+            || was_attached.is_some_and(|was| names(&was.attached) != names(attached))
     }
 
     pub(super) fn account(&mut self, account: &str) -> &mut Account {

@@ -68,13 +68,18 @@ impl Default for Manifest {
 }
 
 impl Manifest {
+    /// Where it lies.
+    pub(super) fn path(dir: &Path) -> PathBuf {
+        dir.join(NAME)
+    }
+
     /// `None` when there is none.
     pub(super) fn read(dir: &Path) -> Result<Option<Self>, StoreError> {
         #[derive(Deserialize)]
         struct Head {
             schema: String,
         }
-        let path = dir.join(NAME);
+        let path = Self::path(dir);
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),

@@ -35,6 +35,11 @@ pub struct Restored {
 }
 
 impl Store {
+    /// Whether a folder is a store, as far as its looks tell.
+    pub fn is_at(dir: &Path) -> bool {
+        Manifest::path(dir).is_file()
+    }
+
     /// Opens a store for reading.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         let lock = if dir.is_dir() { Lock::read(dir) } else { None };

@@ -8,26 +8,27 @@ use serde_json::{Value, json};
 
 use crate::support::root;
 
-const ISSUER: &str = "oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF";
+pub(crate) const ISSUER: &str = "oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF";
 const CLUSTER: &str = "arn:aws:eks:eu-west-1:111122223333:cluster/prod";
-const ACCOUNT: &str = "111122223333";
+pub(crate) const ACCOUNT: &str = "111122223333";
 
-fn arn(role: &str) -> String {
+pub(crate) fn arn(role: &str) -> String {
     format!("arn:aws:iam::{ACCOUNT}:role/{role}")
 }
 
 /// A world of one account and one cluster, put together by each test.
-#[derive(Default)]
-struct World {
-    roles: Vec<Value>,
-    associations: Vec<Value>,
-    manifests: String,
-    records: Vec<Value>,
+#[derive(Clone, Default)]
+pub(crate) struct World {
+    pub(crate) roles: Vec<Value>,
+    pub(crate) policies: Vec<Value>,
+    pub(crate) associations: Vec<Value>,
+    pub(crate) manifests: String,
+    pub(crate) records: Vec<Value>,
 }
 
 impl World {
     /// A role that trusts these ServiceAccounts (`ns:name`) by IRSA, and Pod Identity when `pods`.
-    fn role(mut self, name: &str, subjects: &[&str], pods: bool) -> Self {
+    pub(crate) fn role(mut self, name: &str, subjects: &[&str], pods: bool) -> Self {
         let mut trust = Vec::new();
         if !subjects.is_empty() {
             let subjects: Vec<String> =
@@ -47,19 +48,19 @@ impl World {
     }
 
     /// A role with a trust policy of its own.
-    fn trusting(mut self, name: &str, statements: Value) -> Self {
+    pub(crate) fn trusting(mut self, name: &str, statements: Value) -> Self {
         self = self.role(name, &[], false);
         self.roles.last_mut().unwrap()["AssumeRolePolicyDocument"]["Statement"] = statements;
         self
     }
 
-    fn association(mut self, namespace: &str, name: &str, role: &str) -> Self {
+    pub(crate) fn association(mut self, namespace: &str, name: &str, role: &str) -> Self {
         self.associations.push(json!({"clusterName": "prod", "namespace": namespace, "serviceAccount": name, "roleArn": arn(role),
             "associationArn": "arn:aws:eks:eu-west-1:111122223333:podidentityassociation/prod/a-1"}));
         self
     }
 
-    fn service_account(self, namespace: &str, name: &str, role: Option<&str>) -> Self {
+    pub(crate) fn service_account(self, namespace: &str, name: &str, role: Option<&str>) -> Self {
         let annotations =
             role.map(|role| json!({"eks.amazonaws.com/role-arn": arn(role)})).unwrap_or(json!({}));
         self.yaml(&json!({"kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace, "annotations": annotations}}))
@@ -70,7 +71,7 @@ impl World {
         self
     }
 
-    fn record(&mut self, more: Value) {
+    pub(crate) fn record(&mut self, more: Value) {
         let n = self.records.len();
         let mut record = json!({"eventVersion": "1.11", "eventTime": format!("2026-03-01T{:02}:00:00Z", n % 24), "awsRegion": "eu-west-1",
             "sourceIPAddress": "192.0.2.1", "recipientAccountId": ACCOUNT, "eventType": "AwsApiCall", "managementEvent": true,
@@ -80,7 +81,7 @@ impl World {
     }
 
     /// A call in a session that was just opened under key `key`.
-    fn call(&mut self, role: &str, key: &str) {
+    pub(crate) fn call(&mut self, role: &str, key: &str) {
         let time = self.records.last().unwrap()["eventTime"].clone();
         self.record(json!({"eventSource": "ec2.amazonaws.com", "eventName": "DescribeInstances", "eventTime": time,
             "userIdentity": {"type": "AssumedRole", "principalId": format!("AROA{role}:s"), "arn": format!("arn:aws:sts::{ACCOUNT}:assumed-role/{role}/s"),
@@ -88,7 +89,7 @@ impl World {
             "arn": arn(role), "accountId": ACCOUNT, "userName": role}, "attributes": {"creationDate": time}}}}));
     }
 
-    fn irsa(self, subject: &str, role: &str, refused: bool) -> Self {
+    pub(crate) fn irsa(self, subject: &str, role: &str, refused: bool) -> Self {
         self.token(ISSUER, &format!("system:serviceaccount:{subject}"), role, refused)
     }
 
@@ -114,7 +115,7 @@ impl World {
         self
     }
 
-    fn pod(mut self, namespace: &str, name: &str, role: &str) -> Self {
+    pub(crate) fn pod(mut self, namespace: &str, name: &str, role: &str) -> Self {
         let key = format!("ASIAPODS{:012}", self.records.len());
         let tag = |key: &str, value: &str| json!({"key": key, "value": value});
         self.record(json!({"eventSource": "sts.amazonaws.com", "eventName": "AssumeRole",
@@ -127,20 +128,25 @@ impl World {
         self
     }
 
-    fn audit(&self) -> Value {
-        let dir = tempfile::tempdir().unwrap();
+    /// Writes `iam`, `kubernetes` and `logs` below a folder.
+    pub(crate) fn write(&self, dir: &Path) {
         let write = |name: &str, text: &str| {
-            let path = dir.path().join(name);
+            let path = dir.join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         };
-        let page = json!({"RoleDetailList": self.roles, "UserDetailList": [], "GroupDetailList": [], "Policies": []});
+        let page = json!({"RoleDetailList": self.roles, "UserDetailList": [], "GroupDetailList": [], "Policies": self.policies});
         write("iam/account.json", &page.to_string());
         let cluster = json!({"cluster": {"arn": CLUSTER, "name": "prod", "identity": {"oidc": {"issuer": format!("https://{ISSUER}")}}},
             "associations": self.associations});
         write("iam/cluster.json", &cluster.to_string());
         write("kubernetes/prod/all.yaml", &self.manifests);
         write("logs/log.json", &json!({"Records": self.records}).to_string());
+    }
+
+    fn audit(&self) -> Value {
+        let dir = tempfile::tempdir().unwrap();
+        self.write(dir.path());
         audit(dir.path(), &dir.path().join("logs"), &dir.path().join("iam"), &dir.path().join("kubernetes"))
     }
 }

@@ -1,5 +1,9 @@
 //! Drift between two made worlds is the made difference, no more and no less.
 
+mod ledgers;
+mod refused;
+mod worlds;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -345,26 +349,4 @@ fn code_is_held_against_what_is_there() {
         found["not_compared"].to_string().contains("is not in state.json"),
         "other roles are not called new"
     );
-}
-
-#[test]
-fn what_cannot_be_compared_says_why() {
-    let dir = tempfile::tempdir().unwrap();
-    two_moments(dir.path());
-    fs::write(dir.path().join("v9.json"), "{\"schema\": \"leastwise.report/v9\"}").unwrap();
-    fs::write(dir.path().join("broken.json"), "{\"RoleDetailList\": [").unwrap();
-    fs::write(dir.path().join("report.json"), "{\"schema\": \"leastwise.report/v1\", \"roles\": 1}").unwrap();
-    snapshot(dir.path(), "empty.json", &[]);
-    for (old, status, said) in [
-        ("missing.json", 1, "cannot read `missing.json`"),
-        ("v9.json", 1, "is of schema `leastwise.report/v9`"),
-        ("report.json", 1, "is no report that this version reads"),
-        ("empty.json", 1, "holds no role"),
-        ("broken.json", 1, "broken.json"),
-    ] {
-        let (exit, stdout, stderr) = drift(dir.path(), &[old, "new.json"]);
-        assert_eq!(exit, status, "{old}: {stderr}");
-        assert!(stderr.contains(said), "{old}: {stderr}");
-        assert!(stdout.is_empty(), "{old}: {stdout}");
-    }
 }
