@@ -6,9 +6,11 @@
 mod code;
 mod exception;
 mod id;
+mod page;
 
 pub use code::{Code, CodeInfo, Controls};
 pub use exception::{Excepted, Exception, excepted, unmatched};
+pub use page::{index, page};
 
 /// How bad it is. Ordered: `Critical` is greatest.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -34,6 +36,17 @@ impl Severity {
             Self::Medium => "medium",
             Self::High => "high",
             Self::Critical => "critical",
+        }
+    }
+
+    /// What it asks for.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Info => "worth knowing; nothing to do by itself",
+            Self::Low => "tidy up when convenient",
+            Self::Medium => "plan a change",
+            Self::High => "change soon",
+            Self::Critical => "change now",
         }
     }
 }

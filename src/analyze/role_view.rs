@@ -294,6 +294,9 @@ fn power(power: &Power, catalog: Option<&Catalog>) -> report::Power {
     };
     report::Power {
         actions: power.actions as u64,
+        weight: power.weight,
+        excess: power.excess,
+        score: power.score(),
         gap: power.gap,
         resource_actions: power.resource_actions as u64,
         broad_actions: power.broad_actions as u64,

@@ -44,7 +44,7 @@ pub struct Controls {
     pub nist_800_53: &'static [&'static str],
 }
 
-/// What is the same for all findings of one code: the text of the README's table and of the rules in SARIF.
+/// What is the same for all findings of one code: the text of its page in the catalogue and of the rules in SARIF.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct CodeInfo {
     /// The word in reports and exception lists.

@@ -6,12 +6,16 @@
 mod bindings;
 mod chart;
 mod coverage;
+mod diff;
 mod findings;
+mod grounds;
 mod markup;
+mod namespaces;
 mod overview;
 mod role;
 mod roles;
 mod words;
+mod work;
 mod workloads;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +32,13 @@ const SCRIPT: &str = include_str!("html/script.js");
 
 /// The page.
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let context = Context { report, summary: Summary::of(report), anchors: Anchors::of(report) };
+    let context = Context {
+        report,
+        summary: Summary::of(report),
+        anchors: Anchors::of(report),
+        works: work::Works::of(report),
+        namespaces: namespaces::all(report),
+    };
     let mut page = Markup::default();
     head(&mut page);
     page.raw("<body>\n<a class=\"skip\" href=\"#main\">Skip to the report</a>\n");
@@ -38,8 +48,9 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     findings::write(&mut page, &context);
     roles::write(&mut page, &context);
     workloads::write(&mut page, &context);
+    namespaces::write(&mut page, &context);
     coverage::write(&mut page, &context);
-    words::write(&mut page);
+    words::write(&mut page, &context);
     page.raw("</main>\n<footer><p>").text(&report.tool.name).raw(" ").text(&report.tool.version);
     let catalog = &report.tool.catalog;
     page.raw(" · IAM catalog of ").text(&catalog.date).raw(" with ").number(catalog.services);
@@ -53,6 +64,8 @@ struct Context<'a> {
     report: &'a Report,
     summary: Summary,
     anchors: Anchors<'a>,
+    works: work::Works<'a>,
+    namespaces: Vec<namespaces::Namespace<'a>>,
 }
 
 fn head(page: &mut Markup) {
@@ -80,8 +93,9 @@ fn navigation(page: &mut Markup, context: &Context<'_>) {
         ("<li><a href=\"#findings\">Findings ", report.findings.len()),
         ("<li><a href=\"#roles\">Roles ", report.roles.len()),
         ("<li><a href=\"#workloads\">Workloads ", report.workloads.len()),
+        ("<li><a href=\"#namespaces\">Namespaces ", context.namespaces.len()),
     ];
-    for (markup, n) in parts {
+    for (markup, n) in parts.into_iter().filter(|(markup, n)| *n > 0 || !markup.contains("#namespaces")) {
         page.raw(markup).raw("<span class=\"muted\">").number(n as u64).raw("</span></a></li>");
     }
     page.raw("<li><a href=\"#coverage\">Coverage</a></li><li><a href=\"#words\">Terms</a></li></ul></nav></div></header>\n");
@@ -138,7 +152,7 @@ impl<'a> Anchors<'a> {
         page.raw("<a").attribute("href", &format!("#{anchor}")).raw(">").text(&role.name).raw("</a>");
     }
 
-    /// A workload, as a link to its row where there is one.
+    /// A workload, as a link to its part where there is one.
     fn workload(&self, page: &mut Markup, id: &str) {
         match self.workloads.get(id) {
             Some(anchor) => {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::json::pretty;
 use super::{Confidence, Finding, Report, Severity};
-use crate::finding::Code;
+use crate::finding::{self, Code};
 
 /// One run.
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
@@ -54,13 +54,18 @@ fn rule(code: &str, findings: &[&Finding]) -> Value {
         .collect();
     let mut tags = vec!["security".to_owned(), "iam".to_owned()];
     tags.extend(controls);
-    let info = Code::from_word(code).map(Code::info);
+    let known = Code::from_word(code);
+    let info = known.map(Code::info);
+    let mut help = json!({"text": info.map_or_else(|| sentence(code), |info| info.fix.to_owned())});
+    if let (Some(known), Some(members)) = (known, help.as_object_mut()) {
+        members.insert("markdown".to_owned(), json!(finding::page(known)));
+    }
     json!({
         "id": code,
         "name": pascal_case(code),
         "shortDescription": {"text": info.map_or_else(|| sentence(code), |info| info.title.to_owned())},
         "fullDescription": {"text": info.map_or_else(|| sentence(code), |info| info.meaning.to_owned())},
-        "help": {"text": info.map_or_else(|| sentence(code), |info| info.fix.to_owned())},
+        "help": help,
         "defaultConfiguration": {"level": level(worst)},
         "properties": {"security-severity": score(worst), "tags": tags},
     })

@@ -26,27 +26,32 @@ impl Yardstick {
         }
     }
 
-    /// Measures a grant. `live` are the actions it leaves after everything that takes actions away, `used` those that were seen.
+    /// Measures a grant. `live` are the actions it leaves after everything that takes actions away, `used` those that were seen,
+    /// `unused` those that were shown to be unused.
     pub(super) fn measure(
         &self,
         grant: &Grant<'_>,
         live: &ActionSet,
-        used: &ActionSet,
+        (used, unused): (&ActionSet, &ActionSet),
         expander: &Expander<'_>,
     ) -> Power {
         let catalog = expander.catalog;
         let on_resources = live.intersection(&self.on_resources);
         let broad = self.broad(grant, catalog).intersection(&on_resources);
-        let mut unused = live.clone();
-        unused.remove_all(used);
-        let gap = unused
-            .iter()
-            .filter_map(|id| Some((id, catalog.info(id)?)))
-            .map(|(id, info)| weight(info.levels()) * if broad.contains(id) { 2 } else { 1 })
-            .sum();
+        let weight = |actions: &ActionSet| -> u64 {
+            actions
+                .iter()
+                .filter_map(|id| Some((id, catalog.info(id)?)))
+                .map(|(id, info)| weight(info.levels()) * if broad.contains(id) { 2 } else { 1 })
+                .sum()
+        };
+        let mut unseen = live.clone();
+        unseen.remove_all(used);
         Power {
             actions: live.len(),
-            gap,
+            weight: weight(live),
+            excess: weight(&live.intersection(unused)),
+            gap: weight(&unseen),
             resource_actions: on_resources.len(),
             broad_actions: broad.len(),
             sensitive: self.sensitive.iter().map(|(kind, set)| (*kind, live.intersection(set))).collect(),

@@ -357,8 +357,12 @@ pub struct Proposal {
 pub struct Power {
     /// Actions granted and not taken away by a deny or a limit.
     pub actions: usize,
-    /// Weight of those that were not used, by access level: list 0, read 1, tagging 2, write 3, permissions management 10; twice that
-    /// where the action is granted on every resource of a type.
+    /// Their weight, by access level: list 0, read 1, tagging 2, write 3, permissions management 10; twice that where the action is
+    /// granted on every resource of a type.
+    pub weight: u64,
+    /// Weight of those that were shown to be unused.
+    pub excess: u64,
+    /// Weight of all that were not seen in use, those that the logs could not have shown included.
     pub gap: u64,
     /// Of the actions, those that can be limited to some resource.
     pub resource_actions: usize,
@@ -368,6 +372,16 @@ pub struct Power {
     pub sensitive: Vec<(Sensitive, ActionSet)>,
     /// Ways to more access that are open; sorted.
     pub escalation_paths: Vec<&'static EscalationPath>,
+}
+
+impl Power {
+    /// The share of the weight that was shown to be unused, in whole per cent, rounded half up; 0 where nothing weighs anything.
+    pub const fn score(&self) -> u64 {
+        match self.weight {
+            0 => 0,
+            weight => (self.excess * 200 + weight) / (2 * weight),
+        }
+    }
 }
 
 /// How much power a role has, and how much of it is needed.

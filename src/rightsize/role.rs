@@ -209,8 +209,9 @@ impl<'c> RightSizer<'c> {
         let granted_actions = comparison.n_granted();
         let n_unused = comparison.n_with(ActionVerdict::Unused);
         let used = comparison.with_verdict(ActionVerdict::Used);
+        let seen = (used, comparison.with_verdict(ActionVerdict::Unused));
         let measure =
-            |grant: &Grant<'_>, live: &ActionSet| self.yardstick.measure(grant, live, used, &self.expander);
+            |grant: &Grant<'_>, live: &ActionSet| self.yardstick.measure(grant, live, seen, &self.expander);
         // What is blocked is not power.
         let mut live = comparison.all_granted();
         live.remove_all(comparison.with_verdict(ActionVerdict::Blocked));

@@ -32,6 +32,7 @@ mod drift;
 mod eval;
 mod evidence;
 mod explain;
+mod findings;
 mod identities;
 mod ingest;
 mod integrity;

@@ -312,7 +312,22 @@ fn the_page_is_well_formed_links_inside_itself_and_loads_nothing() {
 fn the_page_shows_every_role_workload_and_finding() {
     let html = written(Format::Html);
     let report = mixed();
-    assert_eq!(html.matches("<details class=\"role\"").count(), report.roles.len());
+    let namespaces: BTreeSet<(&Option<String>, &str)> = report
+        .workloads
+        .iter()
+        .filter_map(|workload| Some((&workload.cluster, workload.namespace.as_deref()?)))
+        .chain(report.bindings.iter().map(|binding| (&binding.cluster, binding.namespace.as_str())))
+        .collect();
+    assert!(!namespaces.is_empty());
+    for (list, n) in [
+        ("role-list", report.roles.len()),
+        ("workload-list", report.workloads.len()),
+        ("namespace-list", namespaces.len()),
+    ] {
+        let part = html.split(&format!("<div id=\"{list}\"")).nth(1).unwrap();
+        let part = part.split("</section>").next().unwrap();
+        assert_eq!(part.matches("<details class=\"role\"").count(), n, "{list}");
+    }
     assert_eq!(html.matches("<article class=\"finding").count(), report.findings.len());
     assert!(html.contains("Only the proposal allows this request"));
     assert!(

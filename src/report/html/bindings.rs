@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::markup::Markup;
+use crate::report::Binding;
 
 pub(super) fn write(page: &mut Markup, context: &Context<'_>) {
     let bindings = &context.report.bindings;
@@ -9,6 +10,15 @@ pub(super) fn write(page: &mut Markup, context: &Context<'_>) {
         return;
     }
     page.raw("<h3>ServiceAccounts and their roles</h3>");
+    table(page, context, bindings.iter());
+}
+
+/// The table of some of them.
+pub(super) fn table<'b>(
+    page: &mut Markup,
+    context: &Context<'_>,
+    bindings: impl Iterator<Item = &'b Binding>,
+) {
     let columns = ["ServiceAccount", "Bound to", "Trust policy", "Observed", "State"];
     page.table(true, "What each ServiceAccount is bound to, and what was observed", &columns).raw("<tbody>");
     for binding in bindings {

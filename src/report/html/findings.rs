@@ -1,7 +1,8 @@
 //! Findings as cards, worst first.
 
-use super::Context;
 use super::markup::Markup;
+use super::{Context, words};
+use crate::finding::Code;
 use crate::report::text::worst_first;
 use crate::report::{Finding, FindingEvidence, Severity};
 
@@ -56,7 +57,14 @@ fn card(page: &mut Markup, context: &Context<'_>, finding: &Finding) {
         }
         page.raw("</ul>");
     }
-    page.raw("<p class=\"meta\"><span><span class=\"muted\">code</span> ").code(&finding.code);
+    page.raw("<p class=\"meta\"><span><span class=\"muted\">code</span> ");
+    match Code::from_word(&finding.code) {
+        Some(code) => {
+            let to = format!("#{}", words::anchor(code.as_str()));
+            page.raw("<a").attribute("href", &to).raw(">").code(&finding.code).raw("</a>")
+        }
+        None => page.code(&finding.code),
+    };
     page.raw("</span><span><span class=\"muted\">confidence</span> ")
         .raw(finding.confidence.as_str())
         .raw("</span>");

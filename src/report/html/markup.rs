@@ -111,11 +111,18 @@ impl Markup {
 
     /// A JSON document, with a handle for the script's copy button.
     pub(super) fn json(&mut self, value: &Value) -> &mut Self {
-        let text = serde_json::to_string_pretty(value).unwrap_or_default();
+        self.marked_json(value, &[], "")
+    }
+
+    /// The same, with the marked lines inside elements of this name: `del` or `ins`.
+    pub(super) fn marked_json(&mut self, value: &Value, marks: &[bool], tag: &'static str) -> &mut Self {
         self.raw("<pre tabindex=\"0\" data-copy><code>");
-        // Line ends are the printer's own: inside JSON strings they are written `\n`.
-        for line in text.lines() {
-            self.text(line).raw("\n");
+        for (at, line) in json_lines(value).iter().enumerate() {
+            if marks.get(at).copied().unwrap_or_default() {
+                self.raw("<").raw(tag).raw(">").text(line).raw("</").raw(tag).raw(">\n");
+            } else {
+                self.text(line).raw("\n");
+            }
         }
         self.raw("</code></pre>")
     }
@@ -178,4 +185,10 @@ impl Markup {
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The lines of a JSON document as shown. Line ends are the printer's own: inside JSON strings they are written `\n`.
+pub(super) fn json_lines(value: &Value) -> Vec<String> {
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
 }

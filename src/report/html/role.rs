@@ -1,12 +1,12 @@
 //! One role: who uses it, what is granted and used, what was refused, and what to do.
 
-use super::markup::Markup;
-use super::{Context, chart, findings, roles};
+use super::markup::{Markup, json_lines};
+use super::{Context, chart, diff, grounds, roles, work};
 use crate::report::summary::{count, number, percent};
 use crate::report::text::named;
 use crate::report::{
     Attribution, Finding, Granted, GrantedBy, NoNewAccess, Power, Proof, Proposal, ProposalVerdict,
-    ProposedPolicy, Role, ServiceGrant,
+    ProposedPolicy, Role, RoleWorkload, ServiceGrant,
 };
 
 /// Resources shown at once per action.
@@ -65,20 +65,7 @@ fn facts(page: &mut Markup, role: &Role) {
 fn related(page: &mut Markup, context: &Context<'_>, role: &Role) {
     let found: Vec<&Finding> =
         context.report.findings.iter().filter(|finding| finding.subject == role.arn).collect();
-    if found.is_empty() {
-        return;
-    }
-    page.raw("<ul class=\"related\">");
-    for finding in found {
-        page.raw("<li>");
-        findings::severity(page, finding.severity);
-        page.raw(" <a")
-            .attribute("href", &format!("#{}", findings::anchor(finding)))
-            .raw(">")
-            .text(&finding.title);
-        page.raw("</a></li>");
-    }
-    page.raw("</ul>");
+    work::related(page, &found);
 }
 
 fn who(page: &mut Markup, context: &Context<'_>, role: &Role) {
@@ -95,29 +82,36 @@ fn who(page: &mut Markup, context: &Context<'_>, role: &Role) {
     for workload in &role.workloads {
         page.raw("<tr><th scope=\"row\">");
         context.anchors.workload(page, &workload.id);
-        page.raw("</th><td>");
-        if workload.via.is_empty() {
-            page.raw("<span class=\"muted\">directly</span>");
-        } else {
-            page.raw("<ol class=\"chain\">");
-            for arn in &workload.via {
-                page.raw("<li>");
-                context.anchors.role(page, arn);
-                page.raw("</li>");
-            }
-            page.raw("</ol>");
-        }
-        page.raw("</td><td>").badge(
-            match workload.attribution {
-                Attribution::Exact => "good",
-                Attribution::Session => "",
-                Attribution::Inferred | Attribution::Unknown => "warn",
-            },
-            workload.attribution.as_str(),
-        );
-        page.raw("</td>").number_cell(workload.sessions).number_cell(workload.calls).raw("</tr>\n");
+        page.raw("</th>");
+        share(page, context, workload);
+        page.raw("</tr>\n");
     }
     page.end_table();
+}
+
+/// The cells that tell of a workload's share in a role.
+pub(super) fn share(page: &mut Markup, context: &Context<'_>, share: &RoleWorkload) {
+    page.raw("<td>");
+    if share.via.is_empty() {
+        page.raw("<span class=\"muted\">directly</span>");
+    } else {
+        page.raw("<ol class=\"chain\">");
+        for arn in &share.via {
+            page.raw("<li>");
+            context.anchors.role(page, arn);
+            page.raw("</li>");
+        }
+        page.raw("</ol>");
+    }
+    page.raw("</td><td>").badge(
+        match share.attribution {
+            Attribution::Exact => "good",
+            Attribution::Session => "",
+            Attribution::Inferred | Attribution::Unknown => "warn",
+        },
+        share.attribution.as_str(),
+    );
+    page.raw("</td>").number_cell(share.sessions).number_cell(share.calls);
 }
 
 fn granted(page: &mut Markup, role: &Role) {
@@ -240,9 +234,12 @@ fn power(page: &mut Markup, role: &Role) {
         power.sensitive.iter().find(|one| one.kind == kind).map_or(0, |one| one.actions)
     };
     type Part<'a> = (&'static str, &'a dyn Fn(&Power) -> u64);
-    let parts: [Part<'_>; 7] = [
+    let parts: [Part<'_>; 10] = [
+        ("Excess score, in per cent", &|power| power.score),
         ("Actions", &|power| power.actions),
-        ("Weight of the unused ones", &|power| power.gap),
+        ("Weight of all", &|power| power.weight),
+        ("Weight of those shown to be unused", &|power| power.excess),
+        ("Weight of all that were not seen", &|power| power.gap),
         ("Granted on every resource of a type", &|power| power.broad_actions),
         ("Return or make credentials", &|power| sensitive(power, "credentials")),
         ("Return stored data", &|power| sensitive(power, "data")),
@@ -328,17 +325,19 @@ fn proposal(page: &mut Markup, context: &Context<'_>, role: &Role) {
     let is_replaced = proposal.verdict == ProposalVerdict::Replace;
     if is_replaced || !proposal.policies.is_empty() {
         evidence(page, proposal);
+        let (before, after) = marks(proposal);
         page.raw("<div class=\"pair policies\">");
         if !proposal.current.is_empty() {
-            policies(page, "Now", &proposal.current, "");
+            policies(page, "Now", (&proposal.current, &before), "");
         }
         policies(
             page,
             "Proposed",
-            &proposal.policies,
+            (&proposal.policies, &after),
             "No policy at all: nothing of what the role is granted is needed.",
         );
         page.raw("</div>");
+        grounds::write(page, role);
     }
     if !proposal.generalised.is_empty() {
         page.raw("<details class=\"more\"><summary>Patterns that stand for several resources</summary><ul class=\"plain\">");
@@ -368,7 +367,24 @@ fn proposal(page: &mut Markup, context: &Context<'_>, role: &Role) {
                 page.raw("<p>").text(words).raw(": ").codes(list, 8).raw("</p>");
             }
         }
-        page.json(&trust.document);
+        let lines = |document: &serde_json::Value| json_lines(document);
+        let before = proposal.current_trust.as_ref().map(lines).unwrap_or_default();
+        let after = lines(&trust.document);
+        let marks = diff::lacking(
+            &before.iter().map(String::as_str).collect::<Vec<_>>(),
+            &after.iter().map(String::as_str).collect::<Vec<_>>(),
+        );
+        let (gone, come) = marks.unwrap_or_default();
+        page.raw("<div class=\"pair policies\">");
+        if let Some(now) = &proposal.current_trust {
+            page.raw("<div><h5>Now</h5>").marked_json(now, &gone, "del").raw("</div>");
+        }
+        page.raw("<div><h5>Proposed</h5>").marked_json(&trust.document, &come, "ins").raw("</div></div>");
+    }
+    if let (None, Some(trust)) = (&proposal.trust, &proposal.current_trust) {
+        page.raw("<details class=\"more\"><summary>Trust policy, which stays</summary>")
+            .json(trust)
+            .raw("</details>");
     }
     split(page, context, proposal);
 }
@@ -415,7 +431,35 @@ fn proof_badge(page: &mut Markup, proof: &Proof) {
     page.badge(class, proof.no_new_access.as_str());
 }
 
-fn policies(page: &mut Markup, title: &'static str, policies: &[ProposedPolicy], when_empty: &'static str) {
+/// For each policy as it is and as proposed, which of its lines the other side's policy of that name lacks.
+fn marks(proposal: &Proposal) -> (Vec<Vec<bool>>, Vec<Vec<bool>>) {
+    let lines = |policies: &[ProposedPolicy]| -> Vec<Vec<String>> {
+        policies.iter().map(|policy| json_lines(&policy.document)).collect()
+    };
+    let (before, after) = (lines(&proposal.current), lines(&proposal.policies));
+    // All of a policy that the other side has not.
+    let whole =
+        |all: &[Vec<String>]| -> Vec<Vec<bool>> { all.iter().map(|own| vec![true; own.len()]).collect() };
+    let (mut gone, mut come) = (whole(&before), whole(&after));
+    for ((policy, then), gone) in proposal.current.iter().zip(&before).zip(&mut gone) {
+        let mut others = proposal.policies.iter().zip(&after).zip(&mut come);
+        let Some(((_, now), come)) = others.find(|((other, _), _)| other.name == policy.name) else {
+            continue;
+        };
+        let then: Vec<&str> = then.iter().map(String::as_str).collect();
+        let now: Vec<&str> = now.iter().map(String::as_str).collect();
+        (*gone, *come) = diff::lacking(&then, &now).unwrap_or_default();
+    }
+    (gone, come)
+}
+
+/// Policies with the marks of their lines: which are not on the other side.
+fn policies(
+    page: &mut Markup,
+    title: &'static str,
+    (policies, marks): (&[ProposedPolicy], &[Vec<bool>]),
+    when_empty: &'static str,
+) {
     let size: u64 = policies.iter().map(|policy| policy.characters).sum();
     page.raw("<div><h5>")
         .raw(title)
@@ -425,9 +469,11 @@ fn policies(page: &mut Markup, title: &'static str, policies: &[ProposedPolicy],
     if policies.is_empty() {
         page.raw("<p class=\"muted\">").raw(when_empty).raw("</p>");
     }
-    for policy in policies {
+    let tag = if title == "Now" { "del" } else { "ins" };
+    for (at, policy) in policies.iter().enumerate() {
         page.raw("<p class=\"policy\">").element("b", "", &policy.name).raw(" <span class=\"muted\">");
-        page.raw(policy.attach.as_str()).raw("</span></p>").json(&policy.document);
+        page.raw(policy.attach.as_str()).raw("</span></p>");
+        page.marked_json(&policy.document, marks.get(at).map_or(&[], Vec::as_slice), tag);
     }
     page.raw("</div>");
 }
@@ -445,7 +491,7 @@ fn split(page: &mut Markup, context: &Context<'_>, proposal: &Proposal) {
         context.anchors.workload(page, &one.workload);
         page.raw("</summary>");
         page.raw("<p>").text(&one.change).raw("</p><p class=\"muted\">").text(&loss(one)).raw("</p>");
-        policies(page, "Policies", &one.policies, "It used nothing through the role's own policies.");
+        policies(page, "Policies", (&one.policies, &[]), "It used nothing through the role's own policies.");
         match &one.trust {
             Some(trust) => page.raw("<h5>Trust policy</h5>").json(trust),
             None => page.raw("<p class=\"muted\">The trust policy does not tell the workloads apart.</p>"),

@@ -1,8 +1,12 @@
 //! The words of the report.
 
-use super::markup::Markup;
+use std::collections::BTreeSet;
 
-pub(super) fn write(page: &mut Markup) {
+use super::Context;
+use super::markup::Markup;
+use crate::finding::Code;
+
+pub(super) fn write(page: &mut Markup, context: &Context<'_>) {
     page.raw(
         r#"<section id="words" aria-labelledby="words-title">
 <h2 id="words-title">Terms</h2>
@@ -15,10 +19,34 @@ pub(super) fn write(page: &mut Markup) {
 <div><dt><span class="dot b-blocked"></span>Blocked</dt><dd>A boundary, an organization policy or a deny takes the granted action away anyway.</dd></div>
 <div><dt>Workload</dt><dd>What ran: a Kubernetes service account, a CI job, a function, an instance, a person. A chained session belongs to the workload at the start of its chain.</dd></div>
 <div><dt>Attribution</dt><dd><i>Exact</i>: joined to the issuance of its credentials by access key id. <i>Session</i>: by role id and session name, or by session tags. <i>Inferred</i>: the issuance is not in the logs, but the trust policy admits exactly one subject. <i>Unknown</i>: nothing proves it.</dd></div>
+<div><dt>Excess score</dt><dd>The share of a role's power that was shown to be unused, in per cent: the weight of its unused actions of the weight of all it is granted. An action weighs 10 for permissions management, 3 for write, 2 for tagging, 1 for read and 0 for list, and twice that where it is granted on every resource of a type. Actions the logs could not have shown count as granted, not as unused.</dd></div>
 <div><dt>Allows nothing new</dt><dd>Proven for every possible request, not for a sample: each request the proposed policies allow is allowed by the present ones.</dd></div>
 <div><dt>Replay</dt><dd>Each distinct request seen to succeed through the role's own policies is put to the proposed ones.</dd></div>
 </dl>
-</section>
 "#,
     );
+    kinds(page, context);
+    page.raw("</section>\n");
+}
+
+/// What each kind of finding on the page means; the catalogue has all kinds.
+fn kinds(page: &mut Markup, context: &Context<'_>) {
+    let codes: BTreeSet<&str> = context.report.findings.iter().map(|finding| finding.code.as_str()).collect();
+    let known: Vec<Code> = codes.into_iter().filter_map(Code::from_word).collect();
+    if known.is_empty() {
+        return;
+    }
+    page.raw("<h3>Kinds of findings</h3>\n<dl class=\"words\">\n");
+    for code in known {
+        let info = code.info();
+        page.raw("<div").attribute("id", &anchor(info.word)).raw("><dt>").code(info.word).raw("</dt><dd>");
+        page.prose(info.meaning).raw(" <span class=\"muted\">Severity:</span> ").prose(info.severity_rule);
+        page.raw("</dd></div>\n");
+    }
+    page.raw("</dl>\n");
+}
+
+/// Where a kind of finding is told.
+pub(super) fn anchor(word: &str) -> String {
+    format!("code-{word}")
 }

@@ -1,8 +1,9 @@
 //! What ran.
 
-use super::Context;
 use super::markup::Markup;
-use crate::report::Label;
+use super::{Context, work};
+use crate::report::summary::count;
+use crate::report::{Finding, Label, Workload};
 
 pub(super) fn write(page: &mut Markup, context: &Context<'_>) {
     let report = context.report;
@@ -13,15 +14,14 @@ pub(super) fn write(page: &mut Markup, context: &Context<'_>) {
         page.raw(
             "<div class=\"tools\" hidden data-tools><label class=\"search\"><span>Search workloads</span>",
         );
-        page.raw("<input type=\"search\" data-filter=\"workload-rows\" autocomplete=\"off\"></label>");
+        page.raw("<input type=\"search\" data-filter=\"workload-rows workload-list\" autocomplete=\"off\"></label>");
         page.raw("<output aria-live=\"polite\" data-count=\"workload-rows\"></output></div>\n");
         let columns = ["Workload", "Roles", "#Sessions", "#Calls", "#Denied"];
         page.table(true, "Every workload with the roles it used", &columns)
             .raw("<tbody id=\"workload-rows\">");
         for workload in &report.workloads {
-            let anchor = context.anchors.workloads.get(workload.id.as_str()).map_or("", String::as_str);
-            page.raw("<tr data-row").attribute("id", anchor).raw("><th scope=\"row\">");
-            name(page, &workload.id);
+            page.raw("<tr data-row><th scope=\"row\">");
+            context.anchors.workload(page, &workload.id);
             labels(page, &workload.labels);
             page.raw("</th><td>");
             for role in &workload.roles {
@@ -36,10 +36,49 @@ pub(super) fn write(page: &mut Markup, context: &Context<'_>) {
             page.raw("</tr>\n");
         }
         page.end_table();
+        page.raw("<div id=\"workload-list\" class=\"role-list\">\n");
+        for workload in &report.workloads {
+            one(page, context, workload);
+        }
+        page.raw("</div>\n");
     }
     super::bindings::write(page, context);
     unattributed(page, context);
     page.raw("</section>\n");
+}
+
+/// The part of one workload.
+fn one(page: &mut Markup, context: &Context<'_>, workload: &Workload) {
+    let id = workload.id.as_str();
+    let anchor = context.anchors.workloads.get(id).map_or("", String::as_str);
+    page.raw("<details class=\"role\" data-row").attribute("data-key", id);
+    page.raw("><summary><span class=\"role-name\">").text(short(id));
+    page.raw("</span> <span class=\"mono muted\">").text(&workload.kind).raw("</span><span class=\"muted\">");
+    page.text(&count(workload.calls, "call", "calls")).raw("</span></summary>\n<div class=\"role-body\"");
+    page.attribute("id", anchor).raw("><p class=\"subject\">").code(id).raw("</p>");
+    let found: Vec<&Finding> =
+        context.report.findings.iter().filter(|finding| finding.subject == id).collect();
+    work::related(page, &found);
+    let shares = context.works.roles(id);
+    if !shares.is_empty() {
+        page.raw("<h4>Roles</h4>");
+        let caption = format!("Roles {} used", short(id));
+        page.table(true, &caption, &["Role", "By way of", "Attribution", "#Sessions", "#Calls"])
+            .raw("<tbody>");
+        for (role, share) in shares {
+            page.raw("<tr><th scope=\"row\">");
+            context.anchors.role(page, &role.arn);
+            page.raw("</th>");
+            super::role::share(page, context, share);
+            page.raw("</tr>\n");
+        }
+        page.end_table();
+    }
+    work::used(page, context, &[id], short(id));
+    if workload.denied > 0 {
+        work::refused(page, context, &[id], short(id));
+    }
+    page.raw("</div></details>\n");
 }
 
 /// What ran below a workload, by kind.

@@ -324,13 +324,22 @@ pub struct Privilege {
     pub after: Option<Power>,
 }
 
-/// What a set of policies gives, in parts; there is no single score.
+/// What a set of policies gives, in parts, and one score of them.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct Power {
     /// Actions granted and not taken away by a deny, a boundary or an organization policy.
     pub actions: u64,
-    /// Weight of those not used, by access level: list 0, read 1, tagging 2, write 3, permissions management 10; twice that where the
-    /// action is granted on every resource of a type.
+    /// Their weight, by access level: list 0, read 1, tagging 2, write 3, permissions management 10; twice that where the action is
+    /// granted on every resource of a type.
+    #[serde(default)]
+    pub weight: u64,
+    /// Weight of those whose verdict is `unused`, the same way.
+    #[serde(default)]
+    pub excess: u64,
+    /// `excess` of `weight`, in whole per cent, rounded half up; 0 where nothing weighs anything.
+    #[serde(default)]
+    pub score: u64,
+    /// Weight of all that were not seen in use, those that the logs could not have shown included, the same way.
     pub gap: u64,
     /// Of the actions, those that can be limited to some resource.
     pub resource_actions: u64,

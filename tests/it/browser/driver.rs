@@ -57,6 +57,8 @@ pub(super) fn browse(visit: impl AsyncFnOnce(&Page)) {
         "--no-first-run",
         // Clicks hit what they aim at only when nothing glides.
         "--force-prefers-reduced-motion",
+        // A test may follow hundreds of links at once.
+        "--disable-ipc-flooding-protection",
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
