@@ -142,7 +142,7 @@ fn the_reason_of_a_chain_says_that_its_beginning_is_missing() {
     let (sessions, hops) = chain(&["shared", "of-account"]);
     let found = resolve(&usage(vec![sessions[1].clone(), sessions[0].clone()], hops), &inventory());
     assert_eq!(found[0].reason, format!("the session that opened it is not traced: {}", found[1].reason));
-    assert_eq!(found[1].reason, "no issuance in the logs fits the session");
+    assert_eq!(found[1].reason, "the session began before the logs");
 }
 
 #[test]
@@ -292,7 +292,7 @@ fn a_target_roles_pod_is_told_without_tags_by_the_one_association() {
     }
     // With tags the first session's own issuance says it.
     let tagged = IssuanceFacts { tags: pod_tags(cluster), ..opening };
-    check(vec![target.clone()], vec![hop.clone(), tagged], &known, &[&format!("{api} exact [pod]")]);
+    check(vec![target.clone()], vec![hop.clone(), tagged], &known, &[&format!("{api} session [pod]")]);
     // Both have it.
     with(&mut known, vec![bound("api", Some("target")), bound("worker", Some("target"))]);
     check(vec![target.clone()], vec![hop], &known, &["- unknown [pod]"]);
