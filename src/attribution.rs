@@ -5,7 +5,6 @@
 
 mod access;
 mod chain;
-mod denial;
 mod ids;
 mod inferred;
 mod labels;
@@ -17,7 +16,6 @@ mod trust;
 
 pub use access::{Access, Denied, PrincipalAccess, Use, WorkloadShare};
 pub use chain::MOST_ROLES;
-pub use denial::Denial;
 pub use labels::{Basis, Label, Labels, MOST_LABELS, MOST_OPENERS, Opener};
 pub use model::{Attribution, Grade, Workload, WorkloadKind};
 pub use resolve::resolve;

@@ -1,6 +1,6 @@
 //! Why was a call refused, or why would a role assumption be, and which text would change that?
 //!
-//! Two witnesses are heard. The log's own sentence ([`crate::attribution::Denial`]) names one layer, even when several refuse. The snapshot is
+//! Two witnesses are heard. The log's own sentence ([`crate::record::Denial`]) names one layer, even when several refuse. The snapshot is
 //! evaluated as far as it reaches: a principal's identity policies and boundary, a role's trust policy. Where the log is silent the
 //! snapshot decides; where they differ, the explanation says so, because policies may have changed since the call.
 //!

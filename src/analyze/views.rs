@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{AuditError, Gathered, Settings, stored};
-use crate::attribution::{self, Attribution, Denial};
+use crate::attribution::{self, Attribution};
 use crate::catalog::{Evidence, Resource};
 use crate::ident::{Arn, Time};
 use crate::inventory;
-use crate::record::IdentityType;
+use crate::record::{Denial, IdentityType};
 use crate::report::Grid;
 use crate::store::{self, Cells, View};
 use crate::usage::{CallOutcome, Keep, Row, SessionFacts, Usage};

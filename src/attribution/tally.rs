@@ -3,14 +3,13 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::denial::{self, Denial};
 use super::labels::{Labeller, Labels};
 use super::sessions::Sessions;
 use super::{Access, Attribution, Denied, Grade, PrincipalAccess, Use, Workload, WorkloadShare, sessions};
 use crate::catalog::{GUESSED, Resource, Verdict};
 use crate::ident::{Action, Arn, Time};
 use crate::inventory::Inventory;
-use crate::record::IdentityType;
+use crate::record::{Denial, IdentityType};
 use crate::usage::{CallOutcome, DenialFacts, Row, SessionFacts, Usage};
 
 /// Joins the calls of `usage` with the attribution of their sessions (as [`resolve`](super::resolve) gave them).
@@ -210,7 +209,7 @@ impl<'a> Tally<'a> {
             Some(resource) => [resource].into(),
             None => primary.into_iter().flat_map(|need| &need.resources).filter_map(arn).collect(),
         };
-        let sample = || refusal.message.as_deref().map(denial::sample).unwrap_or_default();
+        let sample = || refusal.message.as_deref().map(Denial::shown).unwrap_or_default();
         let key = (action.clone(), &*row.source, &*row.name, parsed.layer, parsed.explicit);
         let entry = self.denied.entry(key).or_insert_with(|| Denied {
             action,

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::refusal::{Asker, named_resource, resource_name};
 use super::{Refusal, refusal};
-use crate::attribution::Denial;
 use crate::eval::{Context, ContextValue, Principal, RequestResource};
 use crate::ident::{Action, Time, role_arn_from_session};
+use crate::record::Denial;
 
 /// Condition keys and statements taken from one message.
 const MOST: usize = 200;

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use crate::attribution::Denial;
 use crate::catalog::{Catalog, Resource};
 use crate::eval::{Context, ContextValue, Principal, RequestResource};
 use crate::ident::{Action, Arn, Time, role_arn_from_session};
-use crate::record::{Event, IdentityType, Outcome};
+use crate::record::{Denial, Event, IdentityType, Outcome};
 
 /// Texts of a record longer than this are no names.
 const LONGEST_TEXT: usize = 2_048;

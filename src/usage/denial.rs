@@ -1,87 +1,46 @@
-//! What the message of a refused call says.
-//!
-//! See: <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>
-
-use std::borrow::Cow;
+//! What is kept of the message of a refused call.
 
 use super::text::shortened;
 use crate::catalog::{Evidence, Need, Needs, Resource, Verdict};
-use crate::ident::{Action, Arn};
+use crate::ident::Arn;
+use crate::record::Denial;
 
 /// Messages are kept up to this many bytes.
 const LONGEST_MESSAGE: usize = 512;
-
-/// Where the action stands.
-const PERFORM: &str = "is not authorized to perform:";
-/// Where the resource stands.
-const ON: &str = " on resource:";
-/// What ends the resource.
-const AFTER_RESOURCE: &[&str] =
-    &[" because ", " with an explicit deny", ". Go to ", " Encoded authorization", "\n"];
-/// What differs from call to call and tells a reader nothing: cut off, so that equal refusals stay one row.
-const PER_CALL: &[&str] = &[" Encoded authorization failure message:", ". Go to https://", " Request ID:"];
-
-/// The words of one message.
-struct Sentence<'a> {
-    action: &'a str,
-    /// Byte range of the resource in the message.
-    resource: Option<(usize, &'a str)>,
-}
-
-fn sentence(message: &str) -> Option<Sentence<'_>> {
-    let start = message.find(PERFORM)? + PERFORM.len();
-    let rest = message.get(start..)?;
-    let action = rest.split_whitespace().next()?.trim_matches(|c: char| ".,;\"'".contains(c));
-    let resource = rest.find(ON).and_then(|at| {
-        let tail = rest.get(at + ON.len()..)?;
-        let blank = tail.len() - tail.trim_start().len();
-        let tail = tail.trim_start();
-        let end = AFTER_RESOURCE.iter().filter_map(|mark| tail.find(mark)).min().unwrap_or(tail.len());
-        let text = tail.get(..end)?.trim_end().trim_end_matches('.');
-        (!text.is_empty()).then_some((start + at + ON.len() + blank, text))
-    });
-    Some(Sentence { action, resource })
-}
+/// Those that are no sentence of IAM's, up to this many where they are too many.
+const LONGEST_OTHER: usize = 64;
 
 /// What the refused call needed, by the message; `None` when the message names no action.
 pub(super) fn needs(message: &str) -> Option<Needs> {
-    let sentence = sentence(message)?;
-    let action: Action = sentence.action.parse().ok()?;
-    let resource = match sentence.resource.map(|(_, text)| text.trim_matches(['"', '\''])) {
+    let denial = Denial::parse("", Some(message), "");
+    let resource = match denial.resource {
         None => Resource::Unknown("the refusal names no resource"),
-        Some("*") => Resource::None,
-        Some(text) if Arn::parse(text).is_some() => Resource::Arn(text.to_owned()),
+        Some(text) if text == "*" => Resource::None,
+        Some(text) if Arn::parse(&text).is_some() => Resource::Arn(text),
         Some(_) => Resource::Unknown("the refusal names a resource that is no ARN"),
     };
-    let need = Need { action, resources: vec![resource], evidence: Evidence::Observed, context: Vec::new() };
+    let need = Need {
+        action: denial.action?,
+        resources: vec![resource],
+        evidence: Evidence::Observed,
+        context: Vec::new(),
+    };
     Some(Needs { verdict: Verdict::Mapped, needs: vec![need], rule: "refusal" })
 }
 
 /// The role a refused role assumption asked for.
 pub(super) fn role_arn(message: &str) -> Option<&str> {
-    let (_, text) = sentence(message)?.resource?;
-    Arn::parse(text)?.role_name().map(|_| text)
+    Denial::resource_in(message).filter(|text| Arn::parse(text).is_some_and(|arn| arn.role_name().is_some()))
 }
 
 /// The message as it is kept: without what differs from call to call, and short.
 pub(super) fn kept(message: &str) -> &str {
-    let end = PER_CALL.iter().filter_map(|mark| message.find(mark)).min().unwrap_or(message.len());
-    shortened(message.get(..end).unwrap_or(message), LONGEST_MESSAGE)
+    shortened(Denial::constant_part(message), LONGEST_MESSAGE)
 }
 
 /// The message without who and on what: the form kept when one API is refused in too many words.
-pub(super) fn without_names(message: &str) -> Cow<'_, str> {
-    let Some(Sentence { resource, .. }) = sentence(message) else {
-        return Cow::Borrowed(shortened(message, 64));
-    };
-    let start = message.find(PERFORM).unwrap_or(0);
-    match resource {
-        Some((at, text)) => {
-            let (head, tail) = (message.get(start..at), message.get(at + text.len()..));
-            Cow::Owned(format!("{}*{}", head.unwrap_or_default(), tail.unwrap_or_default()))
-        }
-        None => Cow::Borrowed(message.get(start..).unwrap_or(message)),
-    }
+pub(super) fn without_names(message: &str) -> String {
+    Denial::without_names(message).unwrap_or_else(|| shortened(message, LONGEST_OTHER).to_owned())
 }
 
 #[cfg(test)]
@@ -89,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sentence_names_action_and_resource() {
+    fn the_sentence_names_what_was_needed() {
         for (message, action, resource) in [
             (
                 "User: arn:aws:iam::1:user/x is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::1:role/p/R",
@@ -123,6 +82,10 @@ mod tests {
         }
         assert_eq!(needs("Access Denied"), None);
         assert_eq!(needs("x is not authorized to perform: everything"), None);
+        let role =
+            "User: u is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::1:role/p/R";
+        assert_eq!(role_arn(role), Some("arn:aws:iam::1:role/p/R"));
+        assert_eq!(role_arn(&role.replace("role/p/R", "user/x")), None);
     }
 
     #[test]
@@ -131,11 +94,7 @@ mod tests {
             "You are not authorized to perform this operation. Encoded authorization failure message: abc";
         assert_eq!(kept(blob), "You are not authorized to perform this operation.");
         assert_eq!(kept(&"é".repeat(400)).len(), 512);
-        let message = "User: u is not authorized to perform: s3:GetObject on resource: arn:aws:s3:::b/k because no x allows";
-        assert_eq!(
-            without_names(message),
-            "is not authorized to perform: s3:GetObject on resource: * because no x allows"
-        );
         assert_eq!(without_names("Access Denied"), "Access Denied");
+        assert_eq!(without_names(&"x".repeat(100)).len(), 64);
     }
 }

@@ -344,7 +344,7 @@ impl Folds {
     pub(super) fn message(&self, api: (&str, &str), code: &str, message: &str) -> Option<Option<String>> {
         match self.messages.get(&Triple(api.0, api.1, code))? {
             Messages::Whole(_) => None,
-            Messages::WithoutNames(_) => Some(Some(denial::without_names(message).into_owned())),
+            Messages::WithoutNames(_) => Some(Some(denial::without_names(message))),
             Messages::None => Some(None),
         }
     }

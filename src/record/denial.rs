@@ -2,6 +2,8 @@
 //!
 //! See: <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>
 
+use std::ops::Range;
+
 use crate::ident::Action;
 
 /// The text of one denial, taken apart.
@@ -24,9 +26,6 @@ pub struct Denial {
     pub encoded: bool,
 }
 
-/// What stands before a blob that only STS can read.
-const ENCODED: &str = "Encoded authorization failure message:";
-
 /// Longest sample kept of a message, in characters.
 const SAMPLE_CHARACTERS: usize = 400;
 /// Longer words are blobs (encoded messages, tokens) and no part of a sentence.
@@ -36,21 +35,14 @@ impl Denial {
     /// Reads a refused call: `code` is `errorCode`, `name` the event's name.
     pub fn parse(code: &str, message: Option<&str>, name: &str) -> Self {
         let text = message.map(one_line).unwrap_or_default();
-        let (sentence, encoded) = match find(&text, ENCODED) {
-            Some(start) => (text.get(..start).unwrap_or_default(), true),
-            None => (text.as_str(), false),
-        };
-        let authorization_id = find(sentence, "authorization id:").and_then(|start| {
-            let rest = sentence.get(start + "authorization id:".len()..)?.trim_start();
+        let encoded = find(&text, ENCODED).is_some();
+        let authorization_id = find(&text, AUTHORIZATION_ID).and_then(|start| {
+            let rest = text.get(start + AUTHORIZATION_ID.len()..)?.trim_start();
             let id: String = rest.chars().take_while(|c| c.is_ascii_hexdigit() || *c == '-').collect();
             (id.len() == 36).then_some(id)
         });
-        let sentence = match find(sentence, ". Go to https://") {
-            Some(end) => sentence.get(..end).unwrap_or_default(),
-            None => sentence,
-        };
-        let (action, rest) = action(sentence);
-        let (resource, rest) = resource(rest);
+        let Sentence { action, resource, rest } = Sentence::of(&text);
+        let resource = resource.and_then(|at| text.get(at)).map(str::to_owned);
         let (layer, explicit, policy) = layer(rest);
         let mut denial = Self { action, resource, layer, explicit, policy, authorization_id, encoded };
         if denial.layer == "unknown" {
@@ -77,35 +69,91 @@ impl Denial {
         rest.split_whitespace().next().filter(|text| text.starts_with("arn:"))
     }
 
+    /// What the sentence names after `on resource:`, as it stands in the message.
+    pub fn resource_in(message: &str) -> Option<&str> {
+        message.get(Sentence::of(message).resource?)
+    }
+
     /// A message as it may be shown: one line, shortened, without blobs and control characters.
     pub fn shown(message: &str) -> String {
-        sample(message)
+        let text = one_line(message);
+        let text = match find(&text, ENCODED) {
+            Some(start) => format!("{}{ENCODED} …", text.get(..start).unwrap_or_default()),
+            None => text,
+        };
+        let mut words = Vec::new();
+        for word in text.split(' ') {
+            if word.chars().count() > WORD_CHARACTERS && !word.contains("arn:") {
+                words.push("…");
+            } else {
+                words.push(word);
+            }
+        }
+        let text = words.join(" ");
+        let mut short: String = text.chars().take(SAMPLE_CHARACTERS).collect();
+        if short.len() < text.len() {
+            short.push('…');
+        }
+        short
+    }
+
+    /// A message without whom it names and on what, as one line: what equal refusals have in common. `None` when it does not say that
+    /// something was not authorized.
+    pub fn without_names(message: &str) -> Option<String> {
+        let text = one_line(message);
+        let start = find(&text, PERFORM)?;
+        let Some(at) = Sentence::of(&text).resource else { return text.get(start..).map(str::to_owned) };
+        // EC2 says it twice; what lies before the resource is told from the first on.
+        let head = text.get(start..at.start).unwrap_or_default();
+        Some(format!("{head}*{}", text.get(at.end..).unwrap_or_default()))
+    }
+
+    /// The text up to what differs from call to call and tells a reader nothing: encoded messages, links, request ids.
+    pub fn constant_part(message: &str) -> &str {
+        let ends = [ENCODED, TRAILER, "Request ID:"];
+        let end = ends.iter().filter_map(|mark| find(message, mark)).min().unwrap_or(message.len());
+        message.get(..end).unwrap_or(message).trim_end()
     }
 }
 
-/// A message as a report may show it: one line, shortened, without blobs and control characters.
-pub(super) fn sample(message: &str) -> String {
-    let text = one_line(message);
-    let text = match find(&text, "Encoded authorization failure message:") {
-        Some(start) => {
-            format!("{}Encoded authorization failure message: …", text.get(..start).unwrap_or_default())
-        }
-        None => text,
-    };
-    let mut words = Vec::new();
-    for word in text.split(' ') {
-        if word.chars().count() > WORD_CHARACTERS && !word.contains("arn:") {
-            words.push("…");
-        } else {
-            words.push(word);
-        }
+/// What stands before the action.
+const PERFORM: &str = "not authorized to perform";
+/// What stands before the resource.
+const ON: &str = "on resource:";
+/// What stands before a blob that only AWS can read.
+const ENCODED: &str = "Encoded authorization failure message:";
+/// What begins the pointer to more.
+const TRAILER: &str = ". Go to https://";
+const AUTHORIZATION_ID: &str = "authorization id:";
+
+/// The parts of the sentence in a message.
+struct Sentence<'a> {
+    action: Option<Action>,
+    /// Where the resource stands in the message, without quotes.
+    resource: Option<Range<usize>>,
+    /// What follows the resource, or the action where none is named.
+    rest: &'a str,
+}
+
+impl<'a> Sentence<'a> {
+    fn of(message: &'a str) -> Self {
+        let end = [ENCODED, TRAILER].iter().filter_map(|mark| find(message, mark)).min();
+        let sentence = end.and_then(|end| message.get(..end)).unwrap_or(message);
+        let (action, rest) = action(sentence);
+        let Some(start) = find(rest, ON).map(|at| at + ON.len()) else {
+            return Self { action, resource: None, rest };
+        };
+        let offset = sentence.len() - rest.len() + start;
+        let rest = rest.get(start..).unwrap_or_default();
+        let ends = AFTER_RESOURCE.iter().filter_map(|next| find(rest, next));
+        let end = ends.chain(rest.find('\n')).min().unwrap_or(rest.len());
+        let (text, rest) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        let quotes = [' ', '"', '\'', '`'];
+        let blank = text.len() - text.trim_start_matches(quotes).len();
+        let text = text.trim_matches(quotes).trim_end_matches('.').trim_end_matches(quotes);
+        let resource = (!text.is_empty()).then(|| offset + blank..offset + blank + text.len());
+        Self { action, resource, rest }
     }
-    let text = words.join(" ");
-    let mut short: String = text.chars().take(SAMPLE_CHARACTERS).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    short
 }
 
 /// Runs of white space and control characters as one blank.
@@ -127,7 +175,7 @@ fn after<'a>(text: &'a str, needle: &str) -> Option<&'a str> {
 /// The action and what follows it. EC2 writes `You are not authorized to perform this operation.` in front of the sentence.
 fn action(sentence: &str) -> (Option<Action>, &str) {
     let mut rest = sentence;
-    while let Some(tail) = after(rest, "not authorized to perform") {
+    while let Some(tail) = after(rest, PERFORM) {
         rest = tail;
         let start = tail.trim_start_matches([':', ' ', '[', '"', '`', '\'']);
         let end = start.find([' ', ',', ']', '"', '`', '\'']).unwrap_or(start.len());
@@ -140,19 +188,7 @@ fn action(sentence: &str) -> (Option<Action>, &str) {
 }
 
 /// What ends the resource.
-const AFTER_RESOURCE: &[&str] = &[" because no ", " because ", " with an explicit deny"];
-
-/// The resource and what follows it.
-fn resource(text: &str) -> (Option<String>, &str) {
-    let marker = "on resource:";
-    let Some(rest) = after(text, marker) else {
-        return (None, text);
-    };
-    let end = AFTER_RESOURCE.iter().filter_map(|next| find(rest, next)).min().unwrap_or(rest.len());
-    let (resource, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
-    let resource = resource.trim().trim_end_matches('.').trim_matches(['"', '\'', '`']);
-    ((!resource.is_empty()).then(|| resource.to_owned()), tail)
-}
+const AFTER_RESOURCE: [&str; 2] = [" because ", " with an explicit deny"];
 
 /// Layer, whether it denies explicitly, and the policy's ARN.
 fn layer(text: &str) -> (&'static str, bool, Option<String>) {
@@ -290,7 +326,7 @@ mod tests {
         );
         let denial = Denial::parse("Client.UnauthorizedOperation", Some(&bare), "RunInstances");
         assert!(denial.encoded && denial.action.is_none() && denial.layer == "unknown");
-        assert!(!sample(&bare).contains("Zm9v") && sample(&bare).ends_with("message: …"));
+        assert!(!Denial::shown(&bare).contains("Zm9v") && Denial::shown(&bare).ends_with("message: …"));
         let full = format!(
             "You are not authorized to perform this operation. {WHO} ec2:RunInstances on resource: arn:aws:ec2:r:1:instance/* because no identity-based policy allows the ec2:RunInstances action. Encoded authorization failure message: {blob}"
         );
@@ -332,8 +368,29 @@ mod tests {
     #[test]
     fn samples_are_one_short_line_without_blobs() {
         let token = "A".repeat(500);
-        let text = sample(&format!("first\nline\u{7} token {token} end {}", "word ".repeat(200)));
+        let text = Denial::shown(&format!("first\nline\u{7} token {token} end {}", "word ".repeat(200)));
         assert!(text.starts_with("first line token … end word") && text.ends_with('…'), "{text}");
         assert!(text.chars().count() <= SAMPLE_CHARACTERS + 1);
+    }
+
+    #[test]
+    fn what_equal_refusals_have_in_common() {
+        for (message, common) in [
+            (
+                format!("{WHO} s3:GetObject on resource: \"arn:aws:s3:::b/k\" because no x allows"),
+                Some("not authorized to perform: s3:GetObject on resource: \"*\" because no x allows"),
+            ),
+            (
+                format!("{WHO} s3:ListBucket\n on resource: a"),
+                Some("not authorized to perform: s3:ListBucket on resource: *"),
+            ),
+            (format!("{WHO} ce:GetCostAndUsage"), Some("not authorized to perform: ce:GetCostAndUsage")),
+            ("Access Denied".to_owned(), None),
+        ] {
+            assert_eq!(Denial::without_names(&message).as_deref(), common, "{message}");
+        }
+        let blob =
+            "You are not authorized to perform this operation. Encoded authorization failure message: abc";
+        assert_eq!(Denial::constant_part(blob), "You are not authorized to perform this operation.");
     }
 }
