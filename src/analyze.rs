@@ -7,6 +7,7 @@
 //! ```
 
 mod binding_view;
+mod grant_view;
 mod hours_view;
 mod integrity_view;
 mod refusals;
@@ -35,7 +36,7 @@ use crate::ingest::{self, IngestError, Input, LogKey, Preview, Progress, Recorde
 use crate::integrity::{FileName, PublicKeys, Verification};
 use crate::inventory::{self, Inventory, InventoryError, Selected, Selector, Trail};
 use crate::report::{self, Report};
-use crate::rightsize::{self, Losses, RightSized, RightSizer, Subject};
+use crate::rightsize::{self, Losses, Passable, RightSized, RightSizer, Subject};
 pub use crate::rightsize::{ActionNames, ResourceLevel, SplitNames, Unobservable};
 use crate::usage::{Keep, Scope, Usage};
 pub use integrity_view::integrity;
@@ -406,6 +407,12 @@ fn assemble(
         (Some(organization), Some(arn)) => rightsize::limits_of_account(organization, arn.account),
         _ => Vec::new(),
     };
+    let passable: BTreeMap<&str, Passable> =
+        inventory.accounts.iter().map(|(id, account)| (id.as_str(), Passable::of(account))).collect();
+    let organization_of = |arn: &str| {
+        let known = organization?;
+        known.knows(Arn::parse(arn)?.account).then_some(known.id.as_deref()).flatten()
+    };
     let sized: Vec<RightSized> = wanted
         .par_iter()
         .map(|arn| {
@@ -417,6 +424,8 @@ fn assemble(
                 expected: expected.get(*arn).map_or(&[][..], Vec::as_slice),
                 limits: limits_of(arn),
                 resource_limits: &resource_limits,
+                passable: Arn::parse(arn).and_then(|arn| passable.get(arn.account)),
+                organization: organization_of(arn),
                 last_accessed: inventory.last_accessed.get(*arn),
             };
             sizer.right_size(&subject, &shown)

@@ -19,11 +19,13 @@ mod observed;
 mod pattern;
 mod space;
 mod subset;
+mod together;
 mod witness;
 
 pub use budget::{Budget, Exhausted};
-pub use effective::{Effective, LayeredGrant, effective};
+pub use effective::{ActionGrant, Cut, Effective, GrantLayer, LayerReach, LayeredGrant, Left};
 pub use engine::Place;
 pub use observed::{Granting, Observed, ObservedResource, Replay, Retained, granted, retained};
 pub use subset::{Proof, Settings, Verdict, no_new_access};
+pub use together::{Shared, Step};
 pub use witness::Witness;

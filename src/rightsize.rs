@@ -10,6 +10,7 @@ mod compare;
 mod compress;
 mod coverage;
 mod draft;
+mod effective;
 mod escalation;
 mod generalise;
 mod grant;
@@ -18,6 +19,7 @@ mod life_cycle;
 mod limit;
 mod measure;
 mod model;
+mod open_paths;
 mod openers;
 mod pack;
 mod pattern;
@@ -37,11 +39,13 @@ pub use action_set::ActionSet;
 pub use changes::{Recordable, RecordingChange, TrailChanges};
 pub use coverage::{AccountCoverage, Blind, Coverage, Hours, KindCoverage, Losses};
 pub use escalation::{ESCALATION_PATHS, EscalationPath, escalation_path};
-pub use limit::{Limit, ResourceLimit, limits_of_account, resource_limits, unknown_accounts};
+pub use limit::{Limit, Source, limits_of_account, resource_limits, unknown_accounts};
 pub use model::{
-    ActionVerdict, Attach, BlockedBy, Comparison, Generalised, GrantedBy, HeldOut, HeldOutLevel, Power,
-    Privilege, Proposal, ProposalVerdict, ProposedPolicy, Replay, SplitRole, TrustProposal, UsedAction,
+    ActionVerdict, Attach, BlockedBy, Comparison, EffectiveStatement, Generalised, GrantedBy, HeldOut,
+    HeldOutLevel, LimitedBy, Power, Privilege, ProofCoverage, Proposal, ProposalVerdict, ProposedPolicy,
+    Replay, SplitRole, StatementAt, TrustProposal, UsedAction,
 };
+pub use open_paths::Passable;
 pub use recorded::{Recorded, Recording};
 pub use role::{Expected, RightSized, RightSizer, Subject, expected_by_role, issuances_by_role};
 pub use sensitive::Sensitive;

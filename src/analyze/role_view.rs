@@ -9,8 +9,8 @@ use crate::policy;
 use crate::proof::{Proof, Verdict};
 use crate::report;
 use crate::rightsize::{
-    self, ActionSet, ActionVerdict, Attach, BlockedBy, Comparison, GrantedBy, HeldOut, HeldOutLevel, Power,
-    Privilege, Proposal, ProposalVerdict, ProposedPolicy, ResourceLevel,
+    self, ActionSet, ActionVerdict, Attach, GrantedBy, HeldOut, HeldOutLevel, Power, Privilege, Proposal,
+    ProposalVerdict, ProposedPolicy, ResourceLevel,
 };
 
 use super::view;
@@ -36,7 +36,7 @@ pub(super) fn role(parts: &RoleCase<'_>, catalog: &Catalog) -> report::Role {
         workloads: view::role_workloads(access),
         used: parts.comparison.used.iter().map(|used| used_action(used, access)).collect(),
         denied: view::denied(access),
-        granted: granted(parts.comparison, catalog),
+        granted: super::grant_view::granted(parts.comparison, catalog),
         unused_actions: names(ActionVerdict::Unused),
         unused_services: parts.comparison.unused_services.clone(),
         proposal: proposal(parts.proposal, parts.role),
@@ -71,49 +71,6 @@ fn used_action(used: &rightsize::UsedAction, access: &PrincipalAccess) -> report
         },
         sample: used.sample.to_string(),
     }
-}
-
-fn granted(comparison: &Comparison, catalog: &Catalog) -> report::Granted {
-    let names = |verdict| comparison.names(verdict, catalog).map(str::to_owned).collect::<Vec<_>>();
-    let count = |verdicts: &dyn Fn(ActionVerdict) -> usize| {
-        let of = |verdict| verdicts(verdict) as u64;
-        report::Verdicts {
-            used: of(ActionVerdict::Used),
-            unused: of(ActionVerdict::Unused),
-            undetermined: of(ActionVerdict::Undetermined),
-            unobservable: of(ActionVerdict::Unobservable),
-            blocked: of(ActionVerdict::Blocked),
-        }
-    };
-    let services = comparison
-        .by_service(catalog)
-        .into_iter()
-        .map(|(service, by_verdict)| {
-            let verdicts = count(&|verdict| by_verdict.get(&verdict).copied().unwrap_or(0));
-            report::ServiceGrant { service: service.to_owned(), actions: verdicts.total(), verdicts }
-        })
-        .collect();
-    report::Granted {
-        actions: comparison.n_granted() as u64,
-        verdicts: count(&|verdict| comparison.n_with(verdict)),
-        services,
-        undetermined_actions: names(ActionVerdict::Undetermined),
-        unobservable_actions: names(ActionVerdict::Unobservable),
-        blocked_actions: names(ActionVerdict::Blocked),
-        blocked_by: comparison.blocked_by.iter().map(|by| blocked_by(by, catalog)).collect(),
-        last_accessed: comparison
-            .last_accessed
-            .iter()
-            .map(|(name, at)| report::LastAccessed { name: name.clone(), at: *at })
-            .collect(),
-        unknown: comparison.grant_unknown.clone(),
-        blind: comparison.not_covered.iter().chain(&comparison.partly_blind).cloned().collect(),
-    }
-}
-
-fn blocked_by(by: &BlockedBy, catalog: &Catalog) -> report::BlockedBy {
-    let names = by.actions.iter().filter_map(|id| Some(catalog.info(id)?.action().to_string()));
-    report::BlockedBy { layer: by.layer.to_owned(), name: by.name.clone(), actions: names.collect() }
 }
 
 fn proposal(proposal: &Proposal, role: Option<&inventory::Role>) -> report::Proposal {
@@ -283,6 +240,14 @@ fn privilege(privilege: &Privilege, catalog: &Catalog) -> report::Privilege {
         escalation_paths_removed: texts(&privilege.escalation_paths_removed),
         before: power(&privilege.before, None),
         after: privilege.after.as_ref().map(|after| power(after, Some(catalog))),
+        under_privilege: privilege.under_privilege,
+        proof: privilege.proof.map(|proof| report::ProofCoverage {
+            statements: proof.statements as u64,
+            proven: proof.proven as u64,
+            requests: proof.requests,
+            allowed: proof.allowed,
+            granted_otherwise: proof.granted_otherwise,
+        }),
     }
 }
 

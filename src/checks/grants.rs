@@ -139,7 +139,7 @@ pub(super) fn privilege_escalation(case: &Case<'_>, findings: &mut Vec<Finding>)
                     some_of(paths.iter().copied()),
                     one.privilege.escalation_paths_removed.len()
                 ))
-                // Whether conditions or trust policies stand in the way is not decided here.
+                // Conditions and trust policies that surely stand in the way close a path; what cannot be told does not.
                 .confidence(Confidence::Medium),
         );
     }

@@ -127,6 +127,23 @@ impl Conditions {
         Ok(new)
     }
 
+    /// The set with those literals of another whose key passes `of`.
+    pub(super) fn join(
+        &mut self,
+        set: SetId,
+        other: SetId,
+        of: fn(&str) -> bool,
+        meter: &mut Meter,
+    ) -> Result<SetId, Exhausted> {
+        let mut joint = set;
+        for (literal, sign) in self.sets.at(other).iter().copied() {
+            if of(&self.literals.at(literal).key) {
+                joint = self.and(joint, literal, sign, meter)?;
+            }
+        }
+        Ok(joint)
+    }
+
     fn group_holds(&mut self, group: &[Signed], meter: &mut Meter) -> Result<bool, Exhausted> {
         if let Some(known) = self.groups.get(group) {
             return Ok(*known);

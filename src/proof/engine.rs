@@ -25,14 +25,22 @@ pub(super) struct Block {
     pub(super) principal: Option<Clause>,
     pub(super) action: Clause,
     pub(super) resource: Option<Clause>,
+    /// A second clause on the resource: whose it must be.
+    pub(super) owner: Option<Clause>,
     pub(super) literals: Vec<LiteralId>,
 }
 
 impl Block {
+    /// Its clauses on the resource; all must hold.
+    fn on_resource(&self) -> impl Iterator<Item = Clause> + use<> {
+        self.owner.into_iter().chain(self.resource)
+    }
+
     /// Whether another block says the same in the same words.
     fn is_same(&self, other: &Self) -> bool {
         self.action == other.action
             && self.resource == other.resource
+            && self.owner == other.owner
             && self.principal == other.principal
             && self.literals == other.literals
     }
@@ -133,6 +141,7 @@ impl Engine {
                 principal,
                 action,
                 resource,
+                owner: None,
                 literals: literals.iter().copied().chain(resolved).collect(),
             })
             .collect()
@@ -227,10 +236,10 @@ impl Engine {
         if action == EMPTY {
             return Ok(None);
         }
-        let resource = match block.resource {
-            Some((positive, list)) => self.resources.and(region.resource, positive, list, meter)?,
-            None => region.resource,
-        };
+        let mut resource = region.resource;
+        for (positive, list) in block.on_resource() {
+            resource = self.resources.and(resource, positive, list, meter)?;
+        }
         if resource == EMPTY {
             return Ok(None);
         }
@@ -252,17 +261,17 @@ impl Engine {
     }
 
     /// Whether `region` lies wholly in `block`.
-    fn covered(&mut self, region: Region, block: &Block) -> Result<bool, Exhausted> {
+    pub(super) fn covered(&mut self, region: Region, block: &Block) -> Result<bool, Exhausted> {
         self.meter.spend(300)?;
         let meter = &mut self.meter;
         let (positive, list) = block.action;
         if self.actions.and(region.action, !positive, list, meter)? != EMPTY {
             return Ok(false);
         }
-        if let Some((positive, list)) = block.resource
-            && self.resources.and(region.resource, !positive, list, meter)? != EMPTY
-        {
-            return Ok(false);
+        for (positive, list) in block.on_resource() {
+            if self.resources.and(region.resource, !positive, list, meter)? != EMPTY {
+                return Ok(false);
+            }
         }
         if let Some((positive, list)) = block.principal
             && self.principals.and(region.principal, !positive, list, meter)? != EMPTY
@@ -278,7 +287,12 @@ impl Engine {
     }
 
     /// Disjoint pieces of `region` outside `block`: one constraint of the block is peeled off at a time.
-    fn minus(&mut self, region: Region, block: &Block, out: &mut Vec<Region>) -> Result<(), Exhausted> {
+    pub(super) fn minus(
+        &mut self,
+        region: Region,
+        block: &Block,
+        out: &mut Vec<Region>,
+    ) -> Result<(), Exhausted> {
         if self.within(region, block)?.is_none() {
             out.push(region);
             return Ok(());
@@ -291,7 +305,7 @@ impl Engine {
             out.push(Region { action: outside, ..inside });
         }
         inside.action = self.actions.and(inside.action, positive, list, meter)?;
-        if let Some((positive, list)) = block.resource {
+        for (positive, list) in block.on_resource() {
             let outside = self.resources.and(inside.resource, !positive, list, meter)?;
             if outside != EMPTY {
                 out.push(Region { resource: outside, ..inside });

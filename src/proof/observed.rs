@@ -52,7 +52,7 @@ impl From<&Resource> for ObservedResource {
 
 impl Observed {
     /// All requests compatible with the observation.
-    fn block(&self, engine: &mut Engine) -> Option<Block> {
+    pub(super) fn block(&self, engine: &mut Engine) -> Option<Block> {
         let action = (true, engine.actions.list([pattern::action(self.action.as_str())?]));
         let resource = match &self.resource {
             ObservedResource::Arn(arn) => Some(pattern::plain(arn)),
@@ -72,7 +72,7 @@ impl Observed {
                 engine.conditions.bare(key, test)
             })
             .collect();
-        Some(Block { principal: None, action, resource, literals })
+        Some(Block { principal: None, action, resource, owner: None, literals })
     }
 }
 

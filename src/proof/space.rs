@@ -165,6 +165,22 @@ impl Space {
         Ok(id)
     }
 
+    /// What is in both languages.
+    pub(super) fn meeting_of(
+        &mut self,
+        one: LanguageId,
+        other: LanguageId,
+        meter: &mut Meter,
+    ) -> Result<LanguageId, Exhausted> {
+        let Some(theirs) = self.languages.at(other).as_ref().clone() else { return Ok(EMPTY) };
+        let mut both = one;
+        for list in theirs.all_of {
+            both = self.and(both, true, list, meter)?;
+        }
+        let none = self.list_of(theirs.none_of);
+        self.and(both, false, none, meter)
+    }
+
     fn restrict(
         &mut self,
         mut language: Language,

@@ -8,6 +8,7 @@ mod chart;
 mod coverage;
 mod diff;
 mod findings;
+mod grant;
 mod grounds;
 mod markup;
 mod namespaces;

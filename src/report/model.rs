@@ -7,6 +7,7 @@
 mod binding;
 mod coverage;
 mod finding;
+mod grant;
 mod proposal;
 mod proposals;
 mod role;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use binding::*;
 pub use coverage::*;
 pub use finding::*;
+pub use grant::*;
 pub use proposal::*;
 pub use proposals::*;
 pub use role::*;

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::effective::{EffectiveGrant, Surroundings, effective};
 use super::grant::{Expander, Grant};
-use super::limit::Limits;
 use super::pattern::Reach;
 use super::witness::Witness;
-use super::{AccountCoverage, ActionSet, ActionVerdict, Blind, BlockedBy, Comparison, GrantedBy, UsedAction};
+use super::{AccountCoverage, ActionSet, ActionVerdict, Blind, Comparison, GrantedBy, UsedAction};
 use crate::attribution::{PrincipalAccess, Use};
 use crate::catalog::{ActionId, Catalog, Resource};
 use crate::ident::{Action, Time};
@@ -69,7 +69,7 @@ const RESOURCE_POLICIES: &[&str] = &[
 /// Compares what the policies grant with what was used.
 pub(super) fn compare(
     grant: Option<&Grant<'_>>,
-    limits: &Limits<'_>,
+    around: &Surroundings<'_>,
     access: Option<&PrincipalAccess>,
     coverage: &AccountCoverage,
     created: Option<Time>,
@@ -90,19 +90,20 @@ pub(super) fn compare(
 
     let granted = grant.actions();
     let seen: ActionSet = uses.iter().filter_map(|used| catalog.find(used.action.as_str())).collect();
-    let mut blocked = ActionSet::default();
-    for (limit, mut actions) in grant.blocked_by(limits) {
-        blocked.extend(&actions);
+    let EffectiveGrant { blocked, blocked_by, statements, unsure } = effective(grant, around, expander);
+    for mut by in blocked_by {
         // A call that was seen shows that it was not so all the time.
-        actions.remove_all(&seen);
-        if !actions.is_empty() {
-            comparison.blocked_by.push(BlockedBy {
-                layer: limit.map_or("identity", |limit| limit.layer),
-                name: limit
-                    .map_or_else(|| "a deny of its own policies".to_owned(), |limit| limit.name.clone()),
-                actions,
-            });
+        by.actions.remove_all(&seen);
+        if !by.actions.is_empty() {
+            comparison.blocked_by.push(by);
         }
+    }
+    comparison.effective = statements;
+    if !unsure.is_empty() {
+        comparison.partly_blind.push(format!(
+            "Of {} granted actions it could not be told whether denies and limits leave anything; they are not called blocked.",
+            unsure.len()
+        ));
     }
     let mut blind = BTreeSet::new();
     let hidden = hidden(access, catalog, &mut comparison);

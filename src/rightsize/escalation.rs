@@ -3,9 +3,6 @@
 //! Each row follows from what AWS says its actions do: whoever may perform all of a row's actions can come to hold permissions they
 //! were not given. The choice and the words are ours.
 
-use super::ActionSet;
-use crate::catalog::Catalog;
-
 /// One way to more access.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct EscalationPath {
@@ -404,12 +401,6 @@ pub const ESCALATION_PATHS: &[EscalationPath] = &[
     ),
 ];
 
-/// The paths all of whose actions are granted, in some way, by the same set.
-pub(super) fn open_paths(granted: &ActionSet, catalog: &Catalog) -> Vec<&'static EscalationPath> {
-    let holds = |action: &&str| catalog.find(action).is_some_and(|id| granted.contains(id));
-    ESCALATION_PATHS.iter().filter(|path| path.actions.iter().all(holds)).collect()
-}
-
 /// The path with this name.
 pub fn escalation_path(name: &str) -> Option<&'static EscalationPath> {
     ESCALATION_PATHS.iter().find(|path| path.name == name)
@@ -418,6 +409,7 @@ pub fn escalation_path(name: &str) -> Option<&'static EscalationPath> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::Catalog;
 
     #[test]
     fn the_table_is_sorted_and_names_real_actions() {
@@ -432,18 +424,5 @@ mod tests {
         for action in ESCALATION_PATHS.iter().flat_map(|path| path.actions) {
             assert!(Catalog::embedded().find(action).is_some(), "{action}");
         }
-    }
-
-    #[test]
-    fn a_path_is_open_when_every_step_is() {
-        let catalog = Catalog::embedded();
-        let open = |actions: &[&str]| {
-            let set = actions.iter().filter_map(|action| catalog.find(action)).collect();
-            open_paths(&set, catalog).iter().map(|path| path.name).collect::<Vec<_>>()
-        };
-        assert_eq!(open(&["iam:PassRole"]), [""; 0]);
-        assert_eq!(open(&["iam:PassRole", "ec2:RunInstances"]), ["iam:PassRole + ec2:RunInstances"]);
-        assert_eq!(open(&["iam:PutRolePolicy"]), ["iam:PutRolePolicy"]);
-        assert_eq!(open_paths(&catalog.all().collect(), catalog).len(), ESCALATION_PATHS.len());
     }
 }

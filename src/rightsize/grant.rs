@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::ActionSet;
-use super::limit::{LimitGrant, Limits};
+use super::limit::Source;
 use super::pattern::Resources;
 use crate::catalog::{ActionId, Catalog};
 use crate::ident::Action;
@@ -126,6 +126,8 @@ impl<'a> GrantedStatement<'a> {
 pub(super) struct Grant<'a> {
     /// Those whose text is known, in snapshot order.
     pub(super) policies: Vec<&'a Policy>,
+    /// The same with what they are called.
+    pub(super) sources: Vec<Source<'a>>,
     pub(super) allows: Vec<GrantedStatement<'a>>,
     pub(super) denies: Vec<GrantedStatement<'a>>,
     /// Why the grant is not fully known, each a sentence.
@@ -143,7 +145,8 @@ impl<'a> Grant<'a> {
             if !policy.unknown.is_empty() || policy.statements.iter().any(|statement| statement.has_unknown) {
                 grant.unknown.push(format!("Policy `{}` has elements IAM does not define.", attached.name));
             }
-            grant.push(policy, expander);
+            let source = Source { name: &attached.name, origin: Some(&attached.origin), document: policy };
+            grant.push(source, expander);
         }
         grant
     }
@@ -151,13 +154,16 @@ impl<'a> Grant<'a> {
     /// Of policies given as such.
     pub(super) fn of(policies: impl IntoIterator<Item = &'a Policy>, expander: &Expander<'_>) -> Self {
         let mut grant = Self::default();
-        policies.into_iter().for_each(|policy| grant.push(policy, expander));
+        for document in policies {
+            grant.push(Source { name: "", origin: None, document }, expander);
+        }
         grant
     }
 
-    fn push(&mut self, policy: &'a Policy, expander: &Expander<'_>) {
-        let index = self.policies.len();
+    fn push(&mut self, source: Source<'a>, expander: &Expander<'_>) {
+        let (index, policy) = (self.policies.len(), source.document);
         self.policies.push(policy);
+        self.sources.push(source);
         for (place, statement) in policy.statements.iter().enumerate() {
             let read = GrantedStatement::new((index, place), policy, statement, expander);
             match statement.effect {
@@ -171,62 +177,6 @@ impl<'a> Grant<'a> {
     pub(super) fn actions(&self) -> ActionSet {
         union(&self.allows)
     }
-
-    /// Of the allowed actions, those of which a deny or a limit takes every allowed request away.
-    ///
-    /// Claimed only when it is certain: a deny must have no condition and name (or cover) the whole of what the statement allows; a
-    /// limit takes away what none of its statements could allow on an overlapping resource.
-    pub(super) fn blocked(&self, limits: &Limits<'_>) -> ActionSet {
-        let mut blocked = ActionSet::default();
-        self.blocked_by(limits).iter().for_each(|(_, actions)| blocked.extend(actions));
-        blocked
-    }
-
-    /// The same by what takes the last allowed request away: `None` is a deny of the policies themselves, the rest is in the order of
-    /// the limits. An action stands with one of them, though others may take it away as well.
-    pub(super) fn blocked_by<'l>(
-        &self,
-        limits: &'l Limits<'a>,
-    ) -> Vec<(Option<&'l LimitGrant<'a>>, ActionSet)> {
-        // What each statement still allows, narrowed limit by limit.
-        let mut open: Vec<ActionSet> =
-            self.allows.iter().map(|allow| ActionSet::clone(&allow.actions)).collect();
-        let mut before = self.actions();
-        let mut blocked = Vec::new();
-        for limit in std::iter::once(None).chain(limits.all.iter().map(Some)) {
-            for (allow, actions) in self.allows.iter().zip(&mut open) {
-                match limit {
-                    None => deny(actions, allow, &self.denies),
-                    Some(limit) => limit.narrow(actions, allow),
-                }
-            }
-            let mut after = ActionSet::default();
-            open.iter().for_each(|actions| after.extend(actions));
-            before.remove_all(&after);
-            if !before.is_empty() {
-                blocked.push((limit, before));
-            }
-            before = after;
-        }
-        blocked
-    }
-}
-
-/// Takes away what denies without conditions cover wholly.
-pub(super) fn deny<'s, 'a: 's>(
-    actions: &mut ActionSet,
-    allow: &GrantedStatement<'_>,
-    denies: impl IntoIterator<Item = &'s GrantedStatement<'a>>,
-) {
-    for deny in denies {
-        if deny.statement.conditions.is_empty()
-            && !deny.statement.has_unknown
-            && deny.actions.intersects(actions)
-            && deny.resources.contains_all(&allow.resources)
-        {
-            actions.remove_all(&deny.actions);
-        }
-    }
 }
 
 pub(super) fn union<'s, 'a: 's>(statements: impl IntoIterator<Item = &'s GrantedStatement<'a>>) -> ActionSet {
@@ -238,63 +188,7 @@ pub(super) fn union<'s, 'a: 's>(statements: impl IntoIterator<Item = &'s Granted
 
 #[cfg(test)]
 mod tests {
-    use super::super::Limit;
     use super::*;
-    use crate::policy::{PolicyKind, parse};
-
-    fn policy(statements: &str) -> Policy {
-        let text = format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#);
-        parse(&text, PolicyKind::Identity).unwrap()
-    }
-
-    fn blocked(identity: &str, limits: &[&str]) -> Vec<String> {
-        let catalog = Catalog::embedded();
-        let expander = Expander::new(catalog);
-        let (identity, limits) =
-            (policy(identity), limits.iter().map(|text| policy(text)).collect::<Vec<_>>());
-        let limits: Vec<_> = limits
-            .iter()
-            .map(|policy| Limit { layer: "scp", name: String::new(), policies: vec![policy], is_whole: true })
-            .collect();
-        let limits = Limits::new(&limits, &[], &expander);
-        let set = Grant::of([&identity], &expander).blocked(&limits);
-        set.iter().map(|id| catalog.info(id).unwrap().action().to_string()).collect()
-    }
-
-    #[test]
-    fn only_what_is_wholly_taken_away_is_blocked() {
-        let grant = r#"{"Effect":"Allow","Action":["sqs:SendMessage","sqs:PurgeQueue"],"Resource":"arn:aws:sqs:*:1:q"}"#;
-        let with = |deny: &str| blocked(&format!("{grant},{deny}"), &[]);
-        let all = ["sqs:PurgeQueue"];
-        assert_eq!(with(r#"{"Effect":"Deny","Action":"sqs:Purge*","Resource":"*"}"#), all);
-        assert_eq!(with(r#"{"Effect":"Deny","NotAction":"sqs:S*","Resource":"arn:aws:sqs:*:1:*"}"#), all);
-        assert_eq!(with(r#"{"Effect":"Deny","Action":"sqs:Purge*","NotResource":"arn:aws:sns:*:*:*"}"#), all);
-        for partial in [
-            r#"{"Effect":"Deny","Action":"sqs:Purge*","Resource":"arn:aws:sqs:eu-west-1:1:q"}"#,
-            r#"{"Effect":"Deny","Action":"sqs:Purge*","NotResource":"arn:aws:sqs:*:1:q"}"#,
-            r#"{"Effect":"Deny","Action":"sqs:Purge*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}"#,
-        ] {
-            assert_eq!(with(partial), [""; 0], "{partial}");
-        }
-    }
-
-    #[test]
-    fn each_limit_must_allow() {
-        let grant = r#"{"Effect":"Allow","Action":["sqs:SendMessage","sns:Publish"],"Resource":"*"}"#;
-        let allow = |action: &str, resource: &str| {
-            format!(r#"{{"Effect":"Allow","Action":"{action}","Resource":"{resource}"}}"#)
-        };
-        let (sqs, some_sqs) = (allow("sqs:*", "*"), allow("sqs:*", "arn:aws:sqs:*:1:q"));
-        let (all, sns) = (allow("*", "*"), allow("sns:*", "*"));
-        assert_eq!(blocked(grant, &[&all]), [""; 0]);
-        assert_eq!(blocked(grant, &[&sqs]), ["sns:Publish"]);
-        assert_eq!(blocked(grant, &[&some_sqs]), ["sns:Publish"]);
-        assert_eq!(blocked(grant, &[&sqs, &sns]), ["sns:Publish", "sqs:SendMessage"]);
-        // One live statement is enough.
-        let two = format!("{grant},{}", allow("sns:Publish", "arn:aws:sns:*:1:t"));
-        let deny = r#"{"Effect":"Deny","Action":"sns:Publish","Resource":"arn:aws:sns:*:1:t"}"#;
-        assert_eq!(blocked(&two, &[&format!("{all},{deny}")]), [""; 0]);
-    }
 
     #[test]
     fn what_needs_no_permission_is_not_granted() {

@@ -1,8 +1,8 @@
 //! How much power a set of policies gives, in parts: no part is folded into another.
 
 use super::draft::widened;
-use super::escalation::open_paths;
-use super::grant::{Expander, Grant, GrantedStatement};
+use super::escalation::EscalationPath;
+use super::grant::{Grant, GrantedStatement};
 use super::pattern::Resources;
 use super::{ActionSet, Power, Sensitive};
 use crate::catalog::{ActionId, Catalog, Levels};
@@ -27,15 +27,15 @@ impl Yardstick {
     }
 
     /// Measures a grant. `live` are the actions it leaves after everything that takes actions away, `used` those that were seen,
-    /// `unused` those that were shown to be unused.
+    /// `unused` those that were shown to be unused, `paths` the ways to more access it opens.
     pub(super) fn measure(
         &self,
         grant: &Grant<'_>,
         live: &ActionSet,
         (used, unused): (&ActionSet, &ActionSet),
-        expander: &Expander<'_>,
+        paths: Vec<&'static EscalationPath>,
+        catalog: &Catalog,
     ) -> Power {
-        let catalog = expander.catalog;
         let on_resources = live.intersection(&self.on_resources);
         let broad = self.broad(grant, catalog).intersection(&on_resources);
         let weight = |actions: &ActionSet| -> u64 {
@@ -55,7 +55,7 @@ impl Yardstick {
             resource_actions: on_resources.len(),
             broad_actions: broad.len(),
             sensitive: self.sensitive.iter().map(|(kind, set)| (*kind, live.intersection(set))).collect(),
-            escalation_paths: open_paths(live, catalog),
+            escalation_paths: paths,
         }
     }
 

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{ActionSet, EscalationPath, ResourceLevel, Sensitive};
 use crate::catalog::{Catalog, Evidence};
 use crate::ident::{Action, Time};
-use crate::policy::Policy;
+use crate::inventory::Origin;
+use crate::policy::{Condition, Policy, ResourceElement};
 use crate::proof::Proof;
 use crate::usage::Text;
 
@@ -89,14 +90,64 @@ pub struct UsedAction {
     pub sample: Text,
 }
 
+/// Where a statement stands.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct StatementAt {
+    /// `identity`, `boundary`, `scp` or `rcp`.
+    pub layer: &'static str,
+    /// The policy's name.
+    pub policy: String,
+    /// Where the policy was read.
+    pub origin: Origin,
+    /// Its place in the policy, counted from zero.
+    pub statement: usize,
+    /// Its `Sid`.
+    pub sid: Option<String>,
+}
+
 /// Granted actions that a layer takes away.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct BlockedBy {
-    /// `identity` (a deny of the role's own policies), `boundary`, `scp` or `rcp`.
+    /// `identity` (a deny of the role's own policies), `boundary`, `scp` or `rcp`: the layer that takes the last of them away.
     pub layer: &'static str,
     /// What takes them away.
     pub name: String,
     /// Of these nothing is left.
+    pub actions: ActionSet,
+    /// The Deny statements that take a part of them or all of them, those of other layers too; none where a layer simply does not
+    /// allow them. Sorted by layer and place.
+    pub statements: Vec<StatementAt>,
+}
+
+/// What is left of one Allow statement: its actions on its resources under its conditions, without what [`Self::limited_by`] takes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct EffectiveStatement {
+    /// Where it stands.
+    pub at: StatementAt,
+    /// The catalog actions of which something is left.
+    pub actions: ActionSet,
+    /// The catalog actions of which nothing is left.
+    pub blocked: ActionSet,
+    /// On what, as written.
+    pub resource: Option<ResourceElement>,
+    /// Under these conditions.
+    pub conditions: Vec<Condition>,
+    /// What takes a part of it: some resources, or the requests for which conditions hold.
+    pub limited_by: Vec<LimitedBy>,
+}
+
+/// What takes a part of what a statement allows.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LimitedBy {
+    /// `identity`, `boundary`, `scp` or `rcp`.
+    pub layer: &'static str,
+    /// What takes it away.
+    pub name: String,
+    /// The Deny statement; `None` where the layer's Allow statements leave something out.
+    pub statement: Option<StatementAt>,
+    /// The conditions of the Deny statement.
+    pub conditions: Vec<Condition>,
+    /// Of these actions a part is taken away.
     pub actions: ActionSet,
 }
 
@@ -111,6 +162,8 @@ pub struct Comparison {
     pub granted: BTreeMap<ActionVerdict, ActionSet>,
     /// The blocked actions by what takes them away, in the order the layers are looked at.
     pub blocked_by: Vec<BlockedBy>,
+    /// What is left of each Allow statement, in the order of the policies.
+    pub effective: Vec<EffectiveStatement>,
     /// What IAM's last accessed data show since the window began and the logs do not: actions, or services (without a colon) where IAM
     /// tells no more.
     pub last_accessed: BTreeMap<String, Time>,
@@ -403,4 +456,24 @@ pub struct Privilege {
     pub before: Power,
     /// The policies as proposed; `None` when there is no other proposal.
     pub after: Option<Power>,
+    /// The share of the last fifth's requests, 0 to 1, that a policy learned from the time before, with resources as the proposal has
+    /// them, would have refused; `None` where nothing was held out.
+    pub under_privilege: Option<f64>,
+    /// How much of the proposal is proven; `None` where nothing is proposed.
+    pub proof: Option<ProofCoverage>,
+}
+
+/// How much of a proposal rests on proofs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ProofCoverage {
+    /// Statements of the proposal.
+    pub statements: usize,
+    /// Of these, the ones proven to allow nothing new.
+    pub proven: usize,
+    /// Distinct requests seen to succeed through the role's own policies.
+    pub requests: u64,
+    /// Of these, the ones proven to be allowed still.
+    pub allowed: u64,
+    /// Further requests that something else granted.
+    pub granted_otherwise: u64,
 }

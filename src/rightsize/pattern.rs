@@ -163,20 +163,6 @@ impl<'a> Resources<'a> {
             (false, true) => false,
         }
     }
-
-    /// Whether some resource may be in both.
-    pub(super) fn overlaps(&self, other: &Resources<'_>) -> bool {
-        match (self.except, other.except) {
-            (false, false) => {
-                self.patterns.iter().any(|own| other.patterns.iter().any(|theirs| own.overlaps(theirs)))
-            }
-            (true, false) => {
-                other.patterns.iter().any(|theirs| !self.patterns.iter().any(|own| own.subsumes(theirs)))
-            }
-            (false, true) => other.overlaps(self),
-            (true, true) => true,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,20 +3,23 @@
 use std::collections::BTreeMap;
 
 use super::compare::compare;
+use super::effective::{Surroundings, effective, facts};
 use super::grant::{Expander, Grant};
-use super::limit::{Limit, Limits, ResourceLimit, relevant};
+use super::limit::{Limit, Source, relevant};
 use super::measure::{Yardstick, weight};
+use super::open_paths::{Passable, Passing, open_paths};
 use super::propose::Start;
 use super::trust::narrower_trust;
 use super::witness::Witness;
 use super::{
-    ActionSet, ActionVerdict, Comparison, Coverage, EscalationPath, Privilege, Proposal, ProposalVerdict,
-    Settings, SplitNames,
+    ActionSet, ActionVerdict, Comparison, Coverage, EscalationPath, Privilege, ProofCoverage, Proposal,
+    ProposalVerdict, Settings, SplitNames,
 };
 use crate::attribution::PrincipalAccess;
 use crate::catalog::Catalog;
 use crate::ident::Arn;
 use crate::inventory::{Inventory, LastAccessed, Role};
+use crate::proof::Verdict;
 use crate::usage::{IssuanceFacts, Usage};
 
 /// One role as the snapshot and the logs know it.
@@ -35,7 +38,11 @@ pub struct Subject<'a> {
     /// Every level of the organization's service control policies that binds the role. The boundary is taken from the role.
     pub limits: Vec<Limit<'a>>,
     /// Every level of the organization's resource control policies; see [`resource_limits`](super::resource_limits).
-    pub resource_limits: &'a [ResourceLimit<'a>],
+    pub resource_limits: &'a [Limit<'a>],
+    /// The roles of its account that can be passed to services; `None` when they are not known, and any may be there.
+    pub passable: Option<&'a Passable>,
+    /// The id of the organization the role's account is in, when it is known.
+    pub organization: Option<&'a str>,
     /// What IAM last saw the role do.
     pub last_accessed: Option<&'a LastAccessed>,
 }
@@ -153,11 +160,11 @@ impl<'c> RightSizer<'c> {
     pub fn right_size(&self, subject: &Subject<'_>, coverage: &Coverage<'_>) -> RightSized {
         let account = coverage.account(subject.account());
         let grant = subject.role.map(|role| Grant::new(role, &self.expander));
-        let limits = self.limits(subject);
+        let around = self.surroundings(subject);
         let created = subject.role.and_then(|role| role.created);
         let witness = Witness::new(subject.last_accessed, subject.access, account.window);
         let mut comparison =
-            compare(grant.as_ref(), &limits, subject.access, &account, created, &witness, &self.expander);
+            compare(grant.as_ref(), &around, subject.access, &account, created, &witness, &self.expander);
         if subject.role.is_some_and(Role::is_service_linked) {
             leave_to_aws(&mut comparison);
         }
@@ -173,45 +180,49 @@ impl<'c> RightSizer<'c> {
         if comparison.not_covered.is_empty() && proposal.verdict != ProposalVerdict::DeleteRole {
             proposal.trust = narrower_trust(subject, &account, &self.settings.quotas);
         }
-        let privilege = self.privilege(&comparison, &proposal, grant.as_ref(), &limits);
+        let privilege = self.privilege(subject, &comparison, &proposal, grant.as_ref(), &around);
         RightSized { comparison, proposal, privilege }
     }
 
     /// The boundary and the levels above it. One whose text is missing limits nothing for sure, and is left out. Nothing of an
     /// organization binds a service-linked role.
-    fn limits<'a>(&self, subject: &Subject<'a>) -> Limits<'a> {
+    fn surroundings<'a>(&self, subject: &Subject<'a>) -> Surroundings<'a> {
         let boundary = subject.role.and_then(|role| role.boundary.as_ref());
         let boundary = boundary.and_then(|attached| Some((attached, attached.document.as_ref()?)));
-        let boundary = boundary.map(|(attached, policy)| Limit {
+        let boundary = boundary.map(|(attached, document)| Limit {
             layer: "boundary",
             name: format!("the permissions boundary {}", attached.name),
-            policies: vec![policy],
+            policies: vec![Source { name: &attached.name, origin: Some(&attached.origin), document }],
             is_whole: true,
+            of_account: None,
         });
         let bound = !subject.role.is_some_and(Role::is_service_linked);
         let levels = subject.limits.iter().filter(|_| bound).cloned();
-        let all: Vec<Limit<'a>> = boundary.into_iter().chain(levels).collect();
-        let resources = match subject.role.filter(|_| bound) {
-            Some(role) => relevant(subject.resource_limits, role),
-            None => Vec::new(),
-        };
-        Limits::new(&all, &resources, &self.expander)
+        let resources = subject.role.filter(|_| bound).map(|role| relevant(subject.resource_limits, role));
+        Surroundings {
+            limits: boundary.into_iter().chain(levels).chain(resources.into_iter().flatten()).collect(),
+            facts: facts(subject.arn, subject.organization),
+        }
     }
 
     fn privilege(
         &self,
+        subject: &Subject<'_>,
         comparison: &Comparison,
         proposal: &Proposal,
         grant: Option<&Grant<'_>>,
-        limits: &Limits<'_>,
+        around: &Surroundings<'_>,
     ) -> Privilege {
         let catalog = self.expander.catalog;
         let granted_actions = comparison.n_granted();
         let n_unused = comparison.n_with(ActionVerdict::Unused);
         let used = comparison.with_verdict(ActionVerdict::Used);
         let seen = (used, comparison.with_verdict(ActionVerdict::Unused));
-        let measure =
-            |grant: &Grant<'_>, live: &ActionSet| self.yardstick.measure(grant, live, seen, &self.expander);
+        let passing = Passing { role: subject.arn, passable: subject.passable };
+        let measure = |grant: &Grant<'_>, live: &ActionSet| {
+            let paths = open_paths(grant, live, around, passing, &self.expander);
+            self.yardstick.measure(grant, live, seen, paths, catalog)
+        };
         // What is blocked is not power.
         let mut live = comparison.all_granted();
         live.remove_all(comparison.with_verdict(ActionVerdict::Blocked));
@@ -221,7 +232,7 @@ impl<'c> RightSizer<'c> {
                 let documents = proposal.policies.iter().map(|policy| &policy.document);
                 let grant = Grant::of(documents, &self.expander);
                 let mut live = grant.actions();
-                live.remove_all(&grant.blocked(limits));
+                live.remove_all(&effective(&grant, around, &self.expander).blocked);
                 Some(measure(&grant, &live))
             }
             ProposalVerdict::DeleteRole => Some(measure(&Grant::default(), &ActionSet::empty())),
@@ -251,8 +262,31 @@ impl<'c> RightSizer<'c> {
                 .collect(),
             before,
             after,
+            under_privilege: under_privilege(proposal),
+            proof: proof_coverage(proposal),
         }
     }
+}
+
+/// The share of the last fifth's requests that a policy learned before, at the proposal's level of resources, would have refused.
+fn under_privilege(proposal: &Proposal) -> Option<f64> {
+    let check = proposal.held_out.as_ref().filter(|check| check.requests > 0)?;
+    let level = check.levels.iter().find(|level| level.resources == proposal.resources)?;
+    #[expect(clippy::cast_precision_loss, reason = "numbers of distinct requests of one role")]
+    let share = check.requests.saturating_sub(level.retained) as f64 / check.requests as f64;
+    Some(share)
+}
+
+/// How much of a proposal is proven and replayed; `None` where nothing is proposed.
+fn proof_coverage(proposal: &Proposal) -> Option<ProofCoverage> {
+    let statements = || proposal.policies.iter().flat_map(|policy| &policy.document.statements);
+    (proposal.verdict == ProposalVerdict::Replace).then(|| ProofCoverage {
+        statements: statements().count(),
+        proven: if proposal.proof.verdict == Verdict::Proven { statements().count() } else { 0 },
+        requests: proposal.replay.requests,
+        allowed: proposal.replay.allowed,
+        granted_otherwise: proposal.replay.granted_otherwise,
+    })
 }
 
 /// What a service does with its service-linked role is counted as AWS's own calls, so the role's calls are no measure of its use:

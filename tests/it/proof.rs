@@ -9,12 +9,14 @@ use serde_json::{Value, json};
 
 use crate::support;
 
+mod effective;
 mod hostile;
 mod lens;
 mod prowler;
 mod random;
 mod replay;
 mod small_world;
+mod together;
 
 fn policy(value: &Value, kind: PolicyKind) -> Policy {
     parse_value(value, kind).unwrap_or_else(|error| panic!("{error}: {value}"))

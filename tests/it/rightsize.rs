@@ -16,6 +16,8 @@ use leastwise::rightsize::{
 use leastwise::usage::{IssuanceFacts, IssuanceKind, Observation, RegionObservation, SessionFacts};
 use proptest::prelude::*;
 
+mod cloudsplaining;
+mod effective;
 mod held_out;
 mod paths;
 mod peers;

@@ -1,7 +1,7 @@
 //! One role: who uses it, what is granted and used, what was refused, and what to do.
 
 use super::markup::{Markup, json_lines};
-use super::{Context, chart, diff, grounds, roles, work};
+use super::{Context, chart, diff, grant, grounds, roles, work};
 use crate::report::summary::{count, number, percent};
 use crate::report::text::named;
 use crate::report::{
@@ -173,7 +173,8 @@ fn granted(page: &mut Markup, role: &Role) {
             .raw("</p></details>");
     }
     for (title, facts) in [
-        ("Taken away by", granted.blocked_by.iter().map(blocked_by_words).collect::<Vec<_>>()),
+        ("Taken away by", granted.blocked_by.iter().map(grant::blocked_by).collect::<Vec<_>>()),
+        ("Cut down by", grant::limits(&granted.effective)),
         ("Seen by IAM and not by the logs", granted.last_accessed.iter().map(last_accessed_words).collect()),
     ] {
         if !facts.is_empty() {
@@ -253,6 +254,29 @@ fn power(page: &mut Markup, role: &Role) {
             None => page.raw("<td class=\"muted\">–</td>"),
         };
         page.raw("</tr>\n");
+    }
+    let privilege = &role.privilege;
+    let proven = privilege.proof.map(|proof| {
+        format!(
+            "{} of {}",
+            number(proof.proven + proof.allowed),
+            count(proof.statements + proof.requests, "statement and request", "statements and requests")
+        )
+    });
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of 0 to 1, in per mille"
+    )]
+    let refused = privilege.under_privilege.map(|share| percent((share * 1_000.0) as u64, 1_000));
+    for (name, value) in [("Proven", proven), ("Refused when learned from four fifths of the time", refused)]
+    {
+        if let Some(value) = value {
+            page.raw("<tr><th scope=\"row\">")
+                .raw(name)
+                .raw("</th><td class=\"muted\">–</td><td class=\"number\">");
+            page.text(&value).raw("</td></tr>\n");
+        }
     }
     page.end_table();
 }
@@ -498,11 +522,6 @@ fn split(page: &mut Markup, context: &Context<'_>, proposal: &Proposal) {
         };
         page.raw("</details>");
     }
-}
-
-fn blocked_by_words(by: &crate::report::BlockedBy) -> String {
-    let n = by.actions.len() as u64;
-    format!("{}: {}", by.name, count(n, "action", "actions"))
 }
 
 fn last_accessed_words(seen: &crate::report::LastAccessed) -> String {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{LogEvidence, Proposal};
+use super::{Granted, LogEvidence, Proposal};
 use crate::ident::Time;
 
 /// One role.
@@ -213,93 +213,6 @@ pub struct DeniedAction {
     pub sample: String,
 }
 
-/// What a role is granted.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
-pub struct Granted {
-    /// Number of granted actions.
-    pub actions: u64,
-    /// The granted actions by verdict; they add up to `actions`.
-    pub verdicts: Verdicts,
-    /// The same by service, sorted by service.
-    #[serde(default)]
-    pub services: Vec<ServiceGrant>,
-    /// Granted actions for which the window is too short, or logs are missing; sorted.
-    #[serde(default)]
-    pub undetermined_actions: Vec<String>,
-    /// Granted actions CloudTrail does not show; sorted.
-    #[serde(default)]
-    pub unobservable_actions: Vec<String>,
-    /// Granted actions that a boundary, SCP, RCP or deny takes away anyway; sorted.
-    #[serde(default)]
-    pub blocked_actions: Vec<String>,
-    /// The same by the layer that takes them away.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub blocked_by: Vec<BlockedBy>,
-    /// What IAM's last accessed data show since the window began and the logs do not; sorted by name.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub last_accessed: Vec<LastAccessed>,
-    /// Why the grant is not fully known (a policy whose text is missing, …), each a sentence.
-    #[serde(default)]
-    pub unknown: Vec<String>,
-    /// Why absence of use proves nothing, for all granted actions or for some; each a sentence.
-    #[serde(default)]
-    pub blind: Vec<String>,
-}
-
-/// Granted actions that a layer takes away.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
-pub struct BlockedBy {
-    /// `identity` (a deny of the role's own policies), `boundary`, `scp` or `rcp`.
-    pub layer: String,
-    /// What takes them away.
-    pub name: String,
-    /// Of these nothing is left; sorted.
-    pub actions: Vec<String>,
-}
-
-/// Something that IAM saw and the logs do not show.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
-pub struct LastAccessed {
-    /// An action, or a service where IAM tells no more.
-    pub name: String,
-    /// The last attempt.
-    #[schemars(with = "String")]
-    pub at: Time,
-}
-
-/// One service of what a role is granted.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
-pub struct ServiceGrant {
-    /// The service prefix, such as `s3`.
-    pub service: String,
-    /// Number of granted actions.
-    pub actions: u64,
-    /// The granted actions by verdict.
-    pub verdicts: Verdicts,
-}
-
-/// Granted actions by verdict.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-pub struct Verdicts {
-    /// An event shows or proves the use.
-    pub used: u64,
-    /// CloudTrail would have shown it over a covered window, and did not.
-    pub unused: u64,
-    /// The window is too short or logs are missing: absence proves nothing.
-    pub undetermined: u64,
-    /// CloudTrail never logs it, or the data event is not switched on.
-    pub unobservable: u64,
-    /// A boundary, SCP, RCP or deny takes it away anyway.
-    pub blocked: u64,
-}
-
-impl Verdicts {
-    /// All of them.
-    pub const fn total(&self) -> u64 {
-        self.used + self.unused + self.undetermined + self.unobservable + self.blocked
-    }
-}
-
 /// How much power a role has, and how much of it is needed.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct Privilege {
@@ -322,6 +235,28 @@ pub struct Privilege {
     /// What the proposed ones give; `null` where nothing is proposed.
     #[serde(default)]
     pub after: Option<Power>,
+    /// The share of the last fifth's requests, 0 to 1, that a policy learned from the time before, with resources as the proposal has
+    /// them, would have refused; `null` where nothing was held out.
+    #[serde(default)]
+    pub under_privilege: Option<f64>,
+    /// How much of the proposal is proven; `null` where nothing is proposed.
+    #[serde(default)]
+    pub proof: Option<ProofCoverage>,
+}
+
+/// How much of a proposal rests on proofs.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct ProofCoverage {
+    /// Statements of the proposal.
+    pub statements: u64,
+    /// Of these, the ones proven to allow nothing new.
+    pub proven: u64,
+    /// Distinct requests seen to succeed through the role's own policies.
+    pub requests: u64,
+    /// Of these, the ones proven to be allowed still.
+    pub allowed: u64,
+    /// Further requests that something else granted.
+    pub granted_otherwise: u64,
 }
 
 /// What a set of policies gives, in parts, and one score of them.

@@ -208,8 +208,18 @@ fn an_audit_tells_what_each_level_takes_away() {
         assert_eq!(of(&granted(&report)["blocked_actions"]).unwrap(), ["sqs:CreateQueue", "sqs:PurgeQueue"]);
         assert_eq!(
             granted(&report)["blocked_by"],
-            json!([{"layer": "scp", "name": "the service control policies of root r-1", "actions": ["sqs:PurgeQueue"]},
+            json!([{"layer": "scp", "name": "the service control policies of root r-1", "actions": ["sqs:PurgeQueue"],
+                "statements": [{"layer": "scp", "policy": "p-no-purge", "file": place, "at": "/Policies/1", "statement": 0}]},
                 {"layer": "scp", "name": "the service control policies of unit ou-1-work (work)", "actions": ["sqs:CreateQueue"]}])
+        );
+        // A Region is no whole action: it is told, with what it leaves.
+        assert_eq!(
+            granted(&report)["effective"],
+            json!([{"from": {"layer": "identity", "policy": "p", "file": "iam/account.json", "at": "/RoleDetailList/0/RolePolicyList/0", "statement": 0},
+                "actions": 7, "blocked": 2, "resources": ["*"],
+                "limited_by": [{"layer": "scp", "name": "the service control policies of root r-1", "actions": 1,
+                    "statement": {"layer": "scp", "policy": "p-no-purge", "file": place, "at": "/Policies/1", "statement": 1},
+                    "conditions": [{"operator": "StringNotEquals", "key": "aws:RequestedRegion", "values": ["eu-west-1"]}]}]}])
         );
         assert_eq!(
             of(&report["roles"][0]["unused_actions"]).unwrap(),
@@ -358,4 +368,40 @@ fn ecs_workloads_are_told_by_their_service() {
         workload(&[("iam/ecs/definition.json", &definition), ("iam/ecs/services.json", &service)]),
         "ecs:app/shop/api"
     );
+}
+
+#[test]
+fn levels_bind_the_accounts_below_them_and_the_management_account_not_at_all() {
+    let lock = statements(
+        json!([{"Sid": "Lock", "Effect": "Deny", "NotAction": ["iam:*", "sts:*"], "Resource": "*",
+        "Condition": {"StringNotEquals": {"aws:RequestedRegion": ["eu-west-1"]}}}]),
+    );
+    let only = |actions: Value| statements(json!([{"Effect": "Allow", "Action": actions, "Resource": "*"}]));
+    let organization = organization(&[
+        scp("p-FullAWSAccess", None, &["r-1"]),
+        scp("p-lock", lock, &["r-1"]),
+        // A list of what is allowed at the unit, a shorter one at the account: both must allow.
+        scp("p-unit", only(json!(["s3:*", "ec2:*", "iam:*", "sqs:*"])), &["ou-1-work"]),
+        scp("p-account", only(json!(["s3:*", "ec2:*", "iam:Get*", "sns:*"])), &[ACCOUNT]),
+    ]);
+    let report = |organization: Value| {
+        let (_, report, stderr) = audit(&[("iam/organization.json", &organization.to_string())], &[]);
+        assert!(report.is_object(), "{stderr}");
+        report
+    };
+    let member = report(organization.clone());
+    // That `iam:PassRole` was used shows that it was not so all the time.
+    assert_eq!(granted(&member)["blocked_actions"], json!(["sqs:CreateQueue", "sqs:PurgeQueue"]));
+    let told = granted(&member)["blocked_by"].as_array().unwrap();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["name"], "the service control policies of account 111122223333 (shop)");
+    let limited = &granted(&member)["effective"][0]["limited_by"];
+    assert_eq!((&limited[0]["statement"]["sid"], &limited[0]["actions"]), (&json!("Lock"), &json!(5)));
+    assert_eq!(limited.as_array().unwrap().len(), 1, "{limited}");
+    // The same role in the management account is bound by nothing.
+    let mut above = organization;
+    above["Organization"]["MasterAccountId"] = json!(ACCOUNT);
+    let above = report(above);
+    assert_eq!(granted(&above)["blocked_actions"], json!([]));
+    assert_eq!(granted(&above)["effective"][0].get("limited_by"), None);
 }

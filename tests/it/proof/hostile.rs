@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use leastwise::policy::PolicyKind;
 use leastwise::proof::{
-    Effective, LayeredGrant, Observed, ObservedResource, Replay, Settings, Verdict, no_new_access,
+    Effective, GrantLayer, LayeredGrant, Observed, ObservedResource, Replay, Settings, Verdict, no_new_access,
 };
 use serde_json::{Value, json};
 
@@ -102,7 +102,9 @@ fn entangled_wildcards_and_hundreds_of_denies_end_within_the_budget() {
         };
         let start = Instant::now();
         let retained = Replay::new(&[&old], &[&new], Settings::default().budget).retained(&observed);
-        let effective = LayeredGrant::new(&[&[&new]], Settings::default().budget).action(&observed.action);
+        let layer = GrantLayer { policies: vec![&new], ..GrantLayer::default() };
+        let mut grant = LayeredGrant::new(&[layer], &[], Settings::default().budget);
+        let effective = grant.action(&observed.action).effective;
         eprintln!("  replay {:?}, {effective:?} in {:?}", std::mem::discriminant(&retained), start.elapsed());
         assert_ne!(effective, Effective::NotGranted, "{name}");
     }

@@ -1,21 +1,121 @@
 //! Ways from some permissions to more, as others have listed them.
 
-use leastwise::eval::{Truth, action_matches};
-use leastwise::policy::{ActionElement, Effect, Policy, PolicyKind, parse_value};
-use leastwise::rightsize::ESCALATION_PATHS;
-use serde_json::Value;
+use std::sync::OnceLock;
 
+use leastwise::catalog::Catalog;
+use leastwise::inventory::{Account, Role};
+use leastwise::policy::{Policy, PolicyKind, parse_value};
+use leastwise::rightsize::{Coverage, ESCALATION_PATHS, Losses, Passable, RightSizer, Settings, Subject};
+use serde_json::{Value, json};
+
+use super::{ACCOUNT, ROLE, S3, attached, observation, role};
 use crate::conformance::Suite;
 use crate::support::policy_cases;
 
-/// The names of the paths whose every action is in one of the patterns.
+/// The names of the paths that a policy opens, where these roles are there to be passed; `None`: any may be.
+pub(super) fn open_to(policy: Policy, others: Option<&[Role]>) -> Vec<&'static str> {
+    static SIZER: OnceLock<RightSizer<'static>> = OnceLock::new();
+    let sizer = SIZER.get_or_init(|| RightSizer::new(Catalog::embedded(), Settings::default()));
+    let mut own = role(&[]);
+    own.policies = vec![attached("policy", policy)];
+    let passable = others.map(|others| {
+        let roles = others.iter().chain([&own]).map(|role| (role.arn.clone(), role.clone())).collect();
+        Passable::of(&Account { roles, ..Account::default() })
+    });
+    let subject = Subject { arn: ROLE, role: Some(&own), passable: passable.as_ref(), ..Subject::default() };
+    let (losses, settings, observed) = (Losses::default(), Settings::default(), observation(S3));
+    sizer.right_size(&subject, &Coverage::new(&observed, &losses, &settings)).privilege.escalation_paths
+}
+
+fn document(statements: Value) -> Policy {
+    parse_value(&json!({"Version": "2012-10-17", "Statement": statements}), PolicyKind::Identity).unwrap()
+}
+
+/// The names of the paths that these actions on everything open.
 fn opened(patterns: &[String]) -> Vec<&'static str> {
-    let element = ActionElement::Only(patterns.to_vec());
-    let holds = |action: &&&str| action_matches(&element, action) == Truth::True;
-    let open = |path: &&leastwise::rightsize::EscalationPath| {
-        path.actions.iter().filter(holds).count() == path.actions.len()
+    open_to(document(json!({"Effect": "Allow", "Action": patterns, "Resource": "*"})), None)
+}
+
+/// Another role of the account, with what it is granted and the service it trusts.
+fn other(name: &str, service: &str, policies: &[&str]) -> Role {
+    let mut other = role(policies);
+    other.arn = format!("arn:aws:iam::{ACCOUNT}:role/{name}");
+    other.name = name.to_owned();
+    let kind = if service.starts_with("cognito-identity") { "Federated" } else { "Service" };
+    let trust = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {kind: service},
+        "Action": "sts:AssumeRole"}});
+    other.trust = Some(parse_value(&trust, PolicyKind::Trust).unwrap());
+    other
+}
+
+const SOMETHING: &[&str] = &[r#"{"Effect":"Allow","Action":"s3:*","Resource":"*"}"#];
+
+#[test]
+fn a_role_must_be_there_to_be_passed_and_trust_the_service() {
+    let lambda = "iam:PassRole + lambda:CreateFunction + lambda:InvokeFunction";
+    let ec2 = "iam:PassRole + ec2:RunInstances";
+    let policy = |pass: Value| {
+        document(
+            json!([{"Effect": "Allow", "Action": ["lambda:CreateFunction", "lambda:InvokeFunction", "ec2:RunInstances"], "Resource": "*"}, pass]),
+        )
     };
-    ESCALATION_PATHS.iter().filter(open).map(|path| path.name).collect()
+    let pass = |resource: &str| json!({"Effect": "Allow", "Action": "iam:PassRole", "Resource": resource});
+    let (worker, machine) = (
+        other("worker", "lambda.amazonaws.com", SOMETHING),
+        other("machine", "ec2.amazonaws.com", SOMETHING),
+    );
+    let both = [worker.clone(), machine.clone()];
+    let arn = |name: &str| format!("arn:aws:iam::{ACCOUNT}:role/{name}");
+    let none = [""; 0];
+    assert_eq!(open_to(policy(pass("*")), None), [ec2, lambda], "any role may be there");
+    assert_eq!(open_to(policy(pass("*")), Some(&both)), [ec2, lambda]);
+    assert_eq!(open_to(policy(pass(&arn("worker"))), Some(&both)), [lambda]);
+    assert_eq!(open_to(policy(pass(&arn("mach*"))), Some(&both)), [ec2]);
+    assert_eq!(open_to(policy(pass("*")), Some(&[machine])), [ec2]);
+    assert_eq!(open_to(policy(pass("*")), Some(&[])), none, "itself it has");
+    assert_eq!(
+        open_to(policy(pass("*")), Some(&[other("empty", "ec2.amazonaws.com", &[])])),
+        none,
+        "it gives nothing"
+    );
+    assert_eq!(open_to(policy(pass("arn:aws:s3:::bucket")), None), none, "no role");
+    let only = |service: &str| json!({"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*", "Condition": {"StringEquals": {"iam:PassedToService": service}}});
+    assert_eq!(open_to(policy(only("ec2.amazonaws.com")), None), [ec2]);
+    assert_eq!(open_to(policy(only("glue.amazonaws.com")), None), none);
+    let mut everybody = worker;
+    everybody.trust = Some(parse_value(&json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}}), PolicyKind::Trust).unwrap());
+    assert_eq!(open_to(policy(pass("*")), Some(&[everybody])), [ec2, lambda]);
+}
+
+#[test]
+fn what_is_changed_must_be_what_is_started() {
+    let policy = |changed: &str, started: &str| {
+        let machine = |name: &str| format!("arn:aws:states:eu-west-1:{ACCOUNT}:stateMachine:{name}");
+        document(json!([
+            {"Effect": "Allow", "Action": "states:UpdateStateMachine", "Resource": machine(changed)},
+            {"Effect": "Allow", "Action": "states:StartExecution", "Resource": machine(started)}]))
+    };
+    assert_eq!(open_to(policy("a*", "ab"), None), ["states:UpdateStateMachine + states:StartExecution"]);
+    assert_eq!(open_to(policy("a", "b"), None), [""; 0]);
+}
+
+#[test]
+fn denies_and_conditions_close_what_they_surely_close() {
+    let with = |deny: Value| {
+        open_to(
+            document(json!([{"Effect": "Allow", "Action": "iam:PutRolePolicy", "Resource": "*"}, deny])),
+            None,
+        )
+    };
+    let deny = |resource: &str| json!({"Effect": "Deny", "Action": "iam:*", "Resource": resource});
+    assert_eq!(with(deny("arn:aws:iam::*:role/*")), [""; 0]);
+    assert_eq!(with(deny("arn:aws:iam::*:role/admin")), ["iam:PutRolePolicy"]);
+    let mut without_mfa = deny("*");
+    without_mfa["Condition"] = json!({"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}});
+    assert_eq!(with(without_mfa), ["iam:PutRolePolicy"]);
+    let mut others = deny("*");
+    others["Condition"] = json!({"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/admin"}});
+    assert_eq!(with(others), [""; 0], "it is not that role");
 }
 
 fn texts(value: &Value) -> Vec<String> {
@@ -25,12 +125,33 @@ fn texts(value: &Value) -> Vec<String> {
 #[test]
 fn paths_of_pathfinding() {
     let Some((mut suite, cases)) = Suite::open("risk/privesc_paths_pathfinding") else { return };
+    let (mut n_trusted, mut distrusted) = (0, Vec::new());
     for case in &cases {
         let required = case["required"].as_array().unwrap().iter();
         let required: Vec<String> =
             required.map(|one| one["permission"].as_str().unwrap().to_owned()).collect();
-        suite.score(case["id"].as_str().unwrap(), true, !opened(&required).is_empty(), false, |_| false);
+        let name = case["id"].as_str().unwrap();
+        suite.score(name, true, !opened(&required).is_empty(), false, |_| false);
+        // Where a role is passed, the list tells whom it must trust.
+        if required.iter().any(|action| action == "iam:PassRole") {
+            let told = case["prerequisites"].to_string();
+            let trusted = told.split(|c: char| !c.is_ascii_alphanumeric() && !"-.".contains(c));
+            let trusted = trusted.map(|word| word.trim_end_matches('.'));
+            let trusted: Vec<&str> = trusted.filter(|word| word.ends_with(".amazonaws.com")).collect();
+            let policy = || document(json!({"Effect": "Allow", "Action": required, "Resource": "*"}));
+            let open = |service: &str| {
+                let paths = open_to(policy(), Some(&[other("passed", service, SOMETHING)]));
+                paths.iter().any(|path| path.contains("iam:PassRole"))
+            };
+            if !trusted.is_empty() && !trusted.iter().any(|service| open(service)) {
+                distrusted.push(format!("{name} {trusted:?}"));
+            }
+            n_trusted += usize::from(!trusted.is_empty());
+            assert!(!open("nobody.amazonaws.com"), "{name}: a role nobody may be given opens nothing");
+        }
     }
+    eprintln!("  of {n_trusted} that tell whom the passed role must trust, not so here: {distrusted:?}");
+    assert!(n_trusted > 15 && distrusted.is_empty());
     suite.close(&[(
         "sts-001",
         "assuming a role is what the role's trust policy admits; the report shows the chains themselves",
@@ -93,52 +214,4 @@ fn ways_to_more_of_primeharbor_and_cloudsplaining() {
         methods.len()
     );
     assert_eq!(missed, ["PassExistingRoleToNewDataPipeline"]);
-}
-
-/// The actions a policy allows somewhere; denies are not looked at.
-fn allowed(policy: &Policy) -> Vec<String> {
-    let allows = policy.statements.iter().filter(|statement| statement.effect == Effect::Allow);
-    allows
-        .filter_map(|statement| match &statement.action {
-            ActionElement::Only(patterns) => Some(patterns.clone()),
-            ActionElement::Except(_) => None,
-        })
-        .flatten()
-        .collect()
-}
-
-#[test]
-fn escalations_of_cloudsplaining() {
-    let Some((mut suite, cases)) = Suite::open("cloudsplaining/unit_tests") else { return };
-    for case in &cases {
-        for assert in case["asserts"].as_array().into_iter().flatten() {
-            let asked = assert["args"][0]["$expr"].as_str().unwrap_or_default();
-            let Some(expected) =
-                assert["args"][1].as_array().filter(|_| asked.ends_with("allows_privilege_escalation"))
-            else {
-                suite.skip("exposure by that program's own lists, or its own types");
-                continue;
-            };
-            let made = case["calls"].as_array().into_iter().flatten().rfind(|call| {
-                call["fn"] == "PolicyDocument" && call["seq"].as_u64() < assert["seq"].as_u64()
-            });
-            let Some(made) = made else {
-                suite.skip("the policy is kept as source text");
-                continue;
-            };
-            if expected.is_empty() && made["args"][0].to_string().contains("arn:aws") {
-                suite.skip("that program takes a named resource for safe");
-                continue;
-            }
-            if expected.is_empty() && made["args"][0].to_string().contains("\"Condition\"") {
-                suite.skip("that program takes any condition for safe");
-                continue;
-            }
-            let policy = parse_value(&made["args"][0], PolicyKind::Identity).unwrap();
-            let found = !opened(&allowed(&policy)).is_empty();
-            let name = format!("{} {}", case["test"].as_str().unwrap(), assert["seq"]);
-            suite.score(&name, !expected.is_empty(), found, false, |_| false);
-        }
-    }
-    suite.close(&[]);
 }
