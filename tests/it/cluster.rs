@@ -147,6 +147,46 @@ fn what_may_not_be_listed_is_named_and_a_cluster_that_refuses_all_is_an_error() 
 }
 
 #[test]
+fn an_explanation_knows_the_live_cluster() {
+    let (url, _) = cluster(|path| match path {
+        _ if path.starts_with("/api/v1/serviceaccounts") => list(&json!([account("checkout")]), None),
+        _ if path.starts_with("/apis/argoproj.io") => failure(404),
+        _ => list(&json!([]), None),
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let issuer = "oidc.eks.eu-west-1.amazonaws.com/id/A";
+    let trust = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity",
+        "Principal": {"Federated": format!("arn:aws:iam::111122223333:oidc-provider/{issuer}")},
+        "Condition": {"StringEquals": {format!("{issuer}:aud"): "sts.amazonaws.com", format!("{issuer}:sub"): "system:serviceaccount:shop:chekout"}}}]});
+    let role = json!({"RoleName": "app", "RoleId": "AROAAPP", "Path": "/", "Arn": "arn:aws:iam::111122223333:role/app",
+        "AssumeRolePolicyDocument": trust, "RolePolicyList": [], "AttachedManagedPolicies": []});
+    fs::write(dir.path().join("iam.json"), json!({"RoleDetailList": [role]}).to_string()).unwrap();
+    fs::write(dir.path().join("config"), config(&url, &json!({}), None)).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_leastwise"))
+        .args([
+            "explain",
+            "--role",
+            "app",
+            "--subject",
+            "system:serviceaccount:shop:checkout",
+            "--iam",
+            "iam.json",
+        ])
+        .args(["--kubernetes", "live", "--format", "json"])
+        .current_dir(dir.path())
+        .env_clear()
+        .env("HOME", dir.path())
+        .env("KUBECONFIG", dir.path().join("config"))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&found["layer"], &found["cause"]), (&json!("trust"), &json!("subject")), "{found}");
+    assert_eq!(found["failed_conditions"][0]["nearest"]["difference"], "one-letter");
+}
+
+#[test]
 fn who_may_list_one_namespace_only_gets_that_one_and_is_told() {
     let (url, asked) = cluster(|path| match path {
         _ if path.starts_with("/apis/argoproj.io") => failure(404),

@@ -434,12 +434,33 @@ fn a_snapshot_is_stable_and_audits_like_the_same_grants_from_files() {
         assert_eq!(live[part], from_snapshot[part], "{part}");
     }
     assert_eq!(coverage(&live), coverage(&from_snapshot));
+    // An explanation too, of which last accessed data, trails and keys are no part.
+    let about = |iam: &str| {
+        let args =
+            ["explain", "--role", "app", "--subject", "ec2.amazonaws.com", "--format", "json", "--iam", iam];
+        let way = ["--endpoint-url", &server.url, "--region", "eu-west-1"];
+        let (exit, stdout, stderr) = leastwise(dir.path(), &[&args[..], &way[..]].concat(), KEYS);
+        let said = parsed(&stdout);
+        (exit, [said["verdict"].clone(), said["cause"].clone(), said["reason"].clone()], stderr)
+    };
+    let by_folder = about("snap");
+    server.asked();
+    let by_live = about("live");
+    assert_eq!((by_live.0, &by_live.1), (by_folder.0, &by_folder.1), "{}", by_live.2);
+    assert_eq!(by_live.1[0], "allowed", "{}", by_live.2);
+    let asked = server.asked();
+    assert!(asked.contains("iam GetAccountAuthorizationDetails") && asked.contains("eks ListClusters"));
+    assert!(
+        !asked.iter().any(|call| call.contains("LastAccessed") || call.starts_with("cloudtrail")),
+        "{asked:?}"
+    );
     // And what cannot be read live makes the report incomplete.
     server.enforce(&json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "NotAction": "iam:ListSAMLProviders", "Resource": "*"}]}));
     let (exit, stdout, stderr) = leastwise(dir.path(), &args, KEYS);
     assert_eq!(exit, 4, "{stderr}");
     assert!(stderr.contains("not read: iam ListSAMLProviders of account 123456789012"), "{stderr}");
     assert!(parsed(&stdout)["coverage"]["grant_problems"].to_string().contains("ListSAMLProviders"));
+    assert_eq!(about("live").0, 4);
 }
 
 /// The operations that files of the `aws` module call, without blanks and case: `client.list_roots()` is `listroots`.

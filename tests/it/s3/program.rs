@@ -66,6 +66,37 @@ fn the_report_from_the_bucket_is_the_report_from_the_folder() {
 }
 
 #[test]
+fn an_event_of_a_store_is_read_again_from_its_object_alone() {
+    let dir = sample();
+    let server = Server::start(dir.path(), |_: &Request| Fault::None);
+    let (store, iam) = (dir.path().join("store"), root().join("sample-logs/iam"));
+    let (store, iam) = (store.to_str().unwrap(), iam.to_str().unwrap());
+    let (code, _, stderr) =
+        told(command(&server, &["ingest", "s3://sample/AWSLogs", "--path-style", "--store", store]));
+    // One object of the sample was cut off.
+    assert_eq!(code, 4, "{stderr}");
+    let folder = dir.path().join("sample/AWSLogs");
+    let (_, all, _) =
+        told(command(&server, &["explain", folder.to_str().unwrap(), "--iam", iam, "--format", "json"]));
+    let all: Vec<Value> = serde_json::from_str(&all).unwrap();
+    // A refusal of one call, so that the log says no more of it than the event.
+    let one = all.iter().find(|one| one["event"]["calls"] == 1).unwrap();
+    server.gets.lock().unwrap().clear();
+    let id = one["event"]["id"].as_str().unwrap();
+    let args = ["explain", "--store", store, id, "--path-style", "--iam", iam, "--format", "json"];
+    let (code, found, stderr) = told(command(&server, &args));
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(&serde_json::from_str::<Value>(&found).unwrap(), one);
+    let asked = server.gets.lock().unwrap().clone();
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    // The bucket's life cycle takes it away.
+    std::fs::remove_dir_all(&folder).unwrap();
+    let (code, _, stderr) = told(command(&server, &args));
+    assert_eq!(code, 1, "{stderr}");
+    assert!(stderr.contains("s3://sample/AWSLogs") && stderr.contains("bring the object back"), "{stderr}");
+}
+
+#[test]
 fn a_dry_run_tells_objects_requests_and_price() {
     let dir = sample();
     let server = Server::start(dir.path(), |_: &Request| Fault::None);
