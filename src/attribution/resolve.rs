@@ -9,7 +9,8 @@
 //!
 //! Where no issuance is found, the record's own evidence counts (`inScopeOf`, `ec2RoleDelivery`, both set by AWS: `session`), then a
 //! trust policy or Pod Identity associations that admit one workload only (`inferred`). Session names are chosen by the caller and prove
-//! nothing, except where only AWS can open the session (Lambda, Identity Center).
+//! nothing, except where only AWS can open the session (Lambda, Identity Center). Where issuances by several callers fit, and all of
+//! these callers lead to one workload by one way, it is that workload; which of the callers it was is not known.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -49,7 +49,16 @@ pub(super) fn service_account_not_bound(case: &Case<'_>, findings: &mut Vec<Find
                     "ServiceAccount {}/{} cannot assume the role it names",
                     binding.namespace, binding.service_account
                 ))
-                .detail(why_not(case, binding, role_arn))
+                .detail(match refused {
+                    Some(seen) => {
+                        format!(
+                            "{} It tried: {}.",
+                            why_not(case, binding, role_arn),
+                            counted(seen.denied, "refusal")
+                        )
+                    }
+                    None => why_not(case, binding, role_arn),
+                })
                 .evidence(places),
         );
     }

@@ -70,7 +70,7 @@ impl<'a> Assumed<'a> {
 const MOST_EVENTS: usize = 8;
 
 /// Who was seen to use a role: a sentence with counts, and the earliest event of each of the first few.
-fn who_came(one: &RoleCase<'_>, issued: &[&IssuanceFacts]) -> (String, Vec<Evidence>) {
+pub(super) fn who_came(one: &RoleCase<'_>, issued: &[&IssuanceFacts]) -> (String, Vec<Evidence>) {
     let shares = &one.access.workloads;
     let named: Vec<String> = shares
         .iter()

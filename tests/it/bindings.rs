@@ -283,7 +283,7 @@ fn a_binding_that_cannot_work_says_why_with_the_nearest_match() {
     let report = world.audit();
     assert_eq!(states(&report)["shop/api"], "not-bound");
     let (_, _, detail) = finding(&report, "service-account-not-bound").unwrap();
-    assert!(detail.contains("one letter off"), "{detail}");
+    assert!(detail.contains("one letter off") && detail.ends_with("It tried: 1 refusal."), "{detail}");
     let missing = World::default()
         .role("api", &["shop:api"], false)
         .service_account("shop", "api", Some("apis"))
@@ -555,7 +555,10 @@ fn principals_that_never_came_environments_and_several_roles_of_a_pipeline_are_f
     assert!(detail.contains("`prod`") && detail.contains("`test`"), "{detail}");
     let (subject, severity, detail) = finding(&report, "several-roles").unwrap();
     assert_eq!((subject.as_str(), severity.as_str()), ("github-actions:acme/app", "info"));
-    assert!(detail.contains("role/deploy") && detail.contains("role/publish"), "{detail}");
+    assert!(
+        detail.contains("role/deploy (2 sessions)") && detail.contains("role/publish (1 session)"),
+        "{detail}"
+    );
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::trust::who_came;
 use super::super::{Case, counted, document, event, some_of};
 use super::{Binding, covered_clusters, subject_of};
 use crate::attribution::WorkloadKind;
 use crate::finding::{Code, Confidence, Evidence, Finding, Severity};
+use crate::rightsize::issuances_by_role;
 
 fn place(binding: &Binding) -> Option<Evidence> {
     binding.origin.as_ref().map(|origin| document(origin, ""))
@@ -141,7 +143,7 @@ pub(in crate::checks) fn several_roles(case: &Case<'_>, findings: &mut Vec<Findi
 fn several_roles_of_pipelines(case: &Case<'_>, findings: &mut Vec<Finding>) {
     use WorkloadKind::{Bitbucket, Buildkite, CircleCi, GithubActions, GitlabCi, TerraformCloud};
     let kinds = [Bitbucket, Buildkite, CircleCi, GithubActions, GitlabCi, TerraformCloud];
-    let mut taken: BTreeMap<&str, BTreeMap<&str, Option<&str>>> = BTreeMap::new();
+    let mut taken: BTreeMap<&str, BTreeMap<&str, (Option<&str>, u64)>> = BTreeMap::new();
     for (role, access) in &case.access.principals {
         // A chained role stands behind the one that opened the chain.
         let direct = |share: &&crate::attribution::WorkloadShare| {
@@ -150,17 +152,21 @@ fn several_roles_of_pipelines(case: &Case<'_>, findings: &mut Vec<Finding>) {
         for share in access.workloads.iter().filter(direct) {
             let mut uses = access.uses.iter().filter(|used| used.workloads.contains(&share.workload.id));
             let sample = uses.next().map(|used| &*used.sample);
-            taken.entry(&share.workload.id).or_default().insert(role, sample);
+            taken.entry(&share.workload.id).or_default().insert(role, (sample, share.sessions));
         }
     }
     for (workload, roles) in taken.into_iter().filter(|(_, roles)| roles.len() > 1) {
-        let mut events = roles.values().flatten().map(|id| event(id));
+        let mut events = roles.values().filter_map(|(sample, _)| *sample).map(event);
         let fact = || Evidence::Fact(counted(roles.len() as u64, "role"));
         let first = events.next().unwrap_or_else(fact);
+        let named: Vec<String> = roles
+            .iter()
+            .map(|(role, (_, sessions))| format!("{role} ({})", counted(*sessions, "session")))
+            .collect();
         findings.push(
             Finding::new(Code::SeveralRoles, workload, Severity::Info, first)
                 .title(format!("{workload} used {} roles", roles.len()))
-                .detail(format!("Roles: {}.", some_of(roles.keys().copied())))
+                .detail(format!("Roles: {}.", some_of(named.iter().map(String::as_str))))
                 .evidence(events),
         );
     }
@@ -168,6 +174,7 @@ fn several_roles_of_pipelines(case: &Case<'_>, findings: &mut Vec<Finding>) {
 
 /// `role-across-boundaries`: one role serves several namespaces, clusters or deployment environments.
 pub(in crate::checks) fn role_across_boundaries(case: &Case<'_>, findings: &mut Vec<Finding>) {
+    let issuances = issuances_by_role(case.usage);
     for (one, role) in super::super::own_roles(case) {
         let mut namespaces: BTreeSet<(&str, &str)> = BTreeSet::new();
         let mut clusters: BTreeSet<&str> = BTreeSet::new();
@@ -214,7 +221,8 @@ pub(in crate::checks) fn role_across_boundaries(case: &Case<'_>, findings: &mut 
                 .detail(said.join(" "))
                 .confidence(Confidence::High)
                 .evidence([Evidence::Fact(counted(sessions, "session"))])
-                .evidence(several_environments.iter().map(|(_, id)| event(id)).take(8)),
+                .evidence(several_environments.iter().map(|(_, id)| event(id)).take(8))
+                .evidence(who_came(one, issuances.get(one.arn).map_or(&[], Vec::as_slice)).1),
         );
     }
 }
