@@ -33,7 +33,7 @@ use crate::finding::{self, Exception};
 use crate::ident::glob::Glob;
 use crate::ident::{Arn, Time, TimeRange};
 use crate::ingest::{self, IngestError, Input, LogKey, Preview, Progress, Recorder, Run};
-use crate::integrity::{FileName, PublicKeys, Verification};
+use crate::integrity::{Asked, FileName, PublicKeys, Verification};
 use crate::inventory::{self, Inventory, InventoryError, Selected, Selector, Trail};
 use crate::report::{self, Report};
 use crate::rightsize::{self, Losses, Passable, RightSized, RightSizer, Subject};
@@ -98,6 +98,8 @@ pub struct Settings {
     pub store: Option<PathBuf>,
     /// CloudTrail's public keys. With any, log files are checked against digest files.
     pub public_keys: PublicKeys,
+    /// Whether AWS is asked for keys, those of the Regions and times of the digest files found; log files are checked then, too.
+    pub live_keys: bool,
     /// Number of workers; 0 is one per core.
     pub threads: usize,
     /// A refreshed catalog; none is the embedded one.
@@ -200,10 +202,11 @@ fn audit_here(
     }
     let mut keys = inventory.public_keys.clone();
     keys.merge(settings.public_keys.clone());
+    let keys = vouching::Keys::new(keys, settings.live_keys, &settings.aws);
+    let keys = Some(&keys).filter(|keys| !keys.are_none());
     let (usage, gathered) = match &settings.store {
-        // The objects of a store were read by earlier runs, and are not at hand.
-        Some(dir) => stored::gather(settings, dir, Keep::Alike)?,
-        None => gather(settings, &keys, stdin, progress, cancel)?,
+        Some(dir) => stored::gather(settings, dir, keys, Keep::Alike)?,
+        None => gather(settings, keys, stdin, progress, cancel)?,
     };
     let Gathered {
         objects,
@@ -215,6 +218,7 @@ fn audit_here(
         is_cancelled,
         problems,
         verification,
+        notes,
     } = gathered;
     if objects.listed == objects.skipped && issues.is_empty() && !is_cancelled {
         let skipped = skipped.into_iter().map(|(kind, n)| (kind.to_owned(), n)).collect();
@@ -240,10 +244,7 @@ fn audit_here(
         *coverage.skipped.entry((*kind).to_owned()).or_default() += n;
     }
     let (mut report, known_roles) = assemble(settings, &inventory, &usage, verification.as_ref(), coverage);
-    if settings.store.is_some() && !settings.public_keys.is_empty() {
-        let note = "Log files that earlier runs read into a store are not at hand, so nothing was checked: `leastwise verify-logs` checks them where they lie.";
-        report.coverage.integrity.notes.push(note.to_owned());
-    }
+    report.coverage.integrity.notes.extend(notes);
     let is_complete = issues.is_empty() && n_malformed == 0 && !is_cancelled;
     Ok(Audited { report, is_complete, is_cancelled, known_roles })
 }
@@ -273,19 +274,21 @@ struct Gathered {
     problems: Vec<String>,
     /// What digest files prove, when it was looked at.
     verification: Option<Verification>,
+    /// Why nothing was looked at, where it should have been.
+    notes: Vec<String>,
 }
 
 /// Objects to one merged ledger, summed up.
 fn gather(
     settings: &Settings,
-    keys: &PublicKeys,
+    keys: Option<&vouching::Keys<'_>>,
     stdin: Option<Box<dyn Read + Send>>,
     progress: &dyn Progress,
     cancel: &AtomicBool,
 ) -> Result<(Usage, Gathered), AuditError> {
     let inputs = inputs(&settings.sources, stdin, &settings.aws)?;
     let window = settings.window();
-    let gatherer = (!keys.is_empty()).then(vouching::Gatherer::default);
+    let gatherer = keys.map(|_| vouching::Gatherer::default());
     let take = gatherer.as_ref().map(|gatherer| |file| gatherer.take(file));
     let run = Run {
         window,
@@ -304,8 +307,11 @@ fn gather(
     // Of a run that was cut short most would look missing.
     let gatherer = gatherer.filter(|_| !ingested.is_cancelled);
     let outcomes = ingested.outcomes;
+    let asked = Asked { since: settings.since, until: settings.until };
+    let verified = gatherer.zip(keys).map(|(gatherer, keys)| gatherer.verify(outcomes, keys, asked));
+    let (verification, problems) = verified.unzip();
     let gathered = Gathered {
-        verification: gatherer.map(|gatherer| gatherer.verify(outcomes, keys, settings)),
+        verification,
         objects: ingested.objects,
         skipped: ingested.skipped,
         skipped_records: ingested.skipped_records,
@@ -313,7 +319,8 @@ fn gather(
         issues: ingested.issues,
         transfer: ingested.transfer,
         is_cancelled: ingested.is_cancelled,
-        problems: Vec::new(),
+        problems: problems.unwrap_or_default(),
+        notes: Vec::new(),
     };
     Ok((ingested.collector.into_ledger().finish()?, gathered))
 }

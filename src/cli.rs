@@ -117,7 +117,7 @@ pub(crate) fn run() -> Exit {
         Command::Audit(args) => audit::run(*args, &mut terminal),
         Command::Ingest(args) => ingest::run(*args, &mut terminal),
         Command::Map(args) => map_reduce::map(args, &mut terminal),
-        Command::Reduce(args) => map_reduce::reduce(&args, &mut terminal),
+        Command::Reduce(args) => map_reduce::reduce(args, &mut terminal),
         Command::Query(args) => query::run(*args, &mut terminal),
         Command::Explain(args) => explain::run(*args, &mut terminal),
         Command::Rightsize(args) => rightsize::run(*args, &mut terminal),

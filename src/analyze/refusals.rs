@@ -11,7 +11,7 @@ use crate::catalog::Catalog;
 use crate::explain::{Refusal, Refusals};
 use crate::ingest::{self, Collect, Issue, Progress, Run};
 use crate::record::{Event, RecordError, with_json};
-use crate::store::{ReadFrom, Store, StoreError};
+use crate::store::{Place, ReadFrom, Store, StoreError};
 
 /// Which refused calls to look for, and as whom to read.
 #[derive(Clone, Debug, Default)]
@@ -137,7 +137,7 @@ pub fn stored_refusals(
     progress: &dyn Progress,
     cancel: &AtomicBool,
 ) -> Result<Refused, StoredEventError> {
-    let places = Store::open(dir)?.read_from(&wanted.events)?;
+    let places = Store::open(Place::of(dir, &wanted.aws)?)?.read_from(&wanted.events)?;
     let mut refusals = Refusals::default();
     for id in &wanted.events {
         let Some(places) = places.get(id).filter(|places| !places.is_empty()) else {

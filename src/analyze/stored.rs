@@ -4,18 +4,22 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
+use super::vouching::{Gatherer, Keys};
 use super::{AuditError, Gathered, Settings, inputs};
+use crate::aws;
 use crate::ident::{Time, TimeRange};
 use crate::ingest::{self, Issue, Known as _, ObjectRef, Progress, Recorder, Run};
+use crate::integrity::Asked;
 use crate::record::Event;
-use crate::store::{Batch, Known, Store, StoreError, Writer};
+use crate::store::{Batch, Known, Place, Store, StoreError, Writer};
 use crate::usage::{Keep, Scope, Usage};
 
 /// How logs go into a store.
 #[derive(Clone, Copy, Debug)]
 pub struct Ingestion<'s> {
-    /// The store's folder; made when there is none.
+    /// The store: a folder, made when there is none, or `s3://BUCKET/PREFIX`.
     pub store: &'s Path,
     /// Where relative paths of sources begin.
     pub base: &'s Path,
@@ -112,12 +116,17 @@ impl ingest::Known for Sharded<'_> {
 }
 
 /// Makes one store of several, such as those that read a shard each; objects that several hold count once.
-pub fn reduce(parts: &[PathBuf], store: &Path, compact: bool) -> Result<Stored, AuditError> {
-    let mut writer = Writer::open(store)?;
+pub fn reduce(
+    parts: &[PathBuf],
+    store: &Path,
+    compact: bool,
+    aws: &aws::Settings,
+) -> Result<Stored, AuditError> {
+    let mut writer = Writer::open(Place::of(store, aws)?)?;
     let mut known = writer.known(Path::new(""))?;
     let mut stored = Stored::default();
     for part in parts {
-        let added = writer.absorb(part, &mut known)?;
+        let added = writer.absorb(Place::of(part, aws)?, &mut known)?;
         stored.added += added.objects;
         stored.changed += added.changed;
         stored.events += added.events;
@@ -135,7 +144,7 @@ pub fn ingest(
     progress: &dyn Progress,
     cancel: &AtomicBool,
 ) -> Result<Stored, AuditError> {
-    let mut writer = Writer::open(how.store)?;
+    let mut writer = Writer::open(Place::of(how.store, &settings.aws)?)?;
     if let Some(from) = how.keep_from {
         writer.keep_from(from)?;
     }
@@ -162,6 +171,8 @@ pub fn ingest(
             objects: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
         };
+        let digest_files = Mutex::new(Vec::new());
+        let take = |file| digest_files.lock().unwrap_or_else(PoisonError::into_inner).push(file);
         let run = Run {
             window,
             threads: settings.threads,
@@ -169,6 +180,8 @@ pub fn ingest(
             pause: (!has_stream).then_some(&pause),
             known: Some(&Sharded { known: &known, shard: how.shard }),
             outcomes: true,
+            hashes: true,
+            digests: Some(&take),
             ..Run::new(cancel)
         };
         let ingested = ingest::run(inputs(&settings.sources, stdin.take(), &settings.aws)?, &run, || {
@@ -198,19 +211,22 @@ pub fn ingest(
             .filter(|outcome| outcome.number.is_some() && !known.is_known(&outcome.object))
             .count() as u64;
         let is_rest = ingested.is_cancelled;
+        stored.is_cancelled = cancel.load(Ordering::Relaxed);
+        let is_last = !is_rest || !stored.is_cancelled && !pause.load(Ordering::Relaxed);
         let batch = Batch {
             ledger: ingested.collector.into_ledger(),
             outcomes: ingested.outcomes,
             issues: ingested.issues,
+            digests: digest_files.into_inner().unwrap_or_else(PoisonError::into_inner),
             catalog: catalog_name.clone(),
+            is_last,
         };
         let added = writer.add(batch, &mut known)?;
         stored.added += added.objects;
         stored.changed += added.changed;
         stored.events += added.events;
         stored.too_old += added.too_old;
-        stored.is_cancelled = cancel.load(Ordering::Relaxed);
-        if !is_rest || stored.is_cancelled || !pause.load(Ordering::Relaxed) {
+        if is_last || stored.is_cancelled {
             break;
         }
     }
@@ -223,9 +239,20 @@ pub fn ingest(
 }
 
 /// Everything in a store, summed up, and what became of the objects.
-pub(super) fn gather(settings: &Settings, dir: &Path, keep: Keep) -> Result<(Usage, Gathered), AuditError> {
+///
+/// With `keys` its digest files are checked as those of logs that are read directly.
+pub(super) fn gather(
+    settings: &Settings,
+    dir: &Path,
+    keys: Option<&Keys<'_>>,
+    keep: Keep,
+) -> Result<(Usage, Gathered), AuditError> {
     let scope = Scope { window: settings.window(), regions: settings.regions.iter().cloned().collect() };
-    let restored = Store::open(dir)?.restore(scope)?;
+    let store = Store::open(Place::of(dir, &settings.aws)?)?;
+    let restored = match keys {
+        Some(_) => store.restore_with_evidence(scope)?,
+        None => store.restore(scope)?,
+    };
     let usage = restored.ledger.finish_with(keep)?;
     let objects = restored.objects;
     let catalog = settings.catalog();
@@ -238,6 +265,22 @@ pub(super) fn gather(settings: &Settings, dir: &Path, keep: Keep) -> Result<(Usa
             others.join(", ")
         ));
     }
+    let mut notes = Vec::new();
+    let evidence = restored.evidence.filter(|_| !restored.is_unfinished);
+    if keys.is_some() && restored.is_unfinished {
+        notes.push(
+            "The last run into the store was cut short: what it had not read looks missing, so nothing was checked. `leastwise ingest` goes on where it ended."
+                .to_owned(),
+        );
+    }
+    let asked = Asked { since: settings.since.max(restored.kept_from), until: settings.until };
+    let verification = keys.zip(evidence).map(|(keys, evidence)| {
+        let gatherer = Gatherer::default();
+        evidence.digests.into_iter().for_each(|file| gatherer.take(file));
+        let (verification, unread) = gatherer.verify(evidence.outcomes, keys, asked);
+        problems.extend(unread);
+        verification
+    });
     let gathered = Gathered {
         objects: objects.counts,
         skipped: objects.skipped,
@@ -247,7 +290,8 @@ pub(super) fn gather(settings: &Settings, dir: &Path, keep: Keep) -> Result<(Usa
         transfer: ingest::Transfer::default(),
         is_cancelled: false,
         problems,
-        verification: None,
+        verification,
+        notes,
     };
     Ok((usage, gathered))
 }

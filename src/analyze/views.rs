@@ -74,7 +74,7 @@ impl Table {
 /// Answers a query over a store. The granted side, if any is given, names roles and helps to attribute.
 pub fn query(settings: &Settings, dir: &Path, sql: &str) -> Result<Grid, AuditError> {
     let inventory = inventory::read(&settings.iam, &settings.kubernetes)?;
-    let (usage, gathered) = stored::gather(settings, dir, Keep::All)?;
+    let (usage, gathered) = stored::gather(settings, dir, None, Keep::All)?;
     let attributions = attribution::resolve(&usage, &inventory);
     let views = vec![
         used(&usage, &attributions),

@@ -1,10 +1,11 @@
 //! Digest files and hashes, gathered while the logs are read, and what they prove.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
-use super::{AuditError, Settings};
+use super::AuditError;
 use crate::aws;
 use crate::ident::{Time, TimeRange};
 use crate::ingest::{self, Collect, DigestFile, Fate, Issue, Outcome, Progress, Run};
@@ -72,16 +73,72 @@ impl Gatherer {
         found
     }
 
-    /// What an audit's digests prove.
+    /// What an audit's digests prove, and which keys could not be had.
     pub(super) fn verify(
         self,
         outcomes: Vec<Outcome>,
-        keys: &PublicKeys,
-        settings: &Settings,
-    ) -> Verification {
-        let asked = Asked { since: settings.since, until: settings.until };
-        integrity::verify(&self.found(outcomes, true), (!keys.is_empty()).then_some(keys), asked)
+        keys: &Keys<'_>,
+        asked: Asked,
+    ) -> (Verification, Vec<String>) {
+        let found = self.found(outcomes, true);
+        let (keys, unread) = keys.of(&found);
+        let verification = integrity::verify(&found, (!keys.is_empty()).then_some(&keys), asked);
+        (
+            verification,
+            unread.into_iter().map(|unread| format!("not read: {}: {}", unread.what, unread.error)).collect(),
+        )
     }
+}
+
+/// Where CloudTrail's public keys come from.
+pub(super) struct Keys<'k> {
+    /// Those at hand.
+    pub(super) at_hand: PublicKeys,
+    /// How AWS is reached, when it is to be asked for the others.
+    pub(super) live: Option<&'k aws::Settings>,
+}
+
+impl<'k> Keys<'k> {
+    pub(super) fn new(at_hand: PublicKeys, live: bool, aws: &'k aws::Settings) -> Self {
+        Self { at_hand, live: live.then_some(aws) }
+    }
+
+    /// Whether nothing can be checked at all.
+    pub(super) fn are_none(&self) -> bool {
+        self.at_hand.is_empty() && self.live.is_none()
+    }
+
+    /// What is needed for these digests; AWS is asked for the Regions and the time they are of, and for nothing else.
+    fn of(&self, found: &Found) -> (PublicKeys, Vec<aws::Unread>) {
+        let mut keys = self.at_hand.clone();
+        let Some(settings) = self.live else { return (keys, Vec::new()) };
+        let (live, unread) = aws::public_keys(settings, &key_times(found));
+        keys.merge(live);
+        (keys, unread)
+    }
+}
+
+/// For each Region with digests the time in which their keys were valid, with a margin: AWS's own check asks for two hours more.
+fn key_times(found: &Found) -> BTreeMap<String, (Time, Time)> {
+    const MARGIN: i64 = 2 * 3_600;
+    let mut times: BTreeMap<String, (Time, Time)> = BTreeMap::new();
+    for one in &found.digests {
+        let Some(name) = DigestName::parse(&one.name) else { continue };
+        let digest = one.content.as_ref().ok();
+        // One that was made later is signed with a key of that later time.
+        let made =
+            one.metadata.as_ref().and_then(|metadata| metadata.backfill_generated.as_deref()?.parse().ok());
+        let own =
+            [Some(name.end), digest.map(|digest| digest.end), digest.and_then(|digest| digest.start), made];
+        for time in own.into_iter().flatten() {
+            let range = times.entry(name.region.to_owned()).or_insert((time, time));
+            *range = (range.0.min(time), range.1.max(time));
+        }
+    }
+    times
+        .into_iter()
+        .map(|(region, (from, to))| (region, (from.plus_seconds(-MARGIN), to.plus_seconds(MARGIN))))
+        .collect()
 }
 
 /// What to verify, and how.
@@ -97,6 +154,8 @@ pub struct VerifySettings {
     pub until: Option<Time>,
     /// CloudTrail's public keys; without any, signatures stay unchecked.
     pub keys: PublicKeys,
+    /// Whether AWS is asked for keys, those of the Regions and times of the digest files found.
+    pub live_keys: bool,
     /// Number of workers; 0 is one per core.
     pub threads: usize,
 }
@@ -106,6 +165,8 @@ pub struct VerifySettings {
 pub struct Verified {
     /// See [`Verification`].
     pub verification: Verification,
+    /// Keys that AWS was asked for and did not tell.
+    pub unread_keys: Vec<aws::Unread>,
     /// Objects that could not be read, or not to the end; sorted.
     pub issues: Vec<Issue>,
     /// The run was cancelled, and what was not read looks missing.
@@ -162,9 +223,10 @@ pub fn verify_logs(
         return Err(AuditError::NoInput { sources: settings.sources.clone(), skipped });
     }
     let asked = Asked { since: settings.since, until: settings.until };
-    let keys = (!settings.keys.is_empty()).then_some(&settings.keys);
+    let (keys, unread_keys) = Keys::new(settings.keys.clone(), settings.live_keys, &settings.aws).of(&found);
     Ok(Verified {
-        verification: integrity::verify(&found, keys, asked),
+        verification: integrity::verify(&found, (!keys.is_empty()).then_some(&keys), asked),
+        unread_keys,
         issues: ingested.issues,
         is_cancelled: ingested.is_cancelled,
     })

@@ -12,6 +12,8 @@ pub enum Feature {
     LookupEvents,
     /// Verifying logs in a bucket with live public keys.
     VerifyLogs,
+    /// A store in a bucket, read and written.
+    Store,
     /// `snapshot` and `--iam live`, all of its parts but the organization.
     Snapshot,
     /// The organization's tree and policies.
@@ -24,10 +26,11 @@ pub enum Feature {
 
 impl Feature {
     /// All of them, in the order they are told.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Audit,
         Self::LookupEvents,
         Self::VerifyLogs,
+        Self::Store,
         Self::Snapshot,
         Self::Organization,
         Self::MemberAccounts,
@@ -40,6 +43,7 @@ impl Feature {
             Self::Audit => "audit",
             Self::LookupEvents => "lookup-events",
             Self::VerifyLogs => "verify-logs",
+            Self::Store => "store",
             Self::Snapshot => "snapshot",
             Self::Organization => "organization",
             Self::MemberAccounts => "member-accounts",
@@ -59,6 +63,8 @@ pub enum Part {
     Organization,
     /// EKS clusters and their Pod Identity associations.
     Eks,
+    /// ECS services and tasks, and the roles of what they run.
+    Ecs,
     /// CloudTrail's trails, and what they record.
     Trails,
     /// CloudTrail's public keys.
@@ -67,8 +73,15 @@ pub enum Part {
 
 impl Part {
     /// All of them, in the order they are read.
-    pub const ALL: [Self; 6] =
-        [Self::Organization, Self::Iam, Self::LastAccessed, Self::Eks, Self::Trails, Self::PublicKeys];
+    pub const ALL: [Self; 7] = [
+        Self::Organization,
+        Self::Iam,
+        Self::LastAccessed,
+        Self::Eks,
+        Self::Ecs,
+        Self::Trails,
+        Self::PublicKeys,
+    ];
 
     /// The word on the command line.
     pub const fn as_str(self) -> &'static str {
@@ -77,6 +90,7 @@ impl Part {
             Self::LastAccessed => "last-accessed",
             Self::Organization => "organization",
             Self::Eks => "eks",
+            Self::Ecs => "ecs",
             Self::Trails => "trails",
             Self::PublicKeys => "public-keys",
         }
@@ -94,6 +108,12 @@ pub enum On {
     LogObjects,
     /// The key they are encrypted with.
     LogKey,
+    /// The bucket of a store.
+    StoreBucket,
+    /// The objects in it.
+    StoreObjects,
+    /// The key they are encrypted with.
+    StoreKey,
     /// The role in member accounts.
     MemberRole,
 }
@@ -147,6 +167,7 @@ const IAM: Option<Part> = Some(Part::Iam);
 const SEEN: Option<Part> = Some(Part::LastAccessed);
 const TREE: Option<Part> = Some(Part::Organization);
 const EKS: Option<Part> = Some(Part::Eks);
+const ECS: Option<Part> = Some(Part::Ecs);
 const TRAILS: Option<Part> = Some(Part::Trails);
 const KEYS: Option<Part> = Some(Part::PublicKeys);
 
@@ -161,6 +182,14 @@ calls! {
     GET_DIGEST: VerifyLogs None, "s3" "GetObject" Some("s3:GetObject"), LogObjects Each("log object and digest");
     DECRYPT_DIGEST: VerifyLogs None, "kms" "Decrypt" Some("kms:Decrypt"), LogKey Each("log object under such a key");
     LIST_DIGEST_KEYS: VerifyLogs None, "cloudtrail" "ListPublicKeys" Some("cloudtrail:ListPublicKeys"), Everything Each("Region");
+
+    LIST_STORED: Store None, "s3" "ListObjectsV2" Some("s3:ListBucket"), StoreBucket Each("run");
+    GET_STORED: Store None, "s3" "GetObject" Some("s3:GetObject"), StoreObjects Each("file of the store");
+    PUT_STORED: Store None, "s3" "PutObject" Some("s3:PutObject"), StoreObjects Each("file written");
+    DELETE_STORED: Store None, "s3" "DeleteObject" Some("s3:DeleteObject"), StoreObjects Each("file no longer needed");
+    // S3 makes them for the caller where the bucket is encrypted with a key of one's own.
+    DECRYPT_STORED: Store None, "kms" "Decrypt" Some("kms:Decrypt"), StoreKey Each("file under such a key");
+    ENCRYPT_STORED: Store None, "kms" "GenerateDataKey" Some("kms:GenerateDataKey"), StoreKey Each("file under such a key");
 
     // Who am I: needs no permission, and cannot be denied.
     GET_CALLER_IDENTITY: Snapshot None, "sts" "GetCallerIdentity" None, Everything Once;
@@ -187,6 +216,13 @@ calls! {
     DESCRIBE_CLUSTER: Snapshot EKS, "eks" "DescribeCluster" Some("eks:DescribeCluster"), Everything Each("cluster");
     LIST_ASSOCIATIONS: Snapshot EKS, "eks" "ListPodIdentityAssociations" Some("eks:ListPodIdentityAssociations"), Everything Each("cluster");
     DESCRIBE_ASSOCIATION: Snapshot EKS, "eks" "DescribePodIdentityAssociation" Some("eks:DescribePodIdentityAssociation"), Everything Each("association");
+
+    LIST_ECS_CLUSTERS: Snapshot ECS, "ecs" "ListClusters" Some("ecs:ListClusters"), Everything Each("account and Region");
+    LIST_ECS_SERVICES: Snapshot ECS, "ecs" "ListServices" Some("ecs:ListServices"), Everything Each("ECS cluster");
+    DESCRIBE_ECS_SERVICES: Snapshot ECS, "ecs" "DescribeServices" Some("ecs:DescribeServices"), Everything Each("ten services");
+    LIST_ECS_TASKS: Snapshot ECS, "ecs" "ListTasks" Some("ecs:ListTasks"), Everything Each("ECS cluster");
+    DESCRIBE_ECS_TASKS: Snapshot ECS, "ecs" "DescribeTasks" Some("ecs:DescribeTasks"), Everything Each("hundred tasks");
+    DESCRIBE_TASK_DEFINITION: Snapshot ECS, "ecs" "DescribeTaskDefinition" Some("ecs:DescribeTaskDefinition"), Everything Each("task definition in use");
 
     DESCRIBE_TRAILS: Snapshot TRAILS, "cloudtrail" "DescribeTrails" Some("cloudtrail:DescribeTrails"), Everything Each("account and Region");
     GET_TRAIL_STATUS: Snapshot TRAILS, "cloudtrail" "GetTrailStatus" Some("cloudtrail:GetTrailStatus"), Everything Each("trail");

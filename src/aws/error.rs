@@ -89,6 +89,11 @@ impl AwsError {
         Self { what: what.to_owned(), trouble: Trouble::Other, detail: shortened(&error.to_string()) }
     }
 
+    /// A call whose trouble was told before.
+    pub(super) fn told(what: &str, detail: &str) -> Self {
+        Self { what: what.to_owned(), trouble: Trouble::Other, detail: detail.to_owned() }
+    }
+
     /// See [`Trouble`].
     pub fn trouble(&self) -> &Trouble {
         &self.trouble

@@ -13,6 +13,10 @@ pub struct Places {
     pub logs: Vec<String>,
     /// ARNs of the keys the logs are encrypted with.
     pub keys: Vec<String>,
+    /// The place of a store, `BUCKET` or `BUCKET/PREFIX`.
+    pub store: Option<String>,
+    /// ARN of the key it is encrypted with.
+    pub store_key: Option<String>,
     /// The role in member accounts.
     pub member_role: Option<String>,
     /// `aws`, `aws-cn` or `aws-us-gov`; none is `aws`.
@@ -53,9 +57,9 @@ fn sid(feature: Feature, on: On) -> String {
     });
     let place = match on {
         On::Everything => "",
-        On::LogBucket => "Bucket",
-        On::LogObjects => "Objects",
-        On::LogKey => "Key",
+        On::LogBucket | On::StoreBucket => "Bucket",
+        On::LogObjects | On::StoreObjects => "Objects",
+        On::LogKey | On::StoreKey => "Key",
         On::MemberRole => "Role",
     };
     format!("{}{place}", words.collect::<String>())
@@ -71,13 +75,16 @@ fn resources(on: On, places: &Places) -> Value {
         let set: BTreeSet<String> = places.iter().map(one).collect();
         json!(set)
     };
+    let key = || json!(format!("arn:{partition}:kms:REGION:ACCOUNT:key/KEY-ID"));
+    let store = || places.store.clone().unwrap_or_else(|| "STORE-BUCKET".to_owned());
     match on {
         On::Everything => json!("*"),
+        On::StoreBucket => json!(bucket(&store())),
+        On::StoreObjects => json!(objects(&store())),
+        On::StoreKey => places.store_key.as_ref().map_or_else(key, |key| json!(key)),
         On::LogBucket => list(logs(), &bucket),
         On::LogObjects => list(logs(), &objects),
-        On::LogKey if places.keys.is_empty() => {
-            json!(format!("arn:{partition}:kms:REGION:ACCOUNT:key/KEY-ID"))
-        }
+        On::LogKey if places.keys.is_empty() => key(),
         On::LogKey => list(places.keys.clone(), &String::clone),
         On::MemberRole => {
             let name = places.member_role.as_deref().unwrap_or("MEMBER-ROLE").trim_start_matches('/');
@@ -89,5 +96,5 @@ fn resources(on: On, places: &Places) -> Value {
 /// Whether placeholders stand in the policy, to be replaced by hand.
 pub fn has_placeholders(policy: &Value) -> bool {
     let text = policy.to_string();
-    ["LOG-BUCKET", "KEY-ID", "MEMBER-ROLE"].iter().any(|word| text.contains(word))
+    ["LOG-BUCKET", "STORE-BUCKET", "KEY-ID", "MEMBER-ROLE"].iter().any(|word| text.contains(word))
 }

@@ -7,8 +7,10 @@
 
 mod fetch;
 mod gauge;
+mod hold;
 mod keys;
 mod list;
+mod shelf;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,6 +20,9 @@ use std::time::{Duration, Instant};
 use aws_sdk_s3::types::RequestPayer;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
+
+pub use self::hold::{Held, Hold};
+pub use self::shelf::{Only, Shelf};
 
 use self::fetch::{Fetcher, UNITS};
 use self::gauge::Gauge;

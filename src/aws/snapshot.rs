@@ -12,7 +12,7 @@ use super::caller::Caller;
 use super::calls::{self, CALLS, Call, Part};
 use super::organizations::Tree;
 use super::shape::pretty;
-use super::{AssumeRole, Aws, AwsError, eks, iam, organizations, trails};
+use super::{AssumeRole, Aws, AwsError, ecs, eks, iam, organizations, trails};
 use crate::ident::Time;
 
 pub use folder::{FolderError, write_folder};
@@ -97,7 +97,7 @@ pub fn take(aws: &Aws, plan: &Plan) -> Result<Snapshot, SnapshotError> {
     let regions = regions(aws, plan);
     if plan.parts.contains(&Part::PublicKeys) {
         for region in &regions {
-            match aws.run(trails::public_keys(&here, region, plan.now)) {
+            match aws.run(trails::recent_keys(&here, region, plan.now)) {
                 Ok(keys) => {
                     taken.files.insert(format!("public-keys/{region}.json"), pretty(&keys));
                 }
@@ -224,6 +224,15 @@ fn one_account(account: &Account, plan: &Plan, regions: &[String]) -> Snapshot {
                     }
                 }
                 Err(unread) => taken.unread.push(unread),
+            }
+        }
+    }
+    if plan.parts.contains(&Part::Ecs) {
+        for region in regions {
+            let (values, unread) = account.aws.run(ecs::services(account, region));
+            taken.unread.extend(unread);
+            if !values.is_empty() {
+                taken.files.insert(format!("{id}/{region}/ecs.json"), pretty(&Value::Array(values)));
             }
         }
     }

@@ -129,17 +129,24 @@ fn advanced(selector: &AdvancedEventSelector) -> Value {
         .build()
 }
 
-/// `list-public-keys` of a Region.
-pub(super) async fn public_keys(account: &Account, region: &str, now: Time) -> Result<Value, Unread> {
+/// `list-public-keys` of a Region, as far back as logs are kept.
+pub(super) async fn recent_keys(account: &Account, region: &str, now: Time) -> Result<Value, Unread> {
+    let from = now.plus_seconds(-KEY_DAYS * 86_400);
+    public_keys(account, &calls::LIST_PUBLIC_KEYS, region, (from, now)).await
+}
+
+/// `list-public-keys` of a Region: keys valid at any moment of a time.
+pub(super) async fn public_keys(
+    account: &Account,
+    call: &calls::Call,
+    region: &str,
+    (from, to): (Time, Time),
+) -> Result<Value, Unread> {
     let client = Client::new(account.aws.in_region(region).config());
     let at = |time: Time| DateTime::from_secs(time.unix());
-    let asked = client
-        .list_public_keys()
-        .start_time(at(now.plus_seconds(-KEY_DAYS * 86_400)))
-        .end_time(at(now))
-        .into_paginator();
+    let asked = client.list_public_keys().start_time(at(from)).end_time(at(to)).into_paginator();
     let mut keys = Vec::new();
-    pages!(account, &calls::LIST_PUBLIC_KEYS, region, asked, |page| {
+    pages!(account, call, region, asked, |page| {
         keys.extend(page.public_key_list().iter().map(|key| {
             let value = key.value().map(|value| aws_smithy_types::base64::encode(value.as_ref()));
             Object::default()

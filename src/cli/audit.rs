@@ -45,9 +45,9 @@ pub(super) struct Args {
     /// The Terraform files that declare the roles: findings point to their lines, and with --out the proposals become a patch for them
     #[arg(long, value_name = "DIR", help_heading = "Granted side")]
     terraform_dir: Option<PathBuf>,
-    /// CloudTrail's public keys, as `aws cloudtrail list-public-keys` prints them, or a folder with such files: log files are checked against
-    /// digest files (repeatable)
-    #[arg(long, value_name = "FILE|DIR", help_heading = "Integrity")]
+    /// CloudTrail's public keys, as `aws cloudtrail list-public-keys` prints them, or a folder with such files; `live` asks AWS for them: log
+    /// files are checked against digest files (repeatable)
+    #[arg(long, value_name = "FILE|DIR|live", help_heading = "Integrity")]
     public_keys: Vec<PathBuf>,
     /// Start of the window: RFC 3339, a date, or so long ago (90d, 12h, 2w) [default: the first event]
     #[arg(long, value_name = "TIME", help_heading = "Selection")]
@@ -253,7 +253,7 @@ pub(super) fn audit(plan: &mut Plan, terminal: &Terminal) -> Result<Done, Failur
     let cancelled = cancel::on_signals();
     let mut is_cut = false;
     if let Some(store) = &plan.settings.store {
-        super::ingest::refuse_remote(store)?;
+        super::ingest::check_place(store)?;
         if !plan.settings.sources.is_empty() {
             let how = super::ingest::How::default();
             let stored = super::ingest::into_store(&plan.settings, store, &how, &cancelled, terminal)?;
@@ -314,7 +314,7 @@ pub(super) fn run(args: Args, terminal: &mut Terminal) -> Result<Exit, Failure> 
 /// Lists what a run would read, and reads nothing.
 fn preview_of(plan: &Plan, terminal: &Terminal) -> Result<Exit, Failure> {
     if let Some(store) = &plan.settings.store {
-        super::ingest::refuse_remote(store)?;
+        super::ingest::check_place(store)?;
     }
     let cancelled = cancel::on_signals();
     let has_stream = plan.settings.sources.iter().any(|source| source == "-");
@@ -369,6 +369,8 @@ pub(super) fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failur
         return Err(Failure::usage(format!("the window is empty: it starts at {since} and ends at {until}")));
     }
     let live = Live::of(&iam, &kubernetes);
+    let (public_keys, live_keys) =
+        super::verify_logs::public_keys(&first(args.public_keys, config.public_keys))?;
     let settings = analyze::Settings {
         sources,
         store,
@@ -404,11 +406,8 @@ pub(super) fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failur
             Some(ActionNames::Shortest) | None => analyze::ActionNames::Shortest,
             Some(ActionNames::Whole) => analyze::ActionNames::Whole,
         },
-        public_keys: super::verify_logs::public_keys(&if args.public_keys.is_empty() {
-            config.public_keys
-        } else {
-            args.public_keys
-        })?,
+        public_keys,
+        live_keys,
         threads: args.threads.or(config.threads).unwrap_or(0),
         catalog: args
             .catalog

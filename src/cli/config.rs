@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::Failure;
 use super::audit::{ActionNames, FailOn, Resources, Unobservable};
 use super::aws::AwsArgs;
+use super::live::LIVE;
 use super::time::{Percent, Span, When};
 
 /// The file looked for, from the working directory upward.
@@ -162,13 +163,15 @@ impl Config {
             }
         }
         config.out = config.out.map(|out| dir.join(out));
-        for path in &mut config.public_keys {
+        for path in config.public_keys.iter_mut().filter(|path| path.as_os_str() != LIVE) {
             *path = dir.join(&path);
         }
         config.metrics = config.metrics.map(|file| dir.join(file));
         config.catalog = config.catalog.map(|catalog| dir.join(catalog));
         config.organization = config.organization.map(|file| dir.join(file));
-        config.store = config.store.map(|store| dir.join(store));
+        // An address is the same from everywhere.
+        let is_address = |store: &PathBuf| store.to_str().is_some_and(|text| text.contains("://"));
+        config.store = config.store.map(|store| if is_address(&store) { store } else { dir.join(store) });
         config.airflow_dags = config.airflow_dags.map(|list| dir.join(list));
         config.terraform_dir = config.terraform_dir.map(|folder| dir.join(folder));
         Ok(config)

@@ -196,7 +196,7 @@ fn of_log(sources: &[String], wanted: &Wanted, terminal: &Terminal) -> Result<Re
 }
 
 fn of_store(store: &Path, wanted: &Wanted, terminal: &Terminal) -> Result<Refused, Failure> {
-    super::ingest::refuse_remote(store)?;
+    super::ingest::check_place(store)?;
     if wanted.events.is_empty() {
         return Err(Failure::usage("no event of the store is named").hint(
             "give ids of refused events, as reports and findings name them: leastwise explain --store ledger/ ID --iam iam/",

@@ -18,13 +18,13 @@ use super::{Exit, Failure, Terminal, audit, cancel};
 /// Reads the objects of SOURCE that the store does not know, and writes down what `audit --store` and `query` need of them. An object
 /// is known by its name, size and ETag; a local file by its path, size and the time of its last change. One that changed is read
 /// again, and what was read of it before no longer counts. A run that is killed loses what it had not written down yet, nothing else; the next one
-/// goes on.
+/// goes on. In a bucket the store is the same; of two runs that write to it at a time one comes through, and the other one says so.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     /// CloudTrail logs: files, folders (as CloudTrail delivers them, or any), - for standard input, or s3://BUCKET/PREFIX
     #[arg(value_name = "SOURCE")]
     sources: Vec<String>,
-    /// The store's folder; made when there is none
+    /// The store: a folder, made when there is none, or s3://BUCKET/PREFIX
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
     /// Read no objects of days that hold nothing after this time: RFC 3339, a date, or so long ago (90d)
@@ -117,7 +117,7 @@ pub(super) fn into_store(
     cancelled: &AtomicBool,
     terminal: &Terminal,
 ) -> Result<Stored, Failure> {
-    refuse_remote(store)?;
+    check_place(store)?;
     let base = std::env::current_dir()
         .map_err(|error| Failure::failed("the working directory is unknown").because(&error))?;
     let stdin: Option<Box<dyn io::Read + Send>> =
@@ -149,12 +149,24 @@ pub(super) fn into_store(
     Ok(stored)
 }
 
-/// A store lies in a folder.
+/// Where only a folder will do.
 pub(super) fn refuse_remote(store: &Path) -> Result<(), Failure> {
     match store.to_str().filter(|text| text.contains("://")) {
-        Some(text) => Err(Failure::usage(format!("this version keeps a store in a folder, not in `{text}`"))
-            .hint("name a folder, and copy it as a whole when no run writes to it: aws s3 sync ledger/ s3://BUCKET/ledger/")),
+        Some(text) => Err(Failure::usage(format!("a folder is needed here, and `{text}` is none"))
+            .hint("copy it as a whole when no run writes to it: aws s3 sync s3://BUCKET/ledger/ ledger/")),
         None => Ok(()),
+    }
+}
+
+/// A store lies in a folder or a bucket.
+pub(super) fn check_place(store: &Path) -> Result<(), Failure> {
+    let address = store.to_str().and_then(|text| text.split_once("://"));
+    match address {
+        Some((scheme, rest)) if scheme != "s3" || rest.starts_with('/') || rest.is_empty() => {
+            Err(Failure::usage(format!("`{}` is no place for a store", store.display()))
+                .hint("name a folder, or s3://BUCKET/PREFIX"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) struct MapArgs {
     /// The shard, of how many: 0/16 to 15/16 [default: everything]
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
-    /// The folder of the partial rows
+    /// Where the partial rows go: a folder, or s3://BUCKET/PREFIX
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// The folder of a catalog that `leastwise catalog refresh` made [default: the embedded one]
@@ -36,15 +36,17 @@ pub(super) struct MapArgs {
 /// Partial rows into a ledger
 #[derive(clap::Args, Debug)]
 pub(super) struct ReduceArgs {
-    /// Folders that `leastwise map` wrote, or other stores
+    /// What `leastwise map` wrote, or other stores: folders, or s3://BUCKET/PREFIX
     #[arg(value_name = "PART", required = true)]
     parts: Vec<PathBuf>,
-    /// The store's folder; made when there is none
+    /// The store: a folder, made when there is none, or s3://BUCKET/PREFIX
     #[arg(long, value_name = "DIR")]
     store: PathBuf,
     /// Make one segment of all, which reads fastest
     #[arg(long)]
     compact: bool,
+    #[command(flatten)]
+    aws: AwsArgs,
 }
 
 /// `I/N`.
@@ -83,10 +85,11 @@ pub(super) fn map(args: MapArgs, terminal: &mut Terminal) -> Result<Exit, Failur
     Ok(if is_complete { Exit::Done } else { Exit::Incomplete })
 }
 
-pub(super) fn reduce(args: &ReduceArgs, terminal: &mut Terminal) -> Result<Exit, Failure> {
-    ingest::refuse_remote(&args.store)?;
-    let stored =
-        analyze::reduce(&args.parts, &args.store, args.compact).map_err(|error| audit::failure(&error))?;
+pub(super) fn reduce(args: ReduceArgs, terminal: &mut Terminal) -> Result<Exit, Failure> {
+    args.parts.iter().chain([&args.store]).try_for_each(|place| ingest::check_place(place))?;
+    let aws = args.aws.settings()?;
+    let stored = analyze::reduce(&args.parts, &args.store, args.compact, &aws)
+        .map_err(|error| audit::failure(&error))?;
     terminal.data(|out| writeln!(out, "{}", ingest::summary(&stored)))?;
     Ok(Exit::Done)
 }

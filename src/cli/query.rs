@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use leastwise::analyze;
 use leastwise::store::{NAMED, named};
 
+use super::aws::AwsArgs;
 use super::config::Config;
 use super::time::{self, When};
 use super::{Exit, Failure, Terminal, audit, ingest};
@@ -20,7 +21,7 @@ pub(super) struct Args {
     /// A name, or SQL
     #[arg(value_name = "NAME|SQL")]
     query: Option<String>,
-    /// The store's folder
+    /// The store: a folder, or s3://BUCKET/PREFIX
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
     /// Print the text of a named query instead of its answer
@@ -41,6 +42,8 @@ pub(super) struct Args {
     /// What is printed
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    #[command(flatten)]
+    aws: AwsArgs,
 }
 
 #[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
@@ -78,16 +81,18 @@ pub(super) fn run(args: Args, terminal: &mut Terminal) -> Result<Exit, Failure> 
         return Ok(Exit::Done);
     }
     let (config, _) = Config::find(None)?;
+    let aws = args.aws.over(config.aws()).settings()?;
     let Some(store) = args.store.or(config.store) else {
         return Err(Failure::usage("there is no store").hint("name its folder with --store DIR"));
     };
-    ingest::refuse_remote(&store)?;
+    ingest::check_place(&store)?;
     let now = time::now();
     let paths = |given: Vec<String>, set: Vec<String>| -> Vec<PathBuf> {
         let list = if given.is_empty() { set } else { given };
         list.into_iter().map(PathBuf::from).collect()
     };
     let settings = analyze::Settings {
+        aws,
         iam: paths(args.iam, config.iam),
         kubernetes: paths(args.kubernetes, config.kubernetes),
         since: args.since.map(|when| when.resolve(now)),

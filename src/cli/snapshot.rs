@@ -10,7 +10,7 @@ use serde_json::json;
 use super::aws::AwsArgs;
 use super::{Exit, Failure, Terminal, time};
 
-/// Read the granted side from AWS: IAM, Organizations, EKS, CloudTrail's trails and keys
+/// Read the granted side from AWS: IAM, Organizations, EKS, ECS, CloudTrail's trails and keys
 ///
 /// Writes a folder of files in the shapes the AWS command line prints, sorted, so that two snapshots of the same account are the same
 /// bytes. `leastwise audit --iam DIR` reads it. What could not be read is named in DIR/failures.json, and the exit status is 4.
@@ -65,6 +65,8 @@ enum Piece {
     Organization,
     /// EKS clusters and Pod Identity associations
     Eks,
+    /// ECS services and tasks, and their roles
+    Ecs,
     /// CloudTrail's trails with their selectors
     Trails,
     /// CloudTrail's public keys
@@ -78,6 +80,7 @@ impl Piece {
             Self::LastAccessed => Part::LastAccessed,
             Self::Organization => Part::Organization,
             Self::Eks => Part::Eks,
+            Self::Ecs => Part::Ecs,
             Self::Trails => Part::Trails,
             Self::PublicKeys => Part::PublicKeys,
         }

@@ -10,6 +10,7 @@ use leastwise::report;
 
 use super::aws::AwsArgs;
 use super::cancel;
+use super::live::LIVE;
 use super::progress::Bar;
 use super::time::{self, When};
 use super::{Exit, Failure, Terminal};
@@ -23,9 +24,9 @@ pub(super) struct Args {
     /// s3://BUCKET/PREFIX
     #[arg(value_name = "SOURCE", required = true)]
     sources: Vec<String>,
-    /// CloudTrail's public keys, as `aws cloudtrail list-public-keys` prints them (one call a Region), or a folder with such files; without
-    /// keys hashes are compared and signatures are not (repeatable)
-    #[arg(long, value_name = "FILE|DIR")]
+    /// CloudTrail's public keys, as `aws cloudtrail list-public-keys` prints them (one call a Region), or a folder with such files; `live`
+    /// asks AWS for those of the digest files found; without keys hashes are compared and signatures are not (repeatable)
+    #[arg(long, value_name = "FILE|DIR|live")]
     public_keys: Vec<PathBuf>,
     /// Start of the time that must be covered: RFC 3339, a date, or so long ago (90d, 12h, 2w) [default: all there is]
     #[arg(long, value_name = "TIME")]
@@ -60,12 +61,14 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Failure>
     {
         return Err(Failure::usage(format!("the window is empty: it starts at {since} and ends at {until}")));
     }
+    let (keys, live_keys) = public_keys(&args.public_keys)?;
     let settings = VerifySettings {
         sources: args.sources.clone(),
         aws: args.aws.clone().settings()?,
         since,
         until,
-        keys: public_keys(&args.public_keys)?,
+        keys,
+        live_keys,
         threads: args.threads,
     };
     let stdin: Option<Box<dyn io::Read + Send>> =
@@ -87,23 +90,32 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Failure>
     for issue in &verified.issues {
         terminal.warning(&format!("`{}` could not be read: {} ({})", issue.object, issue.kind, issue.detail));
     }
-    if settings.keys.is_empty() {
+    for unread in &verified.unread_keys {
+        let hint = unread.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+        terminal.warning(&format!("public keys are missing: {}: {}{hint}", unread.what, unread.error));
+    }
+    if settings.keys.is_empty() && !settings.live_keys {
         terminal.note(
-            "without --public-keys no signature is checked; `aws cloudtrail list-public-keys` prints them",
+            "without --public-keys no signature is checked; `aws cloudtrail list-public-keys` prints them, and `--public-keys live` asks for them",
         );
     }
     if verified.is_cancelled {
         terminal.warning("the run was cancelled: what was not read looks missing");
     }
-    let is_whole = integrity.status == report::IntegrityStatus::Verified && verified.issues.is_empty();
+    let is_whole = integrity.status == report::IntegrityStatus::Verified
+        && verified.issues.is_empty()
+        && verified.unread_keys.is_empty();
     Ok(if is_whole && !verified.is_cancelled { Exit::Done } else { Exit::Incomplete })
 }
 
-/// Keys from the files and folders named.
-pub(super) fn public_keys(paths: &[PathBuf]) -> Result<leastwise::integrity::PublicKeys, Failure> {
-    inventory::read_public_keys(paths).map_err(|error| {
+/// Keys from the files and folders named, and whether AWS is to be asked for more.
+pub(super) fn public_keys(named: &[PathBuf]) -> Result<(leastwise::integrity::PublicKeys, bool), Failure> {
+    let (live, paths): (Vec<PathBuf>, Vec<PathBuf>) =
+        named.iter().cloned().partition(|path| path.as_os_str() == LIVE);
+    let keys = inventory::read_public_keys(&paths).map_err(|error| {
         Failure::failed("the public keys cannot be read").because(&error).hint(
-            "--public-keys takes what `aws cloudtrail list-public-keys --start-time T --end-time T --region REGION` prints",
+            "--public-keys takes what `aws cloudtrail list-public-keys --start-time T --end-time T --region REGION` prints, or `live`",
         )
-    })
+    })?;
+    Ok((keys, !live.is_empty()))
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use sha2::{Digest as _, Sha256};
 use simd_json::{Buffers, Tape};
 
 use super::container::{Found, Parser, Reader, parse_in_place};
@@ -14,6 +13,7 @@ use super::pipeline::{DigestFile, Fate, Issue, Outcome, Run, Trouble};
 use super::source::Object;
 use super::stream;
 use super::{Collect, LogKey, LogKind};
+use crate::integrity::sha256;
 use crate::record::{Cutter, RawSpans, RecordError};
 
 /// A worker: its collector, its buffers, and its part of the result.
@@ -208,7 +208,7 @@ impl<'r, C: Collect> Worker<'r, C> {
                 troubles.push(trouble);
                 return Fate::Failed;
             }
-            self.sha256 = Some(Sha256::digest(text.get(..length).unwrap_or_default()).into());
+            self.sha256 = Some(sha256(text.get(..length).unwrap_or_default()));
             return Fate::Read;
         }
         let is_gzip = self.raw.starts_with(&GZIP);
@@ -243,14 +243,16 @@ impl<'r, C: Collect> Worker<'r, C> {
 
     /// Decodes and reads `self.raw`; whether the text at least begins like JSON.
     fn parse(&mut self, most: usize, found: &mut Found, troubles: &mut Vec<Trouble>) -> bool {
-        let Self { collector, run, raw, decoder, buffers, tape, spare, cutter, records, sha256, .. } = self;
+        let Self {
+            collector, run, raw, decoder, buffers, tape, spare, cutter, records, sha256: hash, ..
+        } = self;
         let limits = run.limits;
         let mut reader = Reader { collector, found, spare, depth: limits.depth, n_done: 0 };
         let (text, length, trouble) = decoder.decode(raw, most);
         let is_whole = trouble.is_none();
         troubles.extend(trouble);
         if run.hashes && is_whole {
-            *sha256 = Some(Sha256::digest(text.get(..length).unwrap_or_default()).into());
+            *hash = Some(sha256(text.get(..length).unwrap_or_default()));
         }
         let mark = usize::from(text.starts_with(b"\xef\xbb\xbf")) * 3;
         let (text, length) = (text.get_mut(mark..).unwrap_or_default(), length.saturating_sub(mark));

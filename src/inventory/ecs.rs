@@ -15,15 +15,18 @@ pub struct Ecs {
     pub runners: BTreeMap<String, BTreeSet<Option<String>>>,
     /// The task role of each task definition, by ARN with revision.
     pub task_roles: BTreeMap<String, String>,
+    /// The role with which ECS itself starts the tasks of each task definition: for images, logs and secrets.
+    pub execution_roles: BTreeMap<String, String>,
     /// Who runs tasks with a role of their own, by that role.
     pub overridden: BTreeMap<String, BTreeSet<Option<String>>>,
 }
 
 impl Ecs {
-    /// The one service, as `CLUSTER/SERVICE`, that runs tasks with this role; `None` when the files name none, several, or tasks that no
+    /// The one service, as `CLUSTER/SERVICE`, that runs tasks with this role, or is started with it; `None` when the files name none, several, or tasks that no
     /// service started. One answer for all sessions of a role: a session's name holds the task's id, which is generated.
     pub fn service(&self, role_arn: &str) -> Option<&str> {
-        let definitions = self.task_roles.iter().filter(|(_, role)| *role == role_arn);
+        let roles = self.task_roles.iter().chain(&self.execution_roles);
+        let definitions = roles.filter(|(_, role)| *role == role_arn);
         let runners = definitions.filter_map(|(definition, _)| self.runners.get(definition));
         let mut found: BTreeSet<&Option<String>> = runners.flatten().collect();
         found.extend(self.overridden.get(role_arn).into_iter().flatten());
@@ -69,11 +72,14 @@ struct TaskDefinition {
     task_definition_arn: String,
     #[serde(default)]
     task_role_arn: Option<String>,
+    #[serde(default)]
+    execution_role_arn: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Task {
+    #[serde(default)]
     task_arn: String,
     #[serde(default)]
     cluster_arn: Option<String>,
@@ -90,6 +96,8 @@ struct Task {
 struct Overrides {
     #[serde(default)]
     task_role_arn: Option<String>,
+    #[serde(default)]
+    execution_role_arn: Option<String>,
 }
 
 impl EcsPage {
@@ -107,20 +115,24 @@ impl EcsPage {
                 ecs.runners.entry(definition).or_default().insert(Some(key.clone()));
             }
         }
-        if let Some(definition) = self.task_definition
-            && let Some(role) = definition.task_role_arn
-        {
-            ecs.task_roles.insert(definition.task_definition_arn, role);
+        if let Some(definition) = self.task_definition {
+            let arn = definition.task_definition_arn;
+            ecs.execution_roles.extend(definition.execution_role_arn.map(|role| (arn.clone(), role)));
+            ecs.task_roles.extend(definition.task_role_arn.map(|role| (arn, role)));
         }
         for task in self.tasks {
             let cluster = task.cluster_arn.as_deref().and_then(last).or_else(|| middle(&task.task_arn));
             let service = task.group.as_deref().and_then(|group| group.strip_prefix("service:"));
             let runner = service.map(|service| format!("{}/{service}", cluster.unwrap_or("default")));
-            match (task.overrides.task_role_arn, task.task_definition_arn) {
-                (Some(role), _) => ecs.overridden.entry(role).or_default().insert(runner),
-                (None, Some(definition)) => ecs.runners.entry(definition).or_default().insert(runner),
-                (None, None) => false,
-            };
+            let Overrides { task_role_arn, execution_role_arn } = task.overrides;
+            let own = execution_role_arn.into_iter().chain(task_role_arn.clone());
+            for role in own {
+                ecs.overridden.entry(role).or_default().insert(runner.clone());
+            }
+            // With another task role it says nothing of the definition's.
+            if let (None, Some(definition)) = (task_role_arn, task.task_definition_arn) {
+                ecs.runners.entry(definition).or_default().insert(runner);
+            }
         }
     }
 }
@@ -165,6 +177,8 @@ mod tests {
         assert_eq!(ecs(&[DEFINITION, SERVICE, &other]).service(ROLE), None, "two share it");
         assert_eq!(ecs(&[SERVICE]).service(ROLE), None, "the definition's role is not known");
         assert_eq!(ecs(&[DEFINITION, SERVICE]).service("arn:aws:iam::111122223333:role/other"), None);
+        let starting = DEFINITION.replace("taskRoleArn", "executionRoleArn");
+        assert_eq!(ecs(&[&starting, SERVICE]).service(ROLE), Some("shop/web"), "the role it is started with");
     }
 
     #[test]

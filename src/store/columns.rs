@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use polars::error::PolarsError;
 use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::{
-    Column, DataFrame, IntoColumn, ParquetCompression, ParquetReader, ParquetWriter, PolarsResult, SerReader,
-    StringChunked,
+    BinaryChunked, Column, DataFrame, IntoColumn, ParquetCompression, ParquetReader, ParquetWriter,
+    PolarsResult, SerReader, StringChunked,
 };
 
 use super::StoreError;
@@ -21,6 +21,12 @@ pub(super) struct Columns(Vec<Column>);
 impl Columns {
     pub(super) fn text<'t>(mut self, name: &str, values: impl Iterator<Item = Option<&'t str>>) -> Self {
         let values: StringChunked = values.collect();
+        self.0.push(values.with_name(name.into()).into_column());
+        self
+    }
+
+    pub(super) fn bytes<'t>(mut self, name: &str, values: impl Iterator<Item = Option<&'t [u8]>>) -> Self {
+        let values: BinaryChunked = values.collect();
         self.0.push(values.with_name(name.into()).into_column());
         self
     }
@@ -163,6 +169,13 @@ impl Rows {
         name: &str,
     ) -> Result<impl Iterator<Item = Option<&'r str>> + use<'r>, StoreError> {
         Ok(self.column(name, Column::str)?.iter())
+    }
+
+    pub(super) fn bytes<'r>(
+        &'r self,
+        name: &str,
+    ) -> Result<impl Iterator<Item = Option<&'r [u8]>> + use<'r>, StoreError> {
+        Ok(self.column(name, Column::binary)?.iter())
     }
 
     pub(super) fn u32<'r>(&'r self, name: &str) -> Result<impl Iterator<Item = u32> + use<'r>, StoreError> {

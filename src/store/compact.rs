@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::StoreError;
+use super::digests;
 use super::manifest::Segment;
 use super::objects::{self, ObjectRow};
+use super::place::Place;
 use super::segment;
 use super::table::take;
 use crate::ident::Time;
@@ -34,10 +36,10 @@ pub(super) fn choose(segments: &[Segment], all: bool) -> Option<Vec<usize>> {
     })
 }
 
-/// Makes one segment in `dir` of some, each in a store's folder; of their objects those that `keep` takes. Gives what was kept.
+/// Makes one segment in `dir` of some, each in a store's place; of their objects those that `keep` takes. Gives what was kept.
 pub(super) fn merge(
     dir: &Path,
-    sources: &[(&Path, &Segment)],
+    sources: &[(&Place, &Segment)],
     from: Option<Time>,
     name: &str,
     mut keep: impl FnMut(&ObjectRow) -> bool,
@@ -45,11 +47,13 @@ pub(super) fn merge(
     let reading = Reading { scope: Scope::default(), from };
     let mut restorer = Restorer::new(reading, Caps::default());
     let mut rows = Vec::new();
+    let mut digest_files = Vec::new();
     let mut catalog = BTreeSet::new();
-    for (folder, segment) in sources {
+    for (place, segment) in sources {
+        place.bring(&segment.files)?;
         catalog.extend(segment.catalog.iter().cloned());
         let mut numbers: Vec<Option<u32>> = Vec::new();
-        if let Some(table) = segment::table(folder, segment, "objects", None)? {
+        if let Some(table) = segment::table(place, segment, "objects", None)? {
             for (row, old) in objects::read(&table)?.into_iter().zip(0_u32..) {
                 let is_kept = segment.replaced.binary_search(&old).is_err() && keep(&row);
                 let new = u32::try_from(rows.len()).map_err(|_| StoreError::TooMany)?;
@@ -59,10 +63,17 @@ pub(super) fn merge(
                 }
             }
         }
-        take(folder, segment, &mut restorer, |old| numbers.get(old as usize).copied().flatten())?;
+        if let Some(table) = segment::table(place, segment, "digests", None)? {
+            let object = |old: u32| {
+                let new = numbers.get(old as usize).copied().flatten()?;
+                Some((new, rows.get(new as usize)?.object()))
+            };
+            digest_files.extend(digests::read(&table, object)?);
+        }
+        take(place, segment, &mut restorer, |old| numbers.get(old as usize).copied().flatten())?;
     }
     let partial = restorer.into_ledger().into_partial();
-    let (mut merged, _) = segment::write(dir, name, &partial, &rows, Some, from)?;
+    let (mut merged, _) = segment::write(dir, name, &partial, &rows, &digest_files, Some, from)?;
     merged.catalog = catalog;
     Ok((merged, rows))
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use polars::error::PolarsError;
 
+use crate::aws::AwsError;
 use crate::usage::LedgerError;
 
 /// Why a store cannot be used. Whatever happens, what the manifest names stays as it is.
@@ -24,6 +25,18 @@ pub enum StoreError {
         /// What the other run said of itself.
         by: String,
     },
+    /// Another run wrote to it since this one began.
+    #[error(
+        "another run has written to the store `{}` since this one began: what this one read is not in it; run it again, it goes on where the store ends",
+        .0.display()
+    )]
+    Overtaken(PathBuf),
+    /// The address is not one.
+    #[error("`{0}` is no place for a store; name a folder, or s3://BUCKET/PREFIX")]
+    Address(String),
+    /// The bucket does not do what it should.
+    #[error("{}{}", .0, advice(.0))]
+    Bucket(#[from] AwsError),
     /// A later version made it.
     #[error(
         "the store `{}` has the schema `{found}`, and this version knows `{known}`; use a newer leastwise, or another folder",
@@ -67,6 +80,10 @@ pub enum StoreError {
     /// A question the store cannot answer.
     #[error("the query cannot be answered: {0}")]
     Query(String),
+}
+
+fn advice(error: &AwsError) -> String {
+    error.hint().map(|hint| format!("; {hint}")).unwrap_or_default()
 }
 
 fn hint(error: &io::Error) -> &'static str {

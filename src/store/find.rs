@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::columns::Rows;
-use super::manifest::{Manifest, Segment};
+use super::manifest::Segment;
 use super::{Store, StoreError, segment};
 use crate::usage::EventKey;
 
@@ -31,7 +31,7 @@ impl Store {
             if numbers.is_empty() {
                 continue;
             }
-            let Some(rows) = segment::table(&self.dir, segment, "objects", Some(&["key", "name"]))? else {
+            let Some(rows) = segment::table(&self.place, segment, "objects", Some(&["key", "name"]))? else {
                 continue;
             };
             for ((key, name), number) in rows.text("key")?.zip(rows.text("name")?).zip(0_u32..) {
@@ -55,8 +55,10 @@ impl Store {
         wanted: &HashMap<(u64, u64), &'i String>,
     ) -> Result<HashMap<u32, BTreeSet<&'i String>>, StoreError> {
         let mut numbers: HashMap<u32, BTreeSet<&String>> = HashMap::new();
-        for file in segment.files.iter().filter(|file| file.month.is_some()) {
-            let path = Manifest::file(&self.dir, file)?;
+        let of_events = || segment.files.iter().filter(|file| file.month.is_some());
+        self.place.bring(of_events())?;
+        for file in of_events() {
+            let path = self.place.file(file)?;
             let rows = Rows::read(&path, Some(&["event_high", "event_low", "object"]))?;
             let keys = rows.u64("event_high")?.zip(rows.u64("event_low")?);
             for (key, object) in keys.zip(rows.u32("object")?) {

@@ -5,10 +5,17 @@ use std::io::{Read, Seek, Write};
 use std::path::Path;
 
 use super::StoreError;
+use super::place::Place;
+use crate::aws::{Hold, Shelf};
 
-/// The system lets it go when the process ends, however it ends.
+/// In a folder the system lets it go when the process ends, however it ends; in a bucket it runs out.
 #[derive(Debug)]
-pub(super) struct Lock(#[expect(dead_code, reason = "held")] File);
+pub(super) enum Lock {
+    Folder(#[expect(dead_code, reason = "held")] File),
+    Bucket(Box<Hold>),
+}
+
+const NAME: &str = "lock";
 
 fn open(path: &Path) -> Result<File, StoreError> {
     OpenOptions::new()
@@ -22,15 +29,44 @@ fn open(path: &Path) -> Result<File, StoreError> {
 
 impl Lock {
     /// The right to write.
-    pub(super) fn write(dir: &Path) -> Result<Self, StoreError> {
-        let path = dir.join("lock");
+    pub(super) fn write(place: &Place) -> Result<Self, StoreError> {
+        match place.shelf() {
+            Some(shelf) => Self::in_bucket(shelf, place),
+            None => Self::in_folder(place.dir()),
+        }
+    }
+
+    fn in_bucket(shelf: &Shelf, place: &Place) -> Result<Self, StoreError> {
+        let own = format!("process {} since {}", std::process::id(), shelf.now());
+        Hold::take(shelf, NAME, &own)?.map(|hold| Self::Bucket(Box::new(hold))).map_err(|held| {
+            let by = if held.by.is_empty() { String::new() } else { format!("{}; ", held.by) };
+            let lock = shelf.url(NAME);
+            let by = match held.until {
+                Some(until) => format!(" ({by}its lock `{lock}` runs out at {until} unless it is renewed)"),
+                None => format!(" (its lock `{lock}` cannot be read: remove it if nobody is at work)"),
+            };
+            StoreError::Locked { dir: place.name(""), by }
+        })
+    }
+
+    /// What tells the names this run writes from those of others.
+    pub(super) fn suffix(&self) -> String {
+        match self {
+            // Nobody else can write.
+            Self::Folder(_) => String::new(),
+            Self::Bucket(hold) => format!("-{}", hold.token()),
+        }
+    }
+
+    fn in_folder(dir: &Path) -> Result<Self, StoreError> {
+        let path = dir.join(NAME);
         let mut file = open(&path)?;
         match file.try_lock() {
             Ok(()) => {
                 // Only for the message of another run, so it does not matter if it cannot be written.
                 let _ = file.set_len(0).and_then(|()| file.rewind());
                 let _ = writeln!(file, "process {}", std::process::id());
-                Ok(Self(file))
+                Ok(Self::Folder(file))
             }
             Err(TryLockError::WouldBlock) => {
                 let mut by = String::new();
@@ -46,12 +82,12 @@ impl Lock {
     /// Keeps files from being swept away. Without it (a store that may only be read) reading goes on.
     pub(super) fn read(dir: &Path) -> Option<Self> {
         let file = open(&dir.join("readers")).ok()?;
-        file.try_lock_shared().ok().map(|()| Self(file))
+        file.try_lock_shared().ok().map(|()| Self::Folder(file))
     }
 
     /// Whether nobody reads; nobody begins while it is held.
     pub(super) fn sweep(dir: &Path) -> Option<Self> {
         let file = open(&dir.join("readers")).ok()?;
-        file.try_lock().ok().map(|()| Self(file))
+        file.try_lock().ok().map(|()| Self::Folder(file))
     }
 }

@@ -1,6 +1,6 @@
 //! Which files count.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Component, Path, PathBuf};
@@ -8,11 +8,15 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
+use super::place::Place;
+use crate::aws::{Only, Shelf};
 use crate::ident::Time;
 
 /// The schema this version writes, and the newest it reads.
 pub(super) const SCHEMA: &str = "leastwise.store/v1";
 const NAME: &str = "store.json";
+/// Seconds for which files in a bucket stay after the last manifest that named them: somebody may read by it.
+const GRACE: i64 = 86_400;
 /// Written first, renamed when it is whole.
 const NEW: &str = "store.json.new";
 
@@ -27,7 +31,16 @@ pub(super) struct Manifest {
     /// Places the last run could not list, with the kind of trouble and what is to be said about it.
     #[serde(default)]
     pub(super) unlisted: Vec<(String, String, String)>,
+    /// What was written last is a part of what a run was to read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_unfinished: bool,
     pub(super) segments: Vec<Segment>,
+    /// In a bucket: files that no manifest names any more, since when.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) retired: BTreeMap<String, Time>,
+    /// In a bucket: the mark of this text.
+    #[serde(skip)]
+    pub(super) mark: Option<String>,
 }
 
 /// What was written in one go.
@@ -62,7 +75,10 @@ impl Default for Manifest {
             next: 1,
             kept_from: None,
             unlisted: Vec::new(),
+            is_unfinished: false,
             segments: Vec::new(),
+            retired: BTreeMap::new(),
+            mark: None,
         }
     }
 }
@@ -74,26 +90,33 @@ impl Manifest {
     }
 
     /// `None` when there is none.
-    pub(super) fn read(dir: &Path) -> Result<Option<Self>, StoreError> {
+    pub(super) fn read(place: &Place) -> Result<Option<Self>, StoreError> {
         #[derive(Deserialize)]
         struct Head {
             schema: String,
         }
-        let path = Self::path(dir);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(StoreError::io("read", &path)(error)),
+        let path = place.name(NAME);
+        let (text, mark) = match place.shelf() {
+            Some(shelf) => match shelf.get(NAME)? {
+                Some((text, mark)) => (text, Some(mark)),
+                None => return Ok(None),
+            },
+            None => match fs::read(&path) {
+                Ok(text) => (text, None),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(StoreError::io("read", &path)(error)),
+            },
         };
         let damaged =
             |error: serde_json::Error| StoreError::Damaged { path: path.clone(), detail: error.to_string() };
         // A newer manifest may have any shape.
-        let head: Head = serde_json::from_str(&text).map_err(damaged)?;
+        let head: Head = serde_json::from_slice(&text).map_err(damaged)?;
         if head.schema != SCHEMA {
             let found = head.schema.chars().take(64).collect();
-            return Err(StoreError::Newer { dir: dir.to_owned(), found, known: SCHEMA });
+            return Err(StoreError::Newer { dir: place.name(""), found, known: SCHEMA });
         }
-        let manifest: Self = serde_json::from_str(&text).map_err(damaged)?;
+        let mut manifest: Self = serde_json::from_slice(&text).map_err(damaged)?;
+        manifest.mark = mark;
         for file in manifest.segments.iter().flat_map(|segment| &segment.files) {
             let is_below =
                 Path::new(&file.path).components().all(|part| matches!(part, Component::Normal(_)));
@@ -105,12 +128,39 @@ impl Manifest {
         Ok(Some(manifest))
     }
 
-    /// Takes the place of the one before, at once.
-    pub(super) fn write(&self, dir: &Path) -> Result<(), StoreError> {
-        let (path, new) = (dir.join(NAME), dir.join(NEW));
-        let mut text = serde_json::to_vec_pretty(self)
-            .map_err(|error| StoreError::io("write", &new)(std::io::Error::other(error)))?;
+    /// Takes the place of the one before, at once. In a bucket the files it names go there before, and it is refused when another
+    /// run has written meanwhile.
+    pub(super) fn publish(mut self, place: &Place, before: &Self) -> Result<Self, StoreError> {
+        let Some(shelf) = place.shelf() else {
+            self.write(place.dir())?;
+            return Ok(self);
+        };
+        let (old, new) = (before.named(), self.named());
+        let added: Vec<String> = new.difference(&old).map(|path| (*path).to_owned()).collect();
+        let gone: Vec<String> = old.difference(&new).map(|path| (*path).to_owned()).collect();
+        shelf.put_files(place.dir(), &added)?;
+        let now = shelf.now();
+        self.retired.extend(gone.into_iter().map(|path| (path, now)));
+        let text = self.text().map_err(StoreError::io("write", &place.name(NAME)))?;
+        let only = before.mark.as_deref().map_or(Only::New, Only::Marked);
+        self.mark = shelf.put(NAME, &text, only)?;
+        if self.mark.is_some() { Ok(self) } else { Err(StoreError::Overtaken(place.name(""))) }
+    }
+
+    fn text(&self) -> std::io::Result<Vec<u8>> {
+        let mut text = serde_json::to_vec_pretty(self)?;
         text.push(b'\n');
+        Ok(text)
+    }
+
+    /// The files that count.
+    fn named(&self) -> BTreeSet<&str> {
+        self.segments.iter().flat_map(|segment| &segment.files).map(|file| file.path.as_str()).collect()
+    }
+
+    fn write(&self, dir: &Path) -> Result<(), StoreError> {
+        let (path, new) = (dir.join(NAME), dir.join(NEW));
+        let text = self.text().map_err(StoreError::io("write", &new))?;
         let written = File::create(&new).and_then(|mut file| {
             file.write_all(&text)?;
             file.sync_all()
@@ -120,15 +170,21 @@ impl Manifest {
         sync_dir(dir)
     }
 
-    /// Where a file lies; it must be as long as it was.
-    pub(super) fn file(dir: &Path, file: &FileInfo) -> Result<PathBuf, StoreError> {
-        let path = dir.join(&file.path);
-        let found = fs::metadata(&path).map_err(StoreError::io("read", &path))?.len();
-        if found != file.bytes {
-            let detail = format!("it has {found} bytes and should have {}", file.bytes);
-            return Err(StoreError::Damaged { path, detail });
-        }
-        Ok(path)
+    /// Removes what no manifest has named for a day: what a killed run left, and what was let go.
+    pub(super) fn sweep_bucket(&mut self, shelf: &Shelf) -> Result<(), StoreError> {
+        let line = shelf.now().plus_seconds(-GRACE);
+        let mut found = shelf.list("segments/")?;
+        found.extend(shelf.list("events/")?);
+        let named = self.named();
+        let since = |path: &String, written: Time| self.retired.get(path).copied().unwrap_or(written);
+        let old =
+            |(path, written): &(String, Time)| !named.contains(path.as_str()) && since(path, *written) < line;
+        let gone: Vec<String> = found.iter().filter(|one| old(one)).map(|(path, _)| path.clone()).collect();
+        shelf.delete(&gone)?;
+        let left: BTreeSet<&String> =
+            found.iter().map(|(path, _)| path).filter(|path| !gone.contains(path)).collect();
+        self.retired.retain(|path, _| left.contains(path));
+        Ok(())
     }
 
     /// Removes what no manifest names: what a killed run left, and what was let go.

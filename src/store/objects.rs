@@ -29,14 +29,17 @@ pub(super) struct ObjectRow {
     pub(super) records: u64,
     pub(super) events: u64,
     pub(super) malformed: u64,
+    /// SHA-256 of what was inflated, when all could be.
+    pub(super) sha256: Option<[u8; 32]>,
     /// Records passed over, by kind.
     pub(super) skipped: BTreeMap<&'static str, u64>,
-    /// Kind and what is to be said.
+    /// Kind and what is to be said; the trouble that came first is first.
     pub(super) issues: Vec<(&'static str, String)>,
 }
 
 impl ObjectRow {
-    pub(super) fn of(outcome: Outcome, key: String, issues: Vec<(&'static str, String)>) -> Self {
+    pub(super) fn of(outcome: Outcome, key: String, mut issues: Vec<(&'static str, String)>) -> Self {
+        issues.sort_by_key(|(kind, _)| outcome.issue != Some(*kind));
         let ObjectRef { name, size, etag, last_modified } = outcome.object;
         Self {
             key,
@@ -48,8 +51,37 @@ impl ObjectRow {
             records: outcome.records,
             events: outcome.events,
             malformed: outcome.malformed,
+            sha256: outcome.sha256,
             skipped: outcome.skipped,
             issues,
+        }
+    }
+
+    /// As the run told it that read the object.
+    pub(super) fn outcome(&self) -> Outcome {
+        Outcome {
+            object: self.object(),
+            fate: self.fate,
+            records: self.records,
+            events: self.events,
+            issue: self
+                .issues
+                .first()
+                .map(|(kind, _)| *kind)
+                .filter(|_| !matches!(self.fate, Fate::Skipped(_))),
+            sha256: self.sha256,
+            malformed: self.malformed,
+            skipped: self.skipped.clone(),
+            number: None,
+        }
+    }
+
+    pub(super) fn object(&self) -> ObjectRef {
+        ObjectRef {
+            name: self.name.clone(),
+            size: self.size,
+            etag: self.etag.clone(),
+            last_modified: self.modified.map(Time::from_unix),
         }
     }
 
@@ -79,6 +111,7 @@ pub(super) fn columns(rows: &[ObjectRow]) -> Columns {
         .u64("records", rows.iter().map(|row| row.records))
         .u64("events", rows.iter().map(|row| row.events))
         .u64("malformed", rows.iter().map(|row| row.malformed))
+        .bytes("sha256", rows.iter().map(|row| row.sha256.as_ref().map(<[u8; 32]>::as_slice)))
         .text("skipped", skipped.iter().map(Option::as_deref))
         .text("issues", issues.iter().map(Option::as_deref))
         .bool("again", rows.iter().map(|row| Some(row.is_passing())))
@@ -90,8 +123,8 @@ pub(super) fn read(rows: &Rows) -> Result<Vec<ObjectRow>, StoreError> {
     let marks = rows.i64("size")?.zip(rows.i64("modified")?);
     let fates = rows.text("fate")?.zip(rows.text("kind")?);
     let counts = rows.u64("records")?.zip(rows.u64("events")?).zip(rows.u64("malformed")?);
-    let said = rows.text("skipped")?.zip(rows.text("issues")?);
-    for (((((key, name), etag), (size, modified)), fate), (counts, (skipped, issues))) in
+    let said = rows.text("skipped")?.zip(rows.text("issues")?).zip(rows.bytes("sha256")?);
+    for (((((key, name), etag), (size, modified)), fate), (counts, ((skipped, issues), sha256))) in
         names.zip(marks).zip(fates).zip(counts.zip(said))
     {
         let damaged = || rows.damaged(format!("object {} cannot be read", objects.len()));
@@ -114,6 +147,7 @@ pub(super) fn read(rows: &Rows) -> Result<Vec<ObjectRow>, StoreError> {
             records: counts.0.0,
             events: counts.0.1,
             malformed: counts.1,
+            sha256: sha256.and_then(|hash| hash.try_into().ok()),
             skipped: skipped.into_iter().map(|(kind, n)| (fixed(&kind), n)).collect(),
             issues: issues.into_iter().map(|(kind, detail)| (fixed(&kind), detail)).collect(),
         });
@@ -139,9 +173,12 @@ pub struct ReadObjects {
 impl ReadObjects {
     /// Takes in one object; false when its name says that it cannot matter for the window, so that it is passed over as it would
     /// be if it were listed now.
-    pub(super) fn add(&mut self, row: &ObjectRow, window: &TimeRange) -> bool {
+    /// `digests`: whether digest files are looked at, which are passed over for what they are without it.
+    pub(super) fn add(&mut self, row: &ObjectRow, window: &TimeRange, digests: bool) -> bool {
         self.counts.listed += 1;
-        let key = LogKey::parse(&row.name).filter(|key| key.kind.skipped().is_none());
+        let is_read =
+            |key: &LogKey<'_>| key.kind.skipped().is_none() || digests && key.kind == ingest::LogKind::Digest;
+        let key = LogKey::parse(&row.name).filter(is_read);
         let is_outside = key.is_some_and(|key| !key.may_hold(window));
         let fate = if is_outside { Fate::Skipped("outside-window") } else { row.fate };
         if !is_outside {

@@ -5,15 +5,20 @@ use std::path::Path;
 
 use super::StoreError;
 use super::columns::{Columns, Rows, TableFile};
+use super::digests::{self, Numbered};
 use super::events::{self, EventFiles};
-use super::manifest::{FileInfo, Manifest, Segment, sync_dir};
+use super::manifest::{FileInfo, Segment, sync_dir};
 use super::objects::{self, ObjectRow};
+use super::place::Place;
 use super::rows;
 use crate::ident::Time;
 use crate::usage::{Partial, SessionFacts, Tables, Text};
 
 /// Rows made at a time of the tables that may be long.
 const PART: usize = 1 << 17;
+
+/// Digest files made at a time.
+const DIGESTS: usize = 4_096;
 
 /// Writes a segment; nothing knows of it until a manifest names it.
 ///
@@ -24,6 +29,7 @@ pub(super) fn write(
     name: &str,
     partial: &Partial,
     objects: &[ObjectRow],
+    digests: &[Numbered],
     number: impl Fn(u32) -> Option<u32>,
     from: Option<Time>,
 ) -> Result<(Segment, u64), StoreError> {
@@ -42,6 +48,9 @@ pub(super) fn write(
     };
     let starts = |n: usize| (0..n.max(1)).step_by(PART);
     table("objects", &mut objects.chunks(PART).map(objects::columns))?;
+    if !digests.is_empty() {
+        table("digests", &mut digests.chunks(DIGESTS).map(digests::columns))?;
+    }
     let sessions = starts(partial.n_sessions()).map(|from| rows::sessions(&partial.sessions(from, PART)));
     table("sessions", &mut { sessions })?;
     let issuances = starts(partial.n_issuances()).map(|from| rows::issuances(&partial.issuances(from, PART)));
@@ -94,7 +103,7 @@ pub(super) fn write(
 
 /// A segment's table, by its name; none when it has none.
 pub(super) fn table(
-    dir: &Path,
+    place: &Place,
     segment: &Segment,
     name: &str,
     columns: Option<&[&str]>,
@@ -104,48 +113,51 @@ pub(super) fn table(
     else {
         return Ok(None);
     };
-    Rows::read(&Manifest::file(dir, file)?, columns).map(Some)
+    Rows::read(&place.file(file)?, columns).map(Some)
 }
 
 fn wanted<T>(
-    dir: &Path,
+    place: &Place,
     segment: &Segment,
     name: &str,
     read: impl FnOnce(&Rows) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    let rows = table(dir, segment, name, None)?.ok_or_else(|| StoreError::Damaged {
-        path: dir.join("segments").join(&segment.name),
+    let rows = table(place, segment, name, None)?.ok_or_else(|| StoreError::Damaged {
+        path: place.name(&format!("segments/{}", segment.name)),
         detail: format!("the table `{name}` is missing"),
     })?;
     read(&rows)
 }
 
 /// The small tables of a segment.
-pub(super) fn tables(dir: &Path, segment: &Segment) -> Result<(Vec<SessionFacts>, Tables), StoreError> {
-    let sessions = wanted(dir, segment, "sessions", rows::read_sessions)?;
+pub(super) fn tables(place: &Place, segment: &Segment) -> Result<(Vec<SessionFacts>, Tables), StoreError> {
+    let sessions = wanted(place, segment, "sessions", rows::read_sessions)?;
     let tables = Tables {
-        calls: wanted(dir, segment, "calls", rows::read_calls)?,
-        shared: wanted(dir, segment, "shared", rows::read_shared)?,
-        ids: wanted(dir, segment, "ids", rows::read_ids)?,
-        folds: wanted(dir, segment, "folds", rows::read_folds)?,
-        agents: wanted(dir, segment, "agents", rows::read_agents)?,
-        agents_are_cut: table(dir, segment, "agents-cut", None)?.is_some(),
+        calls: wanted(place, segment, "calls", rows::read_calls)?,
+        shared: wanted(place, segment, "shared", rows::read_shared)?,
+        ids: wanted(place, segment, "ids", rows::read_ids)?,
+        folds: wanted(place, segment, "folds", rows::read_folds)?,
+        agents: wanted(place, segment, "agents", rows::read_agents)?,
+        agents_are_cut: table(place, segment, "agents-cut", None)?.is_some(),
     };
     Ok((sessions, tables))
 }
 
-pub(super) fn issuances(dir: &Path, segment: &Segment) -> Result<Vec<crate::usage::IssuedRow>, StoreError> {
-    wanted(dir, segment, "issuances", rows::read_issuances)
+pub(super) fn issuances(
+    place: &Place,
+    segment: &Segment,
+) -> Result<Vec<crate::usage::IssuedRow>, StoreError> {
+    wanted(place, segment, "issuances", rows::read_issuances)
 }
 
 /// The deliveries of a segment, file by file.
 pub(super) fn deliveries(
-    dir: &Path,
+    place: &Place,
     segment: &Segment,
     mut take: impl FnMut(Vec<crate::usage::Delivery>),
 ) -> Result<(), StoreError> {
     for file in segment.files.iter().filter(|file| file.month.is_some()) {
-        take(events::read(&Manifest::file(dir, file)?)?);
+        take(events::read(&place.file(file)?)?);
     }
     Ok(())
 }

@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hashbrown::HashMap;
 
 use super::StoreError;
+use super::digests::Numbered;
 use super::lock::Lock;
-use super::manifest::{Manifest, Segment};
+use super::manifest::{FileInfo, Manifest, Segment};
 use super::objects::{Before, Known, ObjectRow};
+use super::place::Place;
 use super::table::{Store, missing, since};
 use super::{compact, segment};
 use crate::ident::Time;
-use crate::ingest::{Fate, Issue, LogKey, Outcome};
+use crate::ingest::{DigestFile, Fate, Issue, LogKey, Outcome};
 use crate::usage::Ledger;
 
 /// What a run read.
@@ -25,8 +27,12 @@ pub struct Batch {
     pub outcomes: Vec<Outcome>,
     /// See [`crate::ingest::Ingested::issues`].
     pub issues: Vec<Issue>,
+    /// Digest files, see [`crate::ingest::Run::digests`].
+    pub digests: Vec<DigestFile>,
     /// The catalog that told what the calls needed.
     pub catalog: String,
+    /// Whether the run has read all it was to read.
+    pub is_last: bool,
 }
 
 /// What a batch brought.
@@ -45,40 +51,53 @@ pub struct Added {
 /// The one writer of a store.
 #[derive(Debug)]
 pub struct Writer {
-    dir: PathBuf,
+    place: Place,
     manifest: Manifest,
-    _lock: Lock,
+    lock: Lock,
 }
 
+/// What a run that was killed before its first manifest leaves.
+const OWN: [&str; 5] = ["lock", "readers", "segments", "events", "store.json.new"];
+
 impl Writer {
-    /// Opens a store for writing, or makes one in a new or empty folder. What a killed run left is swept away.
-    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+    /// Opens a store for writing, or makes one in a new or empty place. What a killed run left is swept away.
+    pub fn open(place: impl Into<Place>) -> Result<Self, StoreError> {
+        let place = place.into();
+        let dir = place.dir();
         fs::create_dir_all(dir).map_err(StoreError::io("create", dir))?;
-        let known = Manifest::read(dir)?;
-        if known.is_none() {
-            // A run that was killed before its first manifest leaves these.
-            const OWN: [&str; 5] = ["lock", "readers", "segments", "events", "store.json.new"];
-            let mut entries = fs::read_dir(dir).map_err(StoreError::io("list", dir))?;
-            let is_other = entries
-                .any(|entry| entry.is_ok_and(|entry| !OWN.iter().any(|own| entry.file_name() == *own)));
-            if is_other {
-                return Err(missing(dir));
-            }
+        if Manifest::read(&place)?.is_none() && has_others(&place)? {
+            return Err(missing(&place)?);
         }
-        let lock = Lock::write(dir)?;
+        let lock = Lock::write(&place)?;
         // Another run may have finished in between.
-        let manifest = Manifest::read(dir)?.unwrap_or_default();
-        if let Some(_alone) = Lock::sweep(dir) {
+        let mut manifest = Manifest::read(&place)?.unwrap_or_default();
+        if let Some(shelf) = place.shelf() {
+            manifest.sweep_bucket(shelf)?;
+        } else if let Some(_alone) = Lock::sweep(dir) {
             manifest.sweep(dir)?;
         }
-        Ok(Self { dir: dir.to_owned(), manifest, _lock: lock })
+        Ok(Self { place, manifest, lock })
+    }
+
+    /// The name of the next segment.
+    fn name(&self) -> String {
+        format!("{:08}{}", self.manifest.next, self.lock.suffix())
+    }
+
+    /// Makes it so.
+    fn publish(&mut self, manifest: Manifest) -> Result<(), StoreError> {
+        self.manifest = manifest.publish(&self.place, &self.manifest)?;
+        Ok(())
     }
 
     /// The objects known so far. `base` is where relative paths begin.
     pub fn known(&self, base: &Path) -> Result<Known, StoreError> {
         let mut known = Known::new(base);
+        let is_objects = |file: &&FileInfo| file.path.ends_with("/objects.parquet");
+        let files = self.manifest.segments.iter().flat_map(|segment| &segment.files);
+        self.place.bring(files.filter(is_objects))?;
         for (segment, place) in self.manifest.segments.iter().zip(0..) {
-            if let Some(rows) = segment::table(&self.dir, segment, "objects", Some(&Known::COLUMNS))? {
+            if let Some(rows) = segment::table(&self.place, segment, "objects", Some(&Known::COLUMNS))? {
                 known.read(&rows, place, &segment.replaced)?;
             }
         }
@@ -92,7 +111,7 @@ impl Writer {
 
     /// Writes down what a run read.
     pub fn add(&mut self, batch: Batch, known: &mut Known) -> Result<Added, StoreError> {
-        let name = format!("{:08}", self.manifest.next);
+        let name = self.name();
         let mut manifest = self.manifest.clone();
         let mut issues: BTreeMap<String, Vec<(&'static str, String)>> = BTreeMap::new();
         for issue in batch.issues {
@@ -101,6 +120,8 @@ impl Writer {
         let mut added = Added::default();
         let mut rows: Vec<ObjectRow> = Vec::new();
         let mut numbers: HashMap<u32, u32> = HashMap::new();
+        let mut of_digests: HashMap<String, u32> = HashMap::new();
+        manifest.is_unfinished = !batch.is_last;
         for outcome in batch.outcomes {
             if matches!(outcome.fate, Fate::Skipped("outside-window" | "cancelled" | "already-read")) {
                 continue;
@@ -121,6 +142,9 @@ impl Writer {
             let said = issues.remove(&outcome.object.name).unwrap_or_default();
             let key = known.key(&outcome.object.name);
             let key = key.unwrap_or_else(|| format!("{}#{name}.{number}", outcome.object.name));
+            if outcome.fate == Fate::Skipped("digest") {
+                of_digests.insert(outcome.object.name.clone(), number);
+            }
             rows.push(ObjectRow::of(outcome, key, said));
             if let Some(of_run) = of_run {
                 numbers.insert(of_run, number);
@@ -135,23 +159,26 @@ impl Writer {
             })
             .collect();
         if rows.is_empty() {
-            if manifest.unlisted != self.manifest.unlisted || self.manifest.next == 1 {
-                manifest.write(&self.dir)?;
+            let is_changed = manifest.unlisted != self.manifest.unlisted
+                || manifest.is_unfinished != self.manifest.is_unfinished;
+            if is_changed || self.manifest.next == 1 {
+                self.publish(manifest)?;
             }
-            self.manifest = manifest;
             return Ok(added);
         }
+        let number = |file: DigestFile| Some((*of_digests.get(&file.object.name)?, file));
+        let mut digests: Vec<Numbered> = batch.digests.into_iter().filter_map(number).collect();
+        digests.sort_unstable_by_key(|(number, _)| *number);
         let partial = batch.ledger.into_partial();
         let number = |of_run: u32| numbers.get(&of_run).copied();
         let (mut segment, too_old) =
-            segment::write(&self.dir, &name, &partial, &rows, number, manifest.kept_from)?;
+            segment::write(self.place.dir(), &name, &partial, &rows, &digests, number, manifest.kept_from)?;
         segment.catalog.insert(batch.catalog);
         (added.events, added.too_old) = (segment.events, too_old);
         let place = u32::try_from(manifest.segments.len()).map_err(|_| StoreError::TooMany)?;
         manifest.segments.push(segment);
         manifest.next += 1;
-        manifest.write(&self.dir)?;
-        self.manifest = manifest;
+        self.publish(manifest)?;
         for (row, number) in rows.iter().zip(0..) {
             known.insert(row, (place, number));
         }
@@ -160,12 +187,12 @@ impl Writer {
 
     /// Takes in everything of another store, such as one shard of the objects that was read elsewhere; objects known here are left
     /// out.
-    pub fn absorb(&mut self, part: &Path, known: &mut Known) -> Result<Added, StoreError> {
+    pub fn absorb(&mut self, part: impl Into<Place>, known: &mut Known) -> Result<Added, StoreError> {
         let other = Store::open(part)?;
-        let name = format!("{:08}", self.manifest.next);
+        let name = self.name();
         let mut manifest = self.manifest.clone();
-        let sources: Vec<(&Path, &Segment)> =
-            other.manifest.segments.iter().map(|segment| (other.dir.as_path(), segment)).collect();
+        let sources: Vec<(&Place, &Segment)> =
+            other.manifest.segments.iter().map(|segment| (&other.place, segment)).collect();
         let mut added = Added::default();
         let keep = |row: &ObjectRow| match known.before_row(row) {
             Before::Same => false,
@@ -179,7 +206,8 @@ impl Writer {
                 true
             }
         };
-        let (merged, rows) = compact::merge(&self.dir, &sources, self.manifest.kept_from, &name, keep)?;
+        let (merged, rows) =
+            compact::merge(self.place.dir(), &sources, self.manifest.kept_from, &name, keep)?;
         (added.objects, added.events) = (rows.len() as u64, merged.events);
         for unlisted in &other.manifest.unlisted {
             if !manifest.unlisted.contains(unlisted) {
@@ -194,8 +222,7 @@ impl Writer {
                 known.insert(row, (place, number));
             }
         }
-        manifest.write(&self.dir)?;
-        self.manifest = manifest;
+        self.publish(manifest)?;
         if rows.is_empty() { self.sweep().map(|()| added) } else { Ok(added) }
     }
 
@@ -213,7 +240,7 @@ impl Writer {
         let window = since(from);
         for segment in &mut manifest.segments {
             segment.files.retain(|file| file.month.as_ref().is_none_or(|month| *month >= first));
-            if let Some(rows) = segment::table(&self.dir, segment, "objects", Some(&["name"]))? {
+            if let Some(rows) = segment::table(&self.place, segment, "objects", Some(&["name"]))? {
                 for (name, number) in rows.text("name")?.zip(0..) {
                     let key = name.and_then(LogKey::parse);
                     if key.is_some_and(|key| !key.may_hold(&window)) {
@@ -226,8 +253,7 @@ impl Writer {
             segment.files.iter().any(|file| file.month.is_some())
                 || (segment.replaced.len() as u64) < segment.objects
         });
-        manifest.write(&self.dir)?;
-        self.manifest = manifest;
+        self.publish(manifest)?;
         self.sweep()
     }
 
@@ -238,12 +264,13 @@ impl Writer {
         while let Some(chosen) = compact::choose(&self.manifest.segments, all && n == 0) {
             n += chosen.len();
             let mut manifest = self.manifest.clone();
-            let name = format!("{:08}", manifest.next);
-            let sources: Vec<(&Path, &Segment)> = chosen
+            let name = self.name();
+            let sources: Vec<(&Place, &Segment)> = chosen
                 .iter()
-                .filter_map(|place| Some((self.dir.as_path(), self.manifest.segments.get(*place)?)))
+                .filter_map(|place| Some((&self.place, self.manifest.segments.get(*place)?)))
                 .collect();
-            let (merged, _) = compact::merge(&self.dir, &sources, manifest.kept_from, &name, |_| true)?;
+            let dir = self.place.dir();
+            let (merged, _) = compact::merge(dir, &sources, manifest.kept_from, &name, |_| true)?;
             let mut place = 0;
             manifest.segments.retain(|_| {
                 place += 1;
@@ -251,8 +278,7 @@ impl Writer {
             });
             manifest.segments.push(merged);
             manifest.next += 1;
-            manifest.write(&self.dir)?;
-            self.manifest = manifest;
+            self.publish(manifest)?;
             self.sweep()?;
         }
         Ok(n)
@@ -260,8 +286,12 @@ impl Writer {
 
     /// Removes files nobody names any more, unless somebody reads them: then the next run does.
     fn sweep(&self) -> Result<(), StoreError> {
-        match Lock::sweep(&self.dir) {
-            Some(_alone) => self.manifest.sweep(&self.dir),
+        // In a bucket they stay for a day.
+        if self.place.shelf().is_some() {
+            return Ok(());
+        }
+        match Lock::sweep(self.place.dir()) {
+            Some(_alone) => self.manifest.sweep(self.place.dir()),
             None => Ok(()),
         }
     }
@@ -270,6 +300,18 @@ impl Writer {
     pub fn size(&self) -> (usize, u64) {
         (self.manifest.segments.len(), self.manifest.segments.iter().map(|segment| segment.events).sum())
     }
+}
+
+/// Whether a place that has no manifest holds something that no run of this program leaves.
+fn has_others(place: &Place) -> Result<bool, StoreError> {
+    let is_other = |name: &str| !OWN.contains(&name);
+    if let Some(shelf) = place.shelf() {
+        let first = |name: &String| name.split('/').next().is_some_and(is_other);
+        return Ok(shelf.some(100)?.iter().any(first));
+    }
+    let dir = place.dir();
+    let mut entries = fs::read_dir(dir).map_err(StoreError::io("list", dir))?;
+    Ok(entries.any(|entry| entry.is_ok_and(|entry| entry.file_name().to_str().is_none_or(is_other))))
 }
 
 /// An object of a segment no longer counts.

@@ -3,7 +3,7 @@
 pub(crate) mod server;
 
 mod history;
-mod program;
+pub(crate) mod program;
 
 use std::fs;
 use std::path::Path;
@@ -21,7 +21,7 @@ use crate::ingest::{Toy, gzip, log, toy_needs};
 /// Per object of a made bucket.
 const RECORDS: u64 = 3;
 
-fn put(root: &Path, key: &str, bytes: &[u8]) {
+pub(crate) fn put(root: &Path, key: &str, bytes: &[u8]) {
     let path = root.join(key);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, bytes).unwrap();
@@ -61,7 +61,7 @@ fn refused(server: &Server, url: &str) -> (String, String) {
 }
 
 /// A number that looks random, the same for the same input.
-fn chance(of: u64) -> u64 {
+pub(crate) fn chance(of: u64) -> u64 {
     of.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 33
 }
 

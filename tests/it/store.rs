@@ -1,5 +1,6 @@
 //! The ledger on disk: in pieces or at once, killed or not, it is the same ledger.
 
+mod bucket;
 mod kills;
 mod queries;
 
@@ -97,7 +98,7 @@ fn a_store_filled_in_pieces_gives_the_report_of_one_run() {
 
     // Nothing is new: nothing is read.
     let again = ingest(&settings, &how);
-    // Digests and the like are passed over by their names, known or not.
+    // What is no log is passed over by its name, known or not.
     let n_skipped: u64 = again.skipped.values().sum();
     assert_eq!((again.added, again.events, again.known), (0, 0, n as u64 - n_skipped));
     // One segment of all.
@@ -118,7 +119,7 @@ fn a_store_filled_in_pieces_gives_the_report_of_one_run() {
     }
     let whole = dir.path().join("whole");
     let all = [parts.clone(), parts[..1].to_vec()].concat();
-    let reduced = analyze::reduce(&all, &whole, false).unwrap();
+    let reduced = analyze::reduce(&all, &whole, false, &leastwise::aws::Settings::default()).unwrap();
     assert_eq!(reduced.added, n as u64);
     assert_same(&audit(&Settings { store: Some(whole), ..settings }), &expected);
 }
@@ -236,7 +237,11 @@ fn what_cannot_be_used_is_said_with_what_to_do() {
     said(&["audit", "--store", text(&store)], 1, &["no store in", "leastwise ingest"]);
     said(&["audit", "--store", text(&logs)], 1, &["no store", "new folder"]);
     said(&["ingest", text(&logs), "--store", text(&logs)], 1, &["no store", "new folder"]);
-    said(&["ingest", text(&logs), "--store", "s3://bucket/ledger"], 2, &["s3://bucket/ledger", "folder"]);
+    said(
+        &["ingest", text(&logs), "--store", "gs://bucket/ledger"],
+        2,
+        &["gs://bucket/ledger", "s3://BUCKET"],
+    );
     said(&["ingest", text(&logs)], 2, &["no store", "--store"]);
     said(&["ingest", "--store", text(&store)], 2, &["no SOURCE"]);
     said(&["ingest", text(&dir.path().join("nowhere")), "--store", text(&store)], 3, &["nowhere"]);

@@ -6,8 +6,12 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
+use wiremock::matchers::header;
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::signer::{ACCOUNT, Bucket, REGION, key_list};
+use super::signer::{ACCOUNT, BUCKET, Bucket, Object, REGION, key_list};
+use crate::s3::program::{command, told};
+use crate::s3::server::{Fault, Server};
 
 /// The content of a log file with one call of a role, at this minute.
 fn record(time: &str, id: u32) -> String {
@@ -37,7 +41,11 @@ fn busy() -> Bucket {
 
 /// Writes a bucket as `aws s3 sync` would, gzipped; side files hold the metadata of digests on demand.
 fn write(bucket: &Bucket, folder: &Path, side_files: bool) {
-    for object in &bucket.objects {
+    write_some(&bucket.objects, folder, side_files);
+}
+
+fn write_some<'b>(objects: impl IntoIterator<Item = &'b Object>, folder: &Path, side_files: bool) {
+    for object in objects {
         let path = folder.join(&object.key);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -212,4 +220,212 @@ fn a_hole_makes_unused_undetermined_and_every_finding_says_what_stands_behind_it
     let (exit, report) = audit("bare", &|bucket| bucket.objects.retain(|object| !object.is_digest()), false);
     assert_eq!((exit, verdicts(&report)), (0, (1, 3, 0)));
     assert!(report["coverage"]["accounts"][0].get("integrity").is_none());
+}
+
+/// Changes a bucket.
+type Harm = dyn Fn(&mut Bucket);
+
+#[test]
+fn a_store_filled_in_pieces_grades_evidence_as_the_logs_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    fs::write(at("iam.json"), snapshot().to_string()).unwrap();
+    fs::write(at("keys.json"), key_list()).unwrap();
+    fn log(bucket: &Bucket, n: usize) -> String {
+        bucket.objects.iter().filter(|object| !object.is_digest()).nth(n).unwrap().key.clone()
+    }
+    let cases: [(&str, &Harm, bool, &str); 6] = [
+        ("whole", &|_| (), true, "verified"),
+        ("copy", &|_| (), false, "verified"),
+        (
+            "missing",
+            &|bucket| {
+                let key = log(bucket, 2);
+                bucket.remove(&key);
+            },
+            true,
+            "failed",
+        ),
+        (
+            "changed",
+            &|bucket| {
+                let key = log(bucket, 1);
+                bucket.object(&key).text = record("2024-06-01T01:06:00Z", 9).into();
+            },
+            true,
+            "failed",
+        ),
+        (
+            "unlinked",
+            &|bucket| {
+                let key = bucket.digests()[3].clone();
+                bucket.remove(&key);
+            },
+            true,
+            "failed",
+        ),
+        (
+            "broken",
+            &|bucket| {
+                let key = bucket.digests()[2].clone();
+                bucket.object(&key).text = b"{\"digestEndTime\": 1}".to_vec();
+            },
+            true,
+            "failed",
+        ),
+    ];
+    for (name, harm, side_files, status) in cases {
+        let mut bucket = busy();
+        harm(&mut bucket);
+        let (logs, store) = (at(name), at(&format!("{name}-store")));
+        // Digests and the files they name come in different runs.
+        for part in 0..3 {
+            let some = bucket.objects.iter().enumerate().filter(|(n, _)| n * 7 % 3 == part);
+            write_some(some.map(|(_, object)| object), Path::new(&logs), side_files);
+            let (exit, _, error) = run(&["ingest", &logs, "--store", &store, "--commit-every", "2"]);
+            assert!(exit == 0 || name == "broken", "{name}: {error}");
+        }
+        let (iam, keys) = (at("iam.json"), at("keys.json"));
+        let windows: [&[&str]; 2] =
+            [&[], &["--since", "2024-06-01T02:00:00Z", "--until", "2024-06-01T06:00:00Z"]];
+        for compact in [false, true] {
+            for (window, n) in windows.into_iter().zip(0..) {
+                let rest = [
+                    &["--iam", &iam, "--public-keys", &keys, "--format", "json", "--min-window", "0d"],
+                    window,
+                ]
+                .concat();
+                let (exit, expected, _) = run(&[&["audit", logs.as_str()], rest.as_slice()].concat());
+                let (own, found, error) = run(&[&["audit", "--store", &store], rest.as_slice()].concat());
+                assert_eq!((own, &found), (exit, &expected), "{name} {window:?} {error}");
+                let report: Value = serde_json::from_str(&found).unwrap();
+                if n == 0 {
+                    assert_eq!(report["coverage"]["integrity"]["status"], status, "{name}");
+                    assert!(report["coverage"]["integrity"]["digests"].as_u64().unwrap() >= 5);
+                }
+            }
+            if !compact {
+                assert_eq!(run(&["ingest", "--store", &store, "--compact"]).0, 0);
+            }
+        }
+        // Without keys nothing is checked, and the report is the same again.
+        let rest = ["--iam", &iam, "--format", "json"];
+        let expected = run(&[&["audit", logs.as_str()], rest.as_slice()].concat());
+        assert_eq!(run(&[&["audit", "--store", &store], rest.as_slice()].concat()).1, expected.1, "{name}");
+    }
+    // Of a store whose last run was cut short nothing is said: what it had not read would look missing.
+    let manifest = Path::new(&at("whole-store")).join("store.json");
+    let mut value: Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
+    value["is_unfinished"] = json!(true);
+    fs::write(&manifest, value.to_string()).unwrap();
+    let store = at("whole-store");
+    let (_, out, _) =
+        run(&["audit", "--store", &store, "--public-keys", &at("keys.json"), "--format", "json"]);
+    let report: Value = serde_json::from_str(&out).unwrap();
+    let integrity = &report["coverage"]["integrity"];
+    assert_eq!(integrity["status"], "not-checked");
+    assert!(integrity["notes"][0].as_str().unwrap().contains("cut short"), "{integrity}");
+}
+
+#[test]
+fn a_bucket_s_own_metadata_are_kept_in_the_store() {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join(BUCKET)).unwrap();
+    let server = Server::start(root.path(), |_| Fault::None);
+    let aws = leastwise::aws::Aws::connect(&server.settings()).unwrap();
+    let config = aws_sdk_s3::config::Builder::from(aws.config()).force_path_style(true).build();
+    let client = aws_sdk_s3::Client::from_conf(config);
+    for object in &busy().objects {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&object.text).unwrap();
+        let mut put = client.put_object().bucket(BUCKET).key(&object.key).body(gzip.finish().unwrap().into());
+        if let Some(signature) = &object.signature {
+            put = put.metadata("signature", signature).metadata("signature-algorithm", "SHA256withRSA");
+        }
+        aws.run(put.send()).unwrap();
+    }
+    let keys = root.path().join("keys.json");
+    fs::write(&keys, key_list()).unwrap();
+    let source = format!("s3://{BUCKET}/");
+    let store = format!("s3://{BUCKET}-kept/store");
+    fs::create_dir(root.path().join(format!("{BUCKET}-kept"))).unwrap();
+    let rest = ["--path-style", "--public-keys", keys.to_str().unwrap(), "--format", "json"];
+    let direct = told(command(&server, &[&["audit", &source], rest.as_slice()].concat()));
+    let stored = told(command(&server, &[&["audit", &source, "--store", &store], rest.as_slice()].concat()));
+    assert_eq!((stored.0, &stored.1), (direct.0, &direct.1), "{}", stored.2);
+    let report: Value = serde_json::from_str(&direct.1).unwrap();
+    let integrity = &report["coverage"]["integrity"];
+    // All six: the newest, too, whose signature stands in the metadata only.
+    assert_eq!(
+        (&integrity["status"], &integrity["chains"][0]["digests_valid"]),
+        (&json!("verified"), &json!(6))
+    );
+}
+
+#[test]
+fn live_keys_are_asked_for_where_and_when_the_digests_are() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let server = runtime.block_on(MockServer::start());
+    let mut list: Value = serde_json::from_str(&key_list()).unwrap();
+    list["PublicKeyList"][0]["ValidityEndTime"] = json!(1_900_000_000);
+    let say = |answer: ResponseTemplate| {
+        runtime.block_on(async {
+            server.reset().await;
+            let target = header("x-amz-target", "CloudTrail_20131101.ListPublicKeys");
+            Mock::given(target).respond_with(answer).mount(&server).await;
+        });
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    write(&busy(), &folder.path().join("logs"), true);
+    let (logs, store) = (at("logs"), at("store"));
+    let run = |arguments: &[&str]| {
+        let done = Command::new(env!("CARGO_BIN_EXE_leastwise"))
+            .args(arguments)
+            .env_clear()
+            .env("AWS_ACCESS_KEY_ID", "AKIATEST")
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
+            .env("AWS_ENDPOINT_URL", server.uri())
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .current_dir("/")
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (done.status.code().unwrap(), text(done.stdout), text(done.stderr))
+    };
+    say(ResponseTemplate::new(200).set_body_json(&list));
+    let (exit, out, error) = run(&["verify-logs", &logs, "--public-keys", "live"]);
+    assert_eq!(exit, 0, "{out}{error}");
+    assert!(out.contains("6/6 digest files valid"), "{out}");
+    let asked = runtime.block_on(server.received_requests()).unwrap();
+    assert_eq!(asked.len(), 1);
+    assert!(asked[0].headers["authorization"].to_str().unwrap().contains(&format!("/{REGION}/cloudtrail/")));
+    let body: Value = serde_json::from_slice(&asked[0].body).unwrap();
+    // Six hours from 2024-06-01, and two more on both sides.
+    let (from, to) = (body["StartTime"].as_f64().unwrap(), body["EndTime"].as_f64().unwrap());
+    assert_eq!((from as i64, to as i64), (1_717_200_000 - 7_200, 1_717_200_000 + 8 * 3_600));
+
+    assert_eq!(run(&["ingest", &logs, "--store", &store]).0, 0);
+    for source in [vec![logs.as_str()], vec!["--store", &store]] {
+        let arguments =
+            [&["audit"], source.as_slice(), &["--public-keys", "live", "--format", "json"]].concat();
+        let (exit, out, error) = run(&arguments);
+        let report: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((exit, &report["coverage"]["integrity"]["status"]), (0, &json!("verified")), "{error}");
+    }
+    // Refused: nothing is called valid, and the reason is told.
+    let denied = json!({"__type": "AccessDeniedException", "message": "not authorized to perform: cloudtrail:ListPublicKeys"});
+    say(ResponseTemplate::new(400).set_body_json(denied));
+    let (exit, out, error) = run(&["verify-logs", &logs, "--public-keys", "live"]);
+    assert_eq!(exit, 4);
+    assert!(out.ends_with("Result: not checked\n"), "{out}");
+    assert!(
+        error.contains("public keys are missing: cloudtrail ListPublicKeys on eu-west-1")
+            && error.contains("policies"),
+        "{error}"
+    );
+    let (_, out, _) = run(&["audit", &logs, "--public-keys", "live", "--format", "json"]);
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(report["coverage"]["integrity"]["status"], "not-checked");
+    assert!(report["coverage"]["grant_problems"].to_string().contains("ListPublicKeys"), "{report}");
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::server::{Fault, KEY, Request, SECRET, Server};
 use crate::support::root;
 
-fn command(server: &Server, args: &[&str]) -> Command {
+pub(crate) fn command(server: &Server, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_leastwise"));
     command
         .args(args)
@@ -25,7 +25,7 @@ fn command(server: &Server, args: &[&str]) -> Command {
 }
 
 /// Exit status, standard output, standard error.
-fn told(mut command: Command) -> (i32, String, String) {
+pub(crate) fn told(mut command: Command) -> (i32, String, String) {
     let output = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))

@@ -31,6 +31,7 @@ pub(crate) struct Request {
     /// Bucket and key, or bucket alone.
     pub(crate) path: String,
     pub(crate) query: String,
+    pub(crate) method: String,
     /// A whole object is asked for.
     pub(crate) is_get: bool,
     /// The number of requests before this one.
@@ -45,6 +46,8 @@ pub(crate) enum Fault {
     None,
     /// The connection goes without an answer.
     Cut,
+    /// What was asked for is done, and the connection goes without an answer.
+    CutAfter,
     /// The connection goes after half of the body.
     CutBody,
     /// Half of the body, as if it were all.
@@ -143,6 +146,7 @@ async fn answer(
     let region = header("authorization").split('/').nth(2).unwrap_or_default().to_owned();
     let asked = Request {
         is_get: request.method() == hyper::Method::GET && path.trim_end_matches('/').contains('/'),
+        method: request.method().to_string(),
         query: request.uri().query().unwrap_or_default().to_owned(),
         number: count.fetch_add(1, Ordering::Relaxed),
         payer: header("x-amz-request-payer") == "requester",
@@ -170,6 +174,7 @@ async fn answer(
     }
     let mut answer = service.call(request).await.map_err(|error| io::Error::other(format!("{error:?}")))?;
     match fault {
+        Fault::CutAfter => return Err(io::Error::other("cut")),
         Fault::WrongEtag => {
             let wrong = format!("\"{:032x}\"", asked.number);
             answer.headers_mut().insert(ETAG, HeaderValue::from_str(&wrong).unwrap());
