@@ -33,7 +33,7 @@ use crate::finding::{self, Exception};
 use crate::ident::glob::Glob;
 use crate::ident::{Arn, Time, TimeRange};
 use crate::ingest::{self, IngestError, Input, LogKey, Preview, Progress, Recorder, Run};
-use crate::integrity::{Asked, FileName, PublicKeys, Verification};
+use crate::integrity::{Asked, FileHours, FileName, PublicKeys, Verification};
 use crate::inventory::{self, Inventory, InventoryError, Selected, Selector, Trail};
 use crate::report::{self, Report};
 use crate::rightsize::{self, Losses, Passable, RightSized, RightSizer, Subject};
@@ -214,6 +214,7 @@ fn audit_here(
         skipped_records,
         n_malformed,
         issues,
+        files,
         transfer,
         is_cancelled,
         problems,
@@ -243,7 +244,8 @@ fn audit_here(
     for (kind, n) in skipped.iter().chain(&skipped_records) {
         *coverage.skipped.entry((*kind).to_owned()).or_default() += n;
     }
-    let (mut report, known_roles) = assemble(settings, &inventory, &usage, verification.as_ref(), coverage);
+    let (mut report, known_roles) =
+        assemble(settings, &inventory, &usage, (verification.as_ref(), &files), coverage);
     report.coverage.integrity.notes.extend(notes);
     let is_complete = issues.is_empty() && n_malformed == 0 && !is_cancelled;
     Ok(Audited { report, is_complete, is_cancelled, known_roles })
@@ -268,6 +270,8 @@ struct Gathered {
     skipped_records: BTreeMap<&'static str, u64>,
     n_malformed: u64,
     issues: Vec<ingest::Issue>,
+    /// When the log files that were read were delivered.
+    files: FileHours,
     transfer: ingest::Transfer,
     is_cancelled: bool,
     /// What else is to be said.
@@ -317,6 +321,7 @@ fn gather(
         skipped_records: ingested.skipped_records,
         n_malformed: ingested.malformed.values().sum(),
         issues: ingested.issues,
+        files: ingested.files,
         transfer: ingested.transfer,
         is_cancelled: ingested.is_cancelled,
         problems: problems.unwrap_or_default(),
@@ -378,7 +383,7 @@ fn assemble(
     settings: &Settings,
     inventory: &Inventory,
     usage: &Usage,
-    verification: Option<&Verification>,
+    (verification, files): (Option<&Verification>, &FileHours),
     coverage: report::Coverage,
 ) -> (Report, Vec<String>) {
     let catalog = settings.catalog();
@@ -397,6 +402,7 @@ fn assemble(
     let trails = trails(settings, inventory);
     let changes = rightsize::TrailChanges::of(usage);
     let shown = rightsize::Coverage::new(&usage.observation, &losses, &sizing)
+        .with_files(files)
         .with_trails(&trails)
         .with_changes(&changes)
         .with_verification(verification);

@@ -27,7 +27,7 @@ pub use digest::{Digest, DigestError, NamedFile, Previous, sha256, string_to_sig
 pub use model::{
     Chain, Counts, Entry, Found, FoundDigest, FoundFile, Hole, Kind, Metadata, Outcome, Status, Verification,
 };
-pub use name::{DigestName, FileName};
+pub use name::{DigestName, FileHours, FileName};
 pub use public_key::{KeyError, PublicKeys, Verdict};
 pub use verify::{Asked, verify};
 

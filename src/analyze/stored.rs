@@ -287,6 +287,7 @@ pub(super) fn gather(
         skipped_records: objects.skipped_records,
         n_malformed: objects.malformed,
         issues: objects.issues,
+        files: objects.files,
         transfer: ingest::Transfer::default(),
         is_cancelled: false,
         problems,

@@ -9,7 +9,7 @@ use crate::integrity::Verification;
 use crate::inventory::Trail;
 use crate::report;
 use crate::rightsize::Coverage;
-use crate::usage::{EventCounts, Observation, RegionObservation, Text};
+use crate::usage::{EventCounts, Observation, Text};
 
 /// Whole hours without an event that count as a gap in a Region's log.
 ///
@@ -35,7 +35,11 @@ pub(super) fn accounts(
                     first: seen.span.map(|(first, _)| first),
                     last: seen.span.map(|(_, last)| last),
                     hours_with_events: seen.hours.len() as u64,
-                    gaps: gaps(seen),
+                    hours_with_files: shown.file_hours(account, region).map(|hours| hours.covered),
+                    hours_without_files: shown
+                        .file_hours(account, region)
+                        .map(|hours| hours.all.saturating_sub(hours.covered)),
+                    gaps: gaps(&shown.with_logs(account, region, seen)),
                 })
                 .collect();
             let kinds = observation.data_types.get(account);
@@ -111,8 +115,8 @@ fn data_service(kind: &str) -> String {
     service.to_ascii_lowercase()
 }
 
-fn gaps(seen: &RegionObservation) -> Vec<report::Gap> {
-    let hours: Vec<i64> = seen.hours.iter().copied().collect();
+fn gaps(hours: &BTreeSet<i64>) -> Vec<report::Gap> {
+    let hours: Vec<i64> = hours.iter().copied().collect();
     hours
         .windows(2)
         .filter_map(|pair| match pair {

@@ -13,7 +13,7 @@ use super::pipeline::{DigestFile, Fate, Issue, Outcome, Run, Trouble};
 use super::source::Object;
 use super::stream;
 use super::{Collect, LogKey, LogKind};
-use crate::integrity::sha256;
+use crate::integrity::{FileHours, sha256};
 use crate::record::{Cutter, RawSpans, RecordError};
 
 /// A worker: its collector, its buffers, and its part of the result.
@@ -40,6 +40,7 @@ pub(super) struct Worker<'r, C> {
     pub(super) malformed: BTreeMap<RecordError, u64>,
     pub(super) issues: Vec<Issue>,
     pub(super) outcomes: Vec<Outcome>,
+    pub(super) files: FileHours,
 }
 
 impl<'r, C: Collect> Worker<'r, C> {
@@ -77,6 +78,7 @@ impl<'r, C: Collect> Worker<'r, C> {
             malformed: BTreeMap::new(),
             issues: Vec::new(),
             outcomes: Vec::new(),
+            files: FileHours::default(),
         }
     }
 
@@ -152,7 +154,10 @@ impl<'r, C: Collect> Worker<'r, C> {
     /// Writes down what became of an object.
     fn done(&mut self, about: &ObjectRef, fate: Fate, found: Found, troubles: Vec<Trouble>) -> (u64, u64) {
         match fate {
-            Fate::Read => self.n_read += 1,
+            Fate::Read => {
+                self.n_read += 1;
+                self.files.see(&about.name);
+            }
             Fate::Failed => self.n_failed += 1,
             Fate::Skipped(kind) => *self.skipped.entry(kind).or_default() += 1,
         }

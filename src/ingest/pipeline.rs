@@ -13,6 +13,7 @@ use super::object::{Worker, add};
 use super::source::{self, Listed, Object};
 use super::{Collect, IngestError, Input, Limits};
 use crate::ident::TimeRange;
+use crate::integrity::FileHours;
 use crate::record::RecordError;
 
 /// Fetched objects that wait for a worker, besides those the source holds.
@@ -209,6 +210,8 @@ pub struct Ingested<C> {
     pub issues: Vec<Issue>,
     /// What became of each object, those skipped as `already-read` or `cancelled` left out; sorted. Empty unless [`Run::outcomes`].
     pub outcomes: Vec<Outcome>,
+    /// When the log files that were read were delivered.
+    pub files: FileHours,
     /// What the sources took; zeros when all was local.
     pub transfer: Transfer,
     /// The run was cancelled before everything was read.
@@ -323,6 +326,7 @@ pub fn run<C: Collect>(
         malformed: BTreeMap::new(),
         issues: rest.issues,
         outcomes: rest.outcomes,
+        files: FileHours::default(),
         transfer,
         is_cancelled: !sources.is_empty() && run.is_stopped(),
     };
@@ -334,6 +338,7 @@ pub fn run<C: Collect>(
         add(&mut ingested.malformed, worker.malformed);
         ingested.issues.extend(worker.issues);
         ingested.outcomes.extend(worker.outcomes);
+        ingested.files.merge(worker.files);
         worker.collector
     };
     // By a worker, in the room that reading has just given back.

@@ -2,6 +2,8 @@
 //!
 //! See: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/get-and-view-cloudtrail-log-files.html>
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::ident::Time;
 
 /// The word in the name of a digest file.
@@ -75,6 +77,48 @@ impl<'a> FileName<'a> {
         Some(Self { account, region, time: stamp.parse().ok()? })
     }
 }
+
+/// The hours (seconds since the epoch / 3600) in which log files were delivered, by account and Region, as their names tell.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct FileHours(BTreeMap<String, BTreeMap<String, BTreeSet<i64>>>);
+
+impl FileHours {
+    /// Takes note of a log file by its path or key; of another file there is nothing to note.
+    pub fn see(&mut self, path: &str) {
+        let Some(FileName { account, region, time }) = FileName::parse(path) else { return };
+        let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_account || region.len() > LONGEST_REGION {
+            return;
+        }
+        let regions = match self.0.get_mut(account) {
+            Some(regions) => regions,
+            None => self.0.entry(account.to_owned()).or_default(),
+        };
+        let hours = match regions.get_mut(region) {
+            Some(hours) => hours,
+            None => regions.entry(region.to_owned()).or_default(),
+        };
+        hours.insert(time.unix().div_euclid(3_600));
+    }
+
+    /// All of both.
+    pub fn merge(&mut self, other: Self) {
+        for (account, regions) in other.0 {
+            let own = self.0.entry(account).or_default();
+            for (region, hours) in regions {
+                own.entry(region).or_default().extend(hours);
+            }
+        }
+    }
+
+    /// Those of one account and Region.
+    pub fn of(&self, account: &str, region: &str) -> Option<&BTreeSet<i64>> {
+        self.0.get(account)?.get(region)
+    }
+}
+
+/// No Region's name is longer.
+const LONGEST_REGION: usize = 32;
 
 /// The part behind the last slash.
 pub(super) fn file(path: &str) -> &str {

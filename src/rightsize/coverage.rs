@@ -3,8 +3,8 @@
 //! An account's window counts as covered when
 //!
 //! 1. its logs are here at all,
-//! 2. its most active Region (the one with events in the most hours) has no stretch of more than 24 hours without an event,
-//!    counting the edges of the window, and
+//! 2. its most active Region (the one with events in the most hours) has no stretch of more than 24 hours without an event and without a
+//!    log file, counting the edges of the window, and
 //! 3. no object of the account failed to be read; an object whose account its name does not tell counts for all accounts, and
 //! 4. no digest file leaves time inside the window open (see [`crate::integrity`]); without digest files this says nothing.
 //!
@@ -18,6 +18,7 @@
 
 mod account;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use account::{AccountCoverage, Blind, KindCoverage};
@@ -26,7 +27,7 @@ use super::Settings;
 use super::changes::{Stop, TrailChanges};
 use super::recorded::Recorded;
 use crate::ident::{Time, TimeRange};
-use crate::integrity::{Hole, Verification};
+use crate::integrity::{FileHours, Hole, Verification};
 use crate::inventory::Trail;
 use crate::usage::{Observation, RegionObservation, Text};
 
@@ -59,6 +60,7 @@ pub struct Coverage<'a> {
     losses: &'a Losses,
     trails: &'a [Trail],
     verification: Option<&'a Verification>,
+    files: Option<&'a FileHours>,
     changes: Option<&'a TrailChanges>,
     window: Option<TimeRange>,
     min_window: i64,
@@ -85,6 +87,7 @@ impl<'a> Coverage<'a> {
             losses,
             trails: &[],
             verification: None,
+            files: None,
             changes: None,
             window,
             min_window: settings.min_window,
@@ -95,6 +98,12 @@ impl<'a> Coverage<'a> {
     #[must_use]
     pub fn with_trails(self, trails: &'a [Trail]) -> Self {
         Self { trails, ..self }
+    }
+
+    /// The same, with the hours in which log files were delivered: a file that holds little shows that logs come, too.
+    #[must_use]
+    pub fn with_files(self, files: &'a FileHours) -> Self {
+        Self { files: Some(files), ..self }
     }
 
     /// The same, with what the digest files prove: time they leave open proves nothing.
@@ -119,7 +128,8 @@ impl<'a> Coverage<'a> {
         let mut not_covered = Vec::new();
         match (self.busiest(account), self.window) {
             (Some((region, seen)), Some(window)) => {
-                not_covered.extend(silence(window, &seen.hours, LONGEST_SILENCE).map(|(from, to)| {
+                let hours = self.with_logs(account, region, seen);
+                not_covered.extend(silence(window, &hours, LONGEST_SILENCE).map(|(from, to)| {
                     format!("No event of account {account} between {from} and {to} in {region}, its most active Region.")
                 }));
             }
@@ -186,8 +196,8 @@ impl<'a> Coverage<'a> {
         let end = (window.to.unix() - 1).div_euclid(3_600) + 1;
         let mut open: BTreeSet<i64> = BTreeSet::new();
         let all = u64::try_from(end - start).unwrap_or(0);
-        let Some((_, seen)) = self.busiest(account) else { return Hours { all, covered: 0 } };
-        for (from, to) in silences(window, &seen.hours, LONGEST_SILENCE) {
+        let Some((region, seen)) = self.busiest(account) else { return Hours { all, covered: 0 } };
+        for (from, to) in silences(window, &self.with_logs(account, region, seen), LONGEST_SILENCE) {
             open.extend(from.unix().div_euclid(3_600).max(start)..to.unix().div_euclid(3_600).min(end));
         }
         let holes =
@@ -210,6 +220,28 @@ impl<'a> Coverage<'a> {
     fn stops(&self, account: &str) -> Vec<Stop> {
         let stops = self.changes.zip(self.window);
         stops.map_or_else(Vec::new, |(changes, window)| changes.stops(account, self.trails, window))
+    }
+
+    /// The hours of a Region with an event or a log file.
+    pub fn with_logs<'s>(
+        &'s self,
+        account: &str,
+        region: &str,
+        seen: &'s RegionObservation,
+    ) -> Cow<'s, BTreeSet<i64>> {
+        match self.files.and_then(|files| files.of(account, region)) {
+            Some(files) => Cow::Owned(seen.hours.union(files).copied().collect()),
+            None => Cow::Borrowed(&seen.hours),
+        }
+    }
+
+    /// The hours of the window with and without a log file of a Region; `None` when no name of a file tells.
+    pub fn file_hours(&self, account: &str, region: &str) -> Option<Hours> {
+        let (files, window) = self.files?.of(account, region).zip(self.window)?;
+        let start = window.from.unix().div_euclid(3_600);
+        let end = (window.to.unix() - 1).div_euclid(3_600) + 1;
+        let covered = files.range(start..end.max(start)).count() as u64;
+        Some(Hours { all: u64::try_from(end - start).unwrap_or(0), covered })
     }
 
     /// The Region with events in the most hours; the first of equals, so that the answer does not depend on anything but the logs.

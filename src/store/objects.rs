@@ -11,6 +11,7 @@ use super::StoreError;
 use super::columns::{Columns, Rows};
 use crate::ident::{Time, TimeRange, fixed};
 use crate::ingest::{self, Fate, Issue, LogKey, ObjectCounts, ObjectRef, Outcome};
+use crate::integrity::FileHours;
 
 /// Troubles that may be gone the next time.
 const PASSING: [&str; 6] = ["fetch-failed", "deleted", "denied", "kms-denied", "archived", "changed"];
@@ -168,6 +169,8 @@ pub struct ReadObjects {
     pub malformed: u64,
     /// Sorted by object.
     pub issues: Vec<Issue>,
+    /// When the log files that were read were delivered.
+    pub files: FileHours,
 }
 
 impl ReadObjects {
@@ -188,7 +191,10 @@ impl ReadObjects {
             }
         }
         match fate {
-            Fate::Read => self.counts.read += 1,
+            Fate::Read => {
+                self.counts.read += 1;
+                self.files.see(&row.name);
+            }
             Fate::Failed => self.counts.failed += 1,
             Fate::Skipped(kind) => {
                 self.counts.skipped += 1;

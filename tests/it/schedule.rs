@@ -380,3 +380,50 @@ fn messages_are_json_lines_when_asked_for() {
     let (_, _, messages) = lines(&["audit", "logs", "--quiet", "--log-format", "json"]);
     assert_eq!(messages.len(), 0);
 }
+
+#[test]
+fn a_log_file_that_holds_nothing_shows_that_logs_come() {
+    // Calls on the first five days and on the last one.
+    let is_busy = |event: &Value| {
+        let day: u32 = event["eventTime"].as_str().unwrap()[8..10].parse().unwrap();
+        day <= 5 || day == 14
+    };
+    let events: Vec<Value> = two_weeks(1..=14).into_iter().filter(is_busy).collect();
+    let folder = folder(&events, &[]);
+    let audit = |source: &[&str]| {
+        let arguments = [&["audit"], source, &["--iam", "iam", "--format", "json"]].concat();
+        let (_, out, error) = run(folder.path(), &arguments);
+        serde_json::from_str::<Value>(&out).unwrap_or_else(|_| panic!("{out}{error}"))
+    };
+    let told = |report: &Value| {
+        let region = &report["coverage"]["accounts"][0]["regions"][0];
+        let gaps = region["gaps"].as_array().unwrap().len();
+        let verdicts = &report["roles"][1]["granted"]["verdicts"];
+        let hours = &report["coverage"]["hours"];
+        (
+            hours["covered"].clone(),
+            gaps,
+            verdicts["unused"].as_u64().unwrap() > 0,
+            region["hours_with_files"].clone(),
+        )
+    };
+    let report = audit(&["logs"]);
+    assert_eq!(report["roles"][1]["name"], "idle");
+    // From the sixth day to the fourteenth, one o'clock.
+    assert_eq!(
+        told(&report),
+        (json!(335 - 8 * 24 - 1), 1, false, Value::Null),
+        "{}",
+        report["coverage"]["hours"]
+    );
+    for day in 6..14 {
+        let name = format!("logs/{ACCOUNT}_CloudTrail_eu-west-1_202406{day:02}T1205Z_abcdefgh.json");
+        fs::write(folder.path().join(name), "{\"Records\":[]}").unwrap();
+    }
+    let report = audit(&["logs"]);
+    assert_eq!(told(&report), (json!(335), 0, true, json!(8)));
+    assert_eq!(report["coverage"]["accounts"][0]["regions"][0]["hours_without_files"], 335 - 8);
+    // A store knows it as well.
+    assert_eq!(run(folder.path(), &["ingest", "logs", "--store", "store"]).0, 0);
+    assert_eq!(audit(&["--store", "store"]), report);
+}

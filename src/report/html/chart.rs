@@ -161,6 +161,8 @@ mod tests {
         let time = |text: &str| text.parse::<Time>().unwrap();
         let region = RegionCoverage {
             hours_with_events: 0,
+            hours_with_files: None,
+            hours_without_files: None,
             region: "eu-west-1".to_owned(),
             first: Some(time("2026-01-01T06:30:00Z")),
             last: Some(time("2026-01-04T11:10:00Z")),

@@ -200,6 +200,12 @@ pub struct RegionCoverage {
     /// Hours (UTC) with at least one event.
     #[serde(default)]
     pub hours_with_events: u64,
+    /// Hours (UTC) of the window in which a log file was delivered, as names tell; none when no name does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours_with_files: Option<u64>,
+    /// The other hours of the window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours_without_files: Option<u64>,
     /// Stretches in which logs are missing, sorted.
     pub gaps: Vec<Gap>,
 }
