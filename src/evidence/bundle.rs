@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{EvidenceError, Inputs, SIGNATURE, SUMS, SecretKey, TIME_STAMP, TimeStamper};
 use super::{controls, population, samples, texts};
+use crate::ident::hex;
 use crate::report::{self, Format, Report};
 
 /// One file: its path inside the bundle with `/` separators, and its bytes.
@@ -108,11 +109,6 @@ impl Bundle {
             .map(|file| format!("{}  {}\n", hex(&Sha256::digest(&file.bytes)), file.name))
             .collect()
     }
-}
-
-/// Lower-case hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Writes a bundle into a folder that does not exist yet, or is empty: all of it, or nothing.

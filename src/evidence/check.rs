@@ -6,8 +6,9 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-use super::bundle::{Bundle, derived, hex};
+use super::bundle::{Bundle, derived};
 use super::{EvidenceError, InputReader, PublicKey, SIGNATURE, SUMS, TIME_STAMP, samples};
+use crate::ident::hex;
 use crate::report::Report;
 
 /// Something that is wrong.

@@ -1,10 +1,9 @@
 //! Stable ids.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest, Sha256};
 
 use super::Code;
+use crate::ident::hex;
 
 /// The first 128 bits of SHA-256 over code, a separator and subject, in hexadecimal.
 ///
@@ -12,11 +11,9 @@ use super::Code;
 pub(super) fn of(code: Code, subject: &str) -> String {
     let digest =
         Sha256::new().chain_update(code.as_str()).chain_update(b"\n").chain_update(subject).finalize();
-    digest.iter().take(16).fold(String::with_capacity(32), |mut text, byte| {
-        // Writing to a `String` cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let mut digits = hex(&digest);
+    digits.truncate(32);
+    digits
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::decode::{Decoder, GZIP};
 use super::source::{self, Object};
 use super::{IngestError, Input, Limits};
+use crate::ident::hex;
 
 /// What a look at one file tells.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -39,7 +40,7 @@ pub fn survey(
         let unreadable = |source| IngestError::Unreadable { path: object.about.name.clone(), source };
         raw.clear();
         object.open().and_then(|mut file| file.read_to_end(&mut raw)).map_err(unreadable)?;
-        let sha256 = Sha256::digest(&raw).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hex(&Sha256::digest(&raw));
         let mut found = Vec::new();
         if !events.is_empty() && (raw.starts_with(&GZIP) || object.is_expected) {
             let (text, length, _) = decoder.decode(&raw, limits.object_bytes);

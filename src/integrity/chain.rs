@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::digest::hex;
 use super::model::{Entry, FoundDigest, Hole, Kind, Status};
 use super::name::{DigestName, lies_at};
 use super::public_key::{PublicKeys, Verdict};
 use super::verify::{Asked, Id};
 use super::{Digest, shown};
-use crate::ident::Time;
+use crate::ident::{Time, hex};
 
 /// The algorithm CloudTrail signs with, as it names it.
 const ALGORITHM: &str = "SHA256withRSA";

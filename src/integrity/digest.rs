@@ -1,10 +1,8 @@
 //! One digest file: what it says, and the text that is signed.
 
-use std::fmt::Write as _;
-
 use serde::Deserialize;
 
-use crate::ident::Time;
+use crate::ident::{Time, hex};
 
 /// A digest file.
 ///
@@ -169,38 +167,4 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut hash = [0; 32];
     hash.copy_from_slice(digest.as_ref());
     hash
-}
-
-/// Lower-case hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}
-
-/// The bytes of hexadecimal digits; `None` for any other text.
-pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if !rest.is_empty() {
-        return None;
-    }
-    pairs.iter().map(|[high, low]| Some(digit(*high)? * 16 + digit(*low)?)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hexadecimal_digits_there_and_back() {
-        assert_eq!(unhex("00ff1aA0").as_deref(), Some(&[0, 255, 26, 160][..]));
-        assert_eq!(hex(&[0, 255, 26, 160]), "00ff1aa0");
-        for text in ["0", "0g", "é0", " 00"] {
-            assert_eq!(unhex(text), None, "{text}");
-        }
-    }
 }

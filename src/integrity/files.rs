@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::chain::{Link, Links};
-use super::digest::{hex, unhex};
 use super::model::{Chain, Entry, FoundFile, Hole, Kind, Status, Verification};
 use super::name::{FileName, file, lies_at};
 use super::verify::Id;
 use super::{NamedFile, shown};
-use crate::ident::Time;
+use crate::ident::{Time, hex, unhex};
 
 /// The hash algorithm CloudTrail uses, as it names it.
 const ALGORITHM: &str = "SHA-256";

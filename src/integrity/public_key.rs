@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use serde::Deserialize;
 
-use super::digest::{hex, unhex};
+use crate::ident::{hex, unhex};
 
 /// Keys by fingerprint, as `aws cloudtrail list-public-keys` prints them.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

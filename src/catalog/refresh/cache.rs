@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::RefreshError;
+use crate::ident::hex;
 
 /// The largest catalog loaded, in bytes; the embedded one has 1.3 MB.
 const LARGEST_CATALOG: usize = 64 << 20;
@@ -201,5 +202,5 @@ fn replace(path: &Path, body: &[u8]) -> Result<(), RefreshError> {
 }
 
 fn sha256(body: &[u8]) -> String {
-    Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(body))
 }
