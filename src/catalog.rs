@@ -3,6 +3,7 @@
 //! [`Catalog`] answers what an action is; [`Catalog::needs`] what one event needed. The ground: the event's source gives the
 //! service prefix, its name the operation, the operation its actions; see `data/` for the tables and where they come from.
 
+mod beside;
 mod curated;
 mod explain;
 mod facts;
@@ -20,7 +21,10 @@ mod resource;
 mod section;
 mod visibility;
 
-pub use explain::{MapError, MappedNarrowing, MappedNeed, MappedRole, MappedVisibility, Mapping};
+pub use beside::{Beside, ShownBy};
+pub use explain::{
+    MapError, MappedBeside, MappedNarrowing, MappedNeed, MappedRole, MappedVisibility, Mapping,
+};
 pub use index::{ActionId, ActionInfo, ActionResource, Catalog, CatalogError, Levels, ResourceType};
 pub use naming::{is_same_name, stem};
 pub use need::{Evidence, Need, Needs, Resource, Verdict};

@@ -35,6 +35,8 @@ pub struct Mapping {
     pub narrowing: Vec<MappedNarrowing>,
     /// Parameters in which the operation is given a role, an instance profile or a launch template, by the model of its input.
     pub passes: Vec<MappedRole>,
+    /// Actions AWS documents as needed beside `actions` in some uses, without those that are among them; sorted.
+    pub beside: Vec<MappedBeside>,
     /// Where the use of each of `actions` would show.
     pub visibility: BTreeMap<String, MappedVisibility>,
 }
@@ -78,6 +80,17 @@ pub struct MappedNarrowing {
     pub instead: bool,
     /// The other action whose place it takes, if it takes one.
     pub instead_of: Option<&'static str>,
+}
+
+/// An action that may be needed too.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct MappedBeside {
+    /// The action.
+    pub action: String,
+    /// The action it may be needed beside.
+    pub of: String,
+    /// `own-event`, `parameters` or `nothing`: what would show that it was.
+    pub shown_by: &'static str,
 }
 
 /// See [`Visibility`].
@@ -221,6 +234,7 @@ impl Catalog {
             visibility: visibility.collect(),
             narrowing: narrowing.collect(),
             passes: passes.collect(),
+            beside: self.beside_all(&actions),
             actions,
             resources: Vec::new(),
             one_of: false,
@@ -232,6 +246,21 @@ impl Catalog {
             },
             needs: Vec::new(),
         }
+    }
+
+    fn beside_all(&self, actions: &[String]) -> Vec<MappedBeside> {
+        let of_one = |of: &String| {
+            let named = self.find(of).into_iter().flat_map(|id| self.beside(id));
+            let told = named.filter_map(|beside| {
+                let action = self.info(beside.id)?.action().to_string();
+                Some(MappedBeside { action, of: of.clone(), shown_by: beside.shown_by.as_str() })
+            });
+            told.collect::<Vec<_>>()
+        };
+        let mut all: Vec<_> = actions.iter().flat_map(of_one).collect();
+        all.retain(|beside| !actions.contains(&beside.action));
+        all.sort();
+        all
     }
 
     /// The event sources (without `.amazonaws.com`) that stand for an IAM prefix beside its own name, sorted.

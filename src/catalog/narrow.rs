@@ -60,11 +60,16 @@ pub(super) fn shows(facts: &Facts<'_>, when: &[&str]) -> bool {
     })
 }
 
-/// Whether tags are given: under any of the names services use, and not an empty list.
+/// Whether tags are given: under any of the names services use (`tags`, `userPoolTags`, `tagsList`, …), and not an empty list.
 fn has_tags(event: &Event<'_>) -> bool {
     const NAMES: [&str; 6] = ["tags", "tag", "tagList", "tagSet", "tagsSet", "tagging"];
-    request_members(event)
-        .any(|(key, value)| NAMES.iter().any(|name| key.eq_ignore_ascii_case(name)) && holds_any(value))
+    const ENDS: [&str; 4] = ["Tags", "TagList", "TagsList", "TagSet"];
+    let is_list = |value: Json<'_>| value.elements().next().is_some() || value.members().next().is_some();
+    request_members(event).any(|(key, value)| {
+        NAMES.iter().any(|name| key.eq_ignore_ascii_case(name)) && holds_any(value)
+            // Options such as `propagateTags` are words or flags.
+            || ENDS.iter().any(|end| key.ends_with(end) || key.eq_ignore_ascii_case(end)) && is_list(value)
+    })
 }
 
 fn holds_any(value: Json<'_>) -> bool {

@@ -26,6 +26,16 @@ pub enum Resource {
     LaunchTemplate(String),
 }
 
+/// Why a resource is unknown of which CloudTrail left the parameters out of the event.
+pub(super) const CUT: &str = "the event leaves parameters out";
+
+impl Resource {
+    /// Whether it is unknown because the event leaves parameters out, so that they may have told more than the resource.
+    pub fn is_left_out(&self) -> bool {
+        matches!(self, Self::Unknown(why) if *why == CUT)
+    }
+}
+
 /// One action a call needed, on one or several resources (each authorised on its own).
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Need {

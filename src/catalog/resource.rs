@@ -18,12 +18,12 @@ use super::facts::{Facts, Field};
 use super::format::{ArnFormat, Segment};
 use super::index::{ActionInfo, Levels};
 use super::naming::{is_same_name as is_same, stem, strip_end};
+use super::need::CUT;
 use crate::ident::Action;
 
 /// Distinct resources told apart per call; beyond, the call is said to be about more.
 const MOST_RESOURCES: usize = 256;
 
-const CUT: &str = "the event leaves parameters out";
 const UNNAMED: &str = "the event names no resource of the action's kinds";
 const WILDCARD: &str = "a name in the event holds a wildcard character";
 const TOO_MANY: &str = "the call is about more resources than are told apart";
@@ -144,7 +144,7 @@ impl Target {
             // A call tags one thing: the types AWS lists as required are those it may be of.
             open.clear();
         }
-        if self.creates && found.arns.is_empty() && !facts.event.request.is_object() {
+        if self.creates && found.arns.is_empty() && !has_parameters(facts) {
             // Denied calls come without parameters: what was to be created is not known, not even that AWS would have named it.
             return vec![Resource::Unknown(if facts.is_cut { CUT } else { UNNAMED })];
         }
@@ -210,6 +210,12 @@ const CREATING: [&str; 11] = [
     "Restore",
     "Run",
 ];
+
+/// Whether the event holds the call's parameters: of calls that were denied, and of very large ones, it does not.
+fn has_parameters(facts: &Facts<'_>) -> bool {
+    let request = facts.event.request;
+    request.is_object() && request.get("omitted").as_bool() != Some(true)
+}
 
 /// Types AWS documents as optional that nearly every call needs: an instance without a volume is the exception.
 fn is_always_needed(action: &Action, kind: &str) -> bool {

@@ -169,6 +169,14 @@ fn text(mapping: &Mapping) -> String {
         let sure = if role.documented { "passes" } else { "may pass" };
         lines.push(format!("  {sure} the {} in {}", role.what.replace('-', " "), role.parameter));
     }
+    for beside in &mapping.beside {
+        let shown = match beside.shown_by {
+            "own-event" => "an event of its own shows it then",
+            "parameters" => "the request's parameters show it then",
+            _ => "no event shows it, so it is not called unused",
+        };
+        lines.push(format!("  {} perhaps too, beside {}: {shown}", beside.action, beside.of));
+    }
     let clean = |line: String| line.chars().filter(|c| !c.is_control()).collect::<String>();
     lines.into_iter().map(|line| clean(line) + "\n").collect()
 }

@@ -8,7 +8,7 @@ use super::pattern::Reach;
 use super::witness::Witness;
 use super::{AccountCoverage, ActionSet, ActionVerdict, Blind, Comparison, GrantedBy, UsedAction};
 use crate::attribution::{PrincipalAccess, Use};
-use crate::catalog::{ActionId, Catalog, Resource};
+use crate::catalog::{ActionId, Catalog, Resource, ShownBy};
 use crate::ident::{Action, Time};
 use crate::policy::ActionElement;
 
@@ -107,6 +107,7 @@ pub(super) fn compare(
     }
     let mut blind = BTreeSet::new();
     let hidden = hidden(access, catalog, &mut comparison);
+    let beside = beside(&seen, uses, catalog);
     for id in granted.iter() {
         let verdict = if seen.contains(id) {
             ActionVerdict::Used
@@ -115,7 +116,11 @@ pub(super) fn compare(
         } else if hidden.contains(id) {
             ActionVerdict::Undetermined
         } else {
-            match unseen(id, coverage, comparison.not_covered.is_empty(), catalog, &mut blind) {
+            let verdict = match unseen(id, coverage, comparison.not_covered.is_empty(), catalog, &mut blind) {
+                ActionVerdict::Unused if beside.contains_key(&id) => ActionVerdict::Unobservable,
+                verdict => verdict,
+            };
+            match verdict {
                 ActionVerdict::Undetermined => ActionVerdict::Undetermined,
                 // The second witness saw what the logs do not show.
                 verdict => match catalog.info(id).and_then(|info| witness.saw(info.action())) {
@@ -127,8 +132,14 @@ pub(super) fn compare(
                 },
             }
         };
+        match verdict {
+            ActionVerdict::Unobservable if beside.contains_key(&id) => comparison.beside.insert(id),
+            ActionVerdict::Used if beside.contains_key(&id) => comparison.used_beside.insert(id),
+            _ => {}
+        }
         comparison.granted.entry(verdict).or_default().insert(id);
     }
+    comparison.partly_blind.extend(beside_sentence(&comparison.beside, &beside, catalog));
     if !comparison.last_accessed.is_empty() {
         comparison.partly_blind.push(
             "IAM's last accessed data tell of attempts that the logs do not show (refused ones count there too); nothing they may stand for is called unused."
@@ -153,6 +164,51 @@ fn hidden(access: Option<&PrincipalAccess>, catalog: &Catalog, comparison: &mut 
         ));
     }
     hidden
+}
+
+/// The actions that calls of the used ones may have needed without anything to show it, each with the first of those. What parameters
+/// would show is among them where an event leaves its parameters out.
+fn beside(seen: &ActionSet, uses: &[Use], catalog: &Catalog) -> BTreeMap<ActionId, ActionId> {
+    let left_out = uses.iter().filter(|one| one.resource.is_left_out());
+    let left_out: ActionSet = left_out.filter_map(|one| catalog.find(one.action.as_str())).collect();
+    let mut all = BTreeMap::new();
+    for used in seen.iter() {
+        for beside in catalog.beside(used) {
+            let is_hidden = match beside.shown_by {
+                ShownBy::OwnEvent => false,
+                ShownBy::Parameters => left_out.contains(used),
+                ShownBy::Nothing => true,
+            };
+            if is_hidden {
+                all.entry(beside.id).or_insert(used);
+            }
+        }
+    }
+    all
+}
+
+/// Names them, a few at most.
+fn beside_sentence(
+    kept: &ActionSet,
+    beside: &BTreeMap<ActionId, ActionId>,
+    catalog: &Catalog,
+) -> Option<String> {
+    const SHOWN: usize = 3;
+    let name = |id: &ActionId| catalog.info(*id).map(|info| info.action().as_str());
+    let pairs = kept.iter().filter_map(|id| Some((name(&id)?, name(beside.get(&id)?)?)));
+    let mut shown: Vec<_> = pairs.map(|(action, of)| format!("{action} by {of}")).collect();
+    let n = shown.len();
+    if n > SHOWN {
+        shown.truncate(SHOWN);
+        shown.push("…".to_owned());
+    }
+    let actions = if n == 1 { "1 granted action".to_owned() } else { format!("{n} granted actions") };
+    (n > 0).then(|| {
+        format!(
+            "{actions} may have been needed inside calls of used ones ({}), which no event shows, so none of them is called unused.",
+            shown.join(", ")
+        )
+    })
 }
 
 /// The verdict on an action that was not seen and that nothing blocks.

@@ -179,6 +179,10 @@ pub struct Comparison {
     pub not_covered: Vec<String>,
     /// Services of which calls used actions the catalog does not know.
     pub unknown_services: BTreeSet<String>,
+    /// Of the unobservable actions, those that calls of used ones may have needed without any event to show it: they stay whatever is asked.
+    pub beside: ActionSet,
+    /// Of the used actions, those that calls of other used ones may have needed too without any event to show it, perhaps on other resources.
+    pub used_beside: ActionSet,
     /// Why absence proves nothing for some granted actions (reads not recorded, KMS left out, …), each a sentence.
     pub partly_blind: Vec<String>,
 }

@@ -118,6 +118,8 @@ impl Start<'_> {
             ..Plan::default()
         };
         plan.whole.extend(self.comparison.with_verdict(ActionVerdict::Undetermined));
+        // What a used action may need beside it stays whatever is asked: without it calls that were seen may fail.
+        plan.whole.extend(&self.comparison.beside);
         if keep {
             plan.whole.extend(self.comparison.with_verdict(ActionVerdict::Unobservable));
         }
@@ -135,7 +137,12 @@ impl Start<'_> {
                 Visibility::NoPublicOperation | Visibility::NeverLogged { .. }
             );
             let is_inferred = catalog.info(id).is_some_and(|info| inferred.contains(info.action().as_str()));
-            if by_chance && !is_inferred && keep { plan.whole.insert(id) } else { plan.narrow.insert(id) }
+            let is_open = self.comparison.used_beside.contains(id);
+            if is_open || (by_chance && !is_inferred && keep) {
+                plan.whole.insert(id);
+            } else {
+                plan.narrow.insert(id);
+            }
         }
         plan
     }
@@ -258,8 +265,12 @@ impl Start<'_> {
     fn nothing_dropped(&self) -> bool {
         self.comparison.n_with(ActionVerdict::Unused) == 0
             && self.comparison.n_with(ActionVerdict::Blocked) == 0
-            && (self.settings.unobservable == Unobservable::Keep
-                || self.comparison.n_with(ActionVerdict::Unobservable) == 0)
+            && (self.settings.unobservable == Unobservable::Keep || self.n_unobservable_alone() == 0)
+    }
+
+    /// Granted actions whose use could not show, but for those that used ones may need beside them.
+    fn n_unobservable_alone(&self) -> usize {
+        self.comparison.n_with(ActionVerdict::Unobservable) - self.comparison.beside.len()
     }
 
     fn plan_reasons(&self) -> Vec<String> {
@@ -274,7 +285,13 @@ impl Start<'_> {
                 n(ActionVerdict::Blocked)
             ));
         }
-        match (n(ActionVerdict::Unobservable), self.settings.unobservable) {
+        if !self.comparison.beside.is_empty() {
+            reasons.push(format!(
+                "{} granted actions stay as they were granted because calls that were seen may need them, which no event shows.",
+                self.comparison.beside.len()
+            ));
+        }
+        match (self.n_unobservable_alone(), self.settings.unobservable) {
             (0, _) => {}
             (n, Unobservable::Keep) => reasons.push(format!(
                 "{n} granted actions stay as they were granted because the logs could not have shown their use; `--unobservable drop` removes them."

@@ -1,5 +1,6 @@
 //! Tests of the catalog and of the step from an event to actions and resources.
 
+mod beside;
 mod corpus;
 mod hostile;
 mod narrowing;

@@ -16,6 +16,7 @@ use leastwise::rightsize::{
 use leastwise::usage::{IssuanceFacts, IssuanceKind, Observation, RegionObservation, SessionFacts};
 use proptest::prelude::*;
 
+mod beside;
 mod cloudsplaining;
 mod effective;
 mod held_out;
