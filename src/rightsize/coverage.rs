@@ -13,8 +13,8 @@
 //! judged kind by kind (see [`AccountCoverage::blind_to`]).
 //!
 //! A kind of data event counts as recorded when the trails of the snapshot record it for every resource in every Region. Where no
-//! trail of the snapshot names the kind, it does when the account's logs hold events of it with no silence of more than a week:
-//! reading ones for actions that read, writing ones for actions that write.
+//! trail of the snapshot names the kind, it does when the account's logs hold events of it with no silence of more than a week in the Region
+//! that has them on the most days: reading ones for actions that read, writing ones for actions that write.
 
 mod account;
 
@@ -270,11 +270,10 @@ impl<'a> Coverage<'a> {
                 // An observation made by hand says only that there was one.
                 return KindCoverage { reads: true, writes: true, silence: None };
             };
-            let hours: BTreeSet<i64> = regions
-                .values()
-                .flat_map(|seen| &seen.days)
-                .flat_map(|day| day * 24..(day + 1) * 24)
-                .collect();
+            // Where it was on in one Region first and in another later, neither shows the whole window.
+            let busiest = regions.values().rev().max_by_key(|seen| seen.days.len());
+            let days = busiest.into_iter().flat_map(|seen| &seen.days);
+            let hours: BTreeSet<i64> = days.flat_map(|day| day * 24..(day + 1) * 24).collect();
             KindCoverage {
                 reads: regions.values().any(|seen| seen.reads),
                 writes: !long || regions.values().any(|seen| seen.writes),

@@ -28,6 +28,7 @@ mod suggest;
 mod trust;
 mod unknown;
 mod variables;
+mod visible;
 
 const ACCOUNT: &str = "111122223333";
 const ROLE: &str = "arn:aws:iam::111122223333:role/app";

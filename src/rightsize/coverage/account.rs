@@ -35,7 +35,7 @@ pub struct KindCoverage {
     pub reads: bool,
     /// Events that write were seen, or the window is too short to expect one.
     pub writes: bool,
-    /// The first stretch of the window of more than a week without any event of the kind, in whichever Region.
+    /// The first stretch of the window of more than a week without any event of the kind, in the Region that has them on the most days.
     pub silence: Option<(Time, Time)>,
 }
 
