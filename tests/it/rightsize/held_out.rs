@@ -119,3 +119,24 @@ fn an_unused_action_weighs_twice_on_every_resource() {
     };
     assert_eq!((gap("arn:aws:sqs:eu-west-1:111122223333:q*"), gap("*")), (3, 6));
 }
+
+#[test]
+fn the_rate_of_under_privilege_and_what_is_proven_are_told() {
+    let uses = vec![
+        between("s3:GetObject arn:aws:s3:::b/conf/app", 1, 10),
+        between("s3:GetObject arn:aws:s3:::b/out/x", 9, 10),
+    ];
+    let privilege = right_sized(&role(&[GRANT]), uses).privilege;
+    assert_eq!(
+        privilege.under_privilege,
+        Some(0.5),
+        "one of two requests of the last fifth was not seen before"
+    );
+    let proof = privilege.proof.unwrap();
+    assert_eq!((proof.requests, proof.allowed, proof.granted_otherwise), (2, 2, 0));
+    assert!(proof.statements > 0 && proof.proven == proof.statements, "{proof:?}");
+    // Where nothing is proposed there is nothing to prove.
+    let minimal = r#"[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/k"}]"#;
+    let kept = right_sized(&role(&[minimal]), vec![between("s3:GetObject arn:aws:s3:::b/k", 1, 10)]);
+    assert_eq!((kept.privilege.under_privilege, kept.privilege.proof), (None, None));
+}

@@ -259,8 +259,11 @@ fn no_proposal_of_the_sample_is_longer_than_the_peers_minimiser_makes_it() {
         if own > other {
             // A list of names says nothing of tomorrow's actions; a wildcard in its place does.
             let (old, peers): (Vec<&Policy>, Vec<&Policy>) = (old.iter().collect(), peers.iter().collect());
-            let verdict = proof::no_new_access(&old, &peers, &proof::Settings::default()).verdict;
-            assert_eq!(verdict, Verdict::Refuted, "{}: {own} characters, the peers' {other}", role["name"]);
+            let proof = proof::no_new_access(&old, &peers, &proof::Settings::default());
+            let told = format!("{}: {own} characters, the peers' {other}", role["name"]);
+            assert_eq!(proof.verdict, Verdict::Refuted, "{told}");
+            let witness = proof.witness.unwrap();
+            eprintln!("  {told}, which lets in {} on {}", witness.action, witness.resource);
             wider += 1;
             of_wider = (of_wider.0 + own, of_wider.1 + other);
         }
