@@ -12,6 +12,7 @@ mod hours_view;
 mod integrity_view;
 mod refusals;
 mod role_view;
+mod stage_view;
 mod stored;
 mod view;
 mod views;
@@ -94,6 +95,8 @@ pub struct Settings {
     pub split_names: SplitNames,
     /// How proposals write the names of actions.
     pub action_names: ActionNames,
+    /// Seconds that a trial is watched before what it tried is removed; 0 is two weeks.
+    pub watch: i64,
     /// A store, of which everything counts; the sources are read into it by [`ingest`] before.
     pub store: Option<PathBuf>,
     /// CloudTrail's public keys. With any, log files are checked against digest files.
@@ -399,6 +402,10 @@ fn assemble(
         action_names: settings.action_names,
         ..rightsize::Settings::default()
     };
+    let sizing = match settings.watch {
+        0 => sizing,
+        watch => rightsize::Settings { watch, ..sizing },
+    };
     let trails = trails(settings, inventory);
     let changes = rightsize::TrailChanges::of(usage);
     let shown = rightsize::Coverage::new(&usage.observation, &losses, &sizing)
@@ -410,6 +417,7 @@ fn assemble(
     let sizer = RightSizer::new(catalog, sizing).with_split_names(settings.split_names.clone());
     let issuances = rightsize::issuances_by_role(usage);
     let expected = rightsize::expected_by_role(inventory);
+    let trials = rightsize::trials(usage, &attributions, inventory);
     let mut arns: BTreeSet<&str> = inventory.roles().map(|role| role.arn.as_str()).collect();
     arns.extend(access.principals.keys().map(String::as_str).filter(|arn| is_role(arn)));
     let known_roles = arns.iter().map(|arn| (*arn).to_owned()).collect();
@@ -440,6 +448,7 @@ fn assemble(
                 passable: Arn::parse(arn).and_then(|arn| passable.get(arn.account)),
                 organization: organization_of(arn),
                 last_accessed: inventory.last_accessed.get(*arn),
+                trial: trials.get(*arn),
             };
             sizer.right_size(&subject, &shown)
         })
@@ -455,6 +464,7 @@ fn assemble(
             comparison: &sized.comparison,
             proposal: &sized.proposal,
             privilege: &sized.privilege,
+            stage: &sized.stage,
         })
         .collect();
     let broken: Vec<String> = coverage.issues.iter().map(|issue| issue.object.clone()).collect();

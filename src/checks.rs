@@ -7,6 +7,7 @@
 mod bindings;
 mod grants;
 mod logs;
+mod trials;
 mod trust;
 mod usage;
 
@@ -16,7 +17,7 @@ use crate::attribution::{Access, PrincipalAccess};
 use crate::catalog::Catalog;
 use crate::finding::{Evidence, Finding};
 use crate::inventory::{Inventory, Origin, Role};
-use crate::rightsize::{Comparison, Coverage, Privilege, Proposal};
+use crate::rightsize::{Comparison, Coverage, Privilege, Proposal, Stage};
 use crate::usage::Usage;
 
 /// Everything known about one role.
@@ -34,6 +35,8 @@ pub struct RoleCase<'a> {
     pub proposal: &'a Proposal,
     /// How much power it has.
     pub privilege: &'a Privilege,
+    /// How a removal is made in stages, and the trial under way.
+    pub stage: &'a Stage,
 }
 
 /// Everything the checks look at.
@@ -59,7 +62,7 @@ pub struct Case<'a> {
 
 /// All findings, worst first, then by code and subject.
 pub fn run(case: &Case<'_>) -> Vec<Finding> {
-    let checks: [fn(&Case<'_>, &mut Vec<Finding>); 22] = [
+    let checks: [fn(&Case<'_>, &mut Vec<Finding>); 24] = [
         bindings::service_account_not_bound,
         bindings::annotated_never_assumed,
         bindings::assumed_not_annotated,
@@ -76,6 +79,8 @@ pub fn run(case: &Case<'_>) -> Vec<Finding> {
         grants::wildcard_action,
         grants::wildcard_resource,
         logs::incomplete_logs,
+        trials::trial_complete,
+        trials::trial_denied,
         trust::unused_trust,
         trust::wide_trust,
         usage::denied_in_use,

@@ -22,13 +22,14 @@ mod ocsf;
 mod oscal;
 mod proposals;
 mod sarif;
+mod stage;
 mod subject;
 mod summary;
 mod text;
 
 use std::io::{self, Write};
 
-pub use code::Language;
+pub use code::{Language, write_staged};
 pub use escape::printable;
 pub use explanation::{explanation_schema, write_explanations_json, write_explanations_text};
 pub use folder::{FolderError, write_folder, write_patch, write_proposals};

@@ -31,6 +31,7 @@ mod settings;
 mod split;
 mod split_names;
 mod suggest;
+mod trial;
 mod trust;
 mod variables;
 mod witness;
@@ -51,3 +52,4 @@ pub use role::{Expected, RightSized, RightSizer, Subject, expected_by_role, issu
 pub use sensitive::Sensitive;
 pub use settings::{ActionNames, Quotas, ResourceLevel, Settings, Unobservable};
 pub use split_names::{SplitNames, SplitNamesError};
+pub use trial::{Running, Stage, TRIAL_NAME, Trial, TrialDenial, TrialKind, TrialSeen, TrialVerdict, trials};

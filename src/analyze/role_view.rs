@@ -13,7 +13,7 @@ use crate::rightsize::{
     ProposalVerdict, ProposedPolicy, ResourceLevel,
 };
 
-use super::view;
+use super::{stage_view, view};
 
 /// The report's entry of one role.
 pub(super) fn role(parts: &RoleCase<'_>, catalog: &Catalog) -> report::Role {
@@ -41,6 +41,7 @@ pub(super) fn role(parts: &RoleCase<'_>, catalog: &Catalog) -> report::Role {
         unused_services: parts.comparison.unused_services.clone(),
         proposal: proposal(parts.proposal, parts.role),
         privilege: privilege(parts.privilege, catalog),
+        stage: stage_view::stage(parts.stage),
         unmapped: access
             .unknown_actions
             .iter()
@@ -129,7 +130,7 @@ fn proposal(proposal: &Proposal, role: Option<&inventory::Role>) -> report::Prop
     }
 }
 
-fn replay(replay: &crate::rightsize::Replay) -> report::Replay {
+pub(super) fn replay(replay: &crate::rightsize::Replay) -> report::Replay {
     report::Replay {
         requests: replay.requests,
         allowed: replay.allowed,
@@ -181,7 +182,7 @@ fn policy(proposed: &ProposedPolicy) -> report::ProposedPolicy {
     }
 }
 
-fn proof(proof: &Proof) -> report::Proof {
+pub(super) fn proof(proof: &Proof) -> report::Proof {
     report::Proof {
         no_new_access: match proof.verdict {
             Verdict::Proven => report::NoNewAccess::Proven,

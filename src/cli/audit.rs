@@ -98,6 +98,9 @@ pub(super) struct Args {
     /// How proposals write names of actions that a shorter wildcard could stand for [default: shortest]
     #[arg(long, value_name = "HOW", help_heading = "Proposals")]
     action_names: Option<ActionNames>,
+    /// How long a trial is to be watched before what it denies is removed [default: 14d]
+    #[arg(long, value_name = "TIME", help_heading = "Proposals")]
+    watch: Option<Span>,
     /// The folder of a catalog that `leastwise catalog refresh` made [default: the embedded one]
     #[arg(long, value_name = "DIR", help_heading = "Running")]
     catalog: Option<PathBuf>,
@@ -132,7 +135,7 @@ impl Args {
 
     /// Whether logs or grants are named.
     pub(super) fn names_input(&self) -> bool {
-        !self.sources.is_empty() || self.store.is_some() || !self.iam.is_empty()
+        !self.sources.is_empty() || self.store.is_some() || !self.iam.is_empty() || self.watch.is_some()
     }
 
     /// The settings file named.
@@ -406,6 +409,7 @@ pub(super) fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failur
             Some(ActionNames::Shortest) | None => analyze::ActionNames::Shortest,
             Some(ActionNames::Whole) => analyze::ActionNames::Whole,
         },
+        watch: args.watch.or(config.watch).map_or(0, |span| span.0),
         public_keys,
         live_keys,
         threads: args.threads.or(config.threads).unwrap_or(0),

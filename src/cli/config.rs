@@ -54,6 +54,8 @@ pub(super) struct Config {
     #[serde(deserialize_with = "parsed")]
     pub(super) split_names: Option<SplitNames>,
     pub(super) action_names: Option<ActionNames>,
+    #[serde(deserialize_with = "parsed")]
+    pub(super) watch: Option<Span>,
     pub(super) threads: Option<usize>,
     pub(super) catalog: Option<PathBuf>,
     profile: Option<String>,

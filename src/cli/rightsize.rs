@@ -36,12 +36,16 @@ pub(super) struct Args {
     /// Take the proposals from the report of an audit (report.json, or its folder) and read no logs
     #[arg(long, value_name = "FILE|DIR")]
     report: Option<PathBuf>,
+    /// In stages: a trial that denies what would go, a time to watch, then the removal; each with its commands and the way back (text,
+    /// json, aws-cli or terraform)
+    #[arg(long)]
+    staged: bool,
     #[command(flatten)]
     audit: audit::Args,
 }
 
 pub(super) fn run(args: Args, terminal: &mut Terminal) -> Result<Exit, Failure> {
-    let Args { roles, report, audit: given } = args;
+    let Args { roles, report, staged, audit: given } = args;
     if let Some(option) = given.of_audits_only() {
         return Err(Failure::usage(format!("`rightsize` takes no `{option}`"))
             .hint("roles are named without an option; `leastwise audit` takes it"));
@@ -60,7 +64,7 @@ pub(super) fn run(args: Args, terminal: &mut Terminal) -> Result<Exit, Failure> 
         None => from_logs(&roles, given, terminal)?,
     };
     let chosen = chosen(&roles, found)?;
-    deliver(&chosen.report, out, &formats, terminal)?;
+    deliver(&chosen.report, staged, out, &formats, terminal)?;
     let mut is_whole = chosen.is_complete;
     for reason in chosen.report.incompleteness() {
         is_whole = false;
@@ -164,11 +168,29 @@ fn refuse_formats(formats: &[Format]) -> Result<(), Failure> {
 
 fn deliver(
     report: &Report,
+    staged: bool,
     out: Option<PathBuf>,
     formats: &[Format],
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     refuse_formats(formats)?;
+    let languages: Vec<Language> = formats
+        .iter()
+        .filter_map(|format| match format {
+            Format::Code(language) => Some(*language),
+            _ => None,
+        })
+        .collect();
+    if let Some(other) =
+        languages.iter().find(|one| staged && !Language::staged().any(|known| known == **one))
+    {
+        let words: Vec<&str> = Language::staged().map(Language::as_str).collect();
+        return Err(Failure::usage(format!(
+            "removals in stages are not written as {}; they are as text, json, {}",
+            other.as_str(),
+            words.join(", ")
+        )));
+    }
     if out.is_none() && formats.len() > 1 {
         return Err(Failure::usage("several formats need a folder").hint("give it with --out DIR"));
     }
@@ -177,18 +199,17 @@ fn deliver(
             return Err(Failure::usage(format!("`{}` holds the report of an audit", dir.display()))
                 .hint("its files are about all of its roles: name another folder"));
         }
-        let code = formats.iter().filter_map(|format| match format {
-            Format::Code(language) => Some(*language),
-            _ => None,
-        });
-        report::write_proposals(report, dir, &code.collect::<Vec<_>>())
+        report::write_proposals(report, dir, &languages, staged)
             .map_err(|error| Failure::failed("the proposals cannot be written").because(&error))?;
     }
     let colour = if terminal.colour { Colour::Ansi } else { Colour::Plain };
     match formats {
         [Format::Json] => terminal.data(|out| report::write_proposals_json(report, out))?,
+        [Format::Code(language)] if staged => {
+            terminal.data(|out| report::write_staged(*language, report, out))?;
+        }
         [format @ Format::Code(_)] => terminal.data(|out| report::write(*format, report, out))?,
-        _ => terminal.data(|out| report::write_proposals_text(report, colour, out))?,
+        _ => terminal.data(|out| report::write_proposals_text(report, staged, colour, out))?,
     }
     if let Some(dir) = &out {
         terminal.note(&format!("proposals written to {}", dir.display()));

@@ -22,6 +22,8 @@ pub enum Code {
     ServiceAccountNotBound,
     SeveralRoles,
     SharedRole,
+    TrialComplete,
+    TrialDenied,
     UnattributedUse,
     UnmatchedException,
     UnusedPermissions,
@@ -65,7 +67,7 @@ pub struct CodeInfo {
 
 impl Code {
     /// All codes, sorted by word.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::AnnotatedNeverAssumed,
         Self::AssumedNotAnnotated,
         Self::BlockedGrant,
@@ -82,6 +84,8 @@ impl Code {
         Self::ServiceAccountNotBound,
         Self::SeveralRoles,
         Self::SharedRole,
+        Self::TrialComplete,
+        Self::TrialDenied,
         Self::UnattributedUse,
         Self::UnmatchedException,
         Self::UnusedPermissions,
@@ -122,6 +126,8 @@ impl Code {
             Self::ServiceAccountNotBound => &SERVICE_ACCOUNT_NOT_BOUND,
             Self::SeveralRoles => &SEVERAL_ROLES,
             Self::SharedRole => &SHARED_ROLE,
+            Self::TrialComplete => &TRIAL_COMPLETE,
+            Self::TrialDenied => &TRIAL_DENIED,
             Self::UnattributedUse => &UNATTRIBUTED_USE,
             Self::UnmatchedException => &UNMATCHED_EXCEPTION,
             Self::UnusedPermissions => &UNUSED_PERMISSIONS,
@@ -284,6 +290,28 @@ const SHARED_ROLE: CodeInfo = CodeInfo {
     usual_severity: Severity::Low,
     fix: "Give each workload a role of its own; the proposal's `split` shows what each needs.",
     controls: LEAST_PRIVILEGE,
+};
+
+const TRIAL_COMPLETE: CodeInfo = CodeInfo {
+    word: "trial-complete",
+    title: "A trial denied nothing for as long as was asked for",
+    meaning: "The snapshot holds a trial of leastwise on the role (a policy or boundary named `leastwise-trial` that denies what the proposal \
+              takes away), the logs cover the days to watch, and no call was denied by it.",
+    severity_rule: "always low: the surplus is denied already, and only tidying is left.",
+    usual_severity: Severity::Low,
+    fix: "Replace the role's policies (or delete the role) as proposed, then take the trial away: `leastwise rightsize ROLE --staged` writes the commands.",
+    controls: LEAST_PRIVILEGE,
+};
+
+const TRIAL_DENIED: CodeInfo = CodeInfo {
+    word: "trial-denied",
+    title: "A trial denied calls of the role",
+    meaning: "The snapshot holds a trial of leastwise on the role, and since it began calls were refused that the role's own policies allow and \
+              the trial denies (or, where everything is denied, somebody assumed the role). Something still needs what was to go.",
+    severity_rule: "always high: something that worked does not, until the trial is taken away.",
+    usual_severity: Severity::High,
+    fix: "Take the trial away, let the calls succeed, and run the audit again: what is used then stays. `leastwise rightsize ROLE --staged` writes the commands.",
+    controls: MONITORING,
 };
 
 const UNATTRIBUTED_USE: CodeInfo = CodeInfo {

@@ -15,6 +15,7 @@ mod names;
 mod plan;
 mod pulumi;
 mod script;
+mod staged;
 mod terraform;
 mod typescript;
 mod yaml;
@@ -105,6 +106,51 @@ impl Language {
             Self::AwsCli => script::write(account),
         }
     }
+}
+
+/// One word of a shell, whatever is in it.
+pub(super) fn quoted(text: &str) -> String {
+    script::quoted(text)
+}
+
+/// Whether removals in stages are written in a language.
+const fn is_staged(language: Language) -> bool {
+    matches!(language, Language::AwsCli | Language::Terraform | Language::TerraformInline)
+}
+
+impl Language {
+    /// The languages that removals in stages are written in.
+    pub fn staged() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|language| is_staged(*language))
+    }
+}
+
+/// Removal in stages for the roles of a report: a script of AWS CLI calls that begins a trial, takes it back, finishes and restores; or
+/// the trial's policies as Terraform. For another language than those of [`Language::staged`] a script.
+pub fn write_staged(language: Language, report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    for (at, (account, roles)) in staged::accounts(report).iter().enumerate() {
+        if at > 0 {
+            out.write_all(b"\n")?;
+        }
+        out.write_all(staged_text(language, account, roles).as_bytes())?;
+    }
+    Ok(())
+}
+
+fn staged_text(language: Language, account: &Account<'_>, roles: &[&super::Role]) -> String {
+    match language {
+        Language::Terraform | Language::TerraformInline => staged::terraform(account, roles),
+        _ => staged::script(account, roles),
+    }
+}
+
+/// One file of a removal in stages: its path below the folder, and its text.
+pub(super) fn staged_files(language: Language, report: &Report) -> Vec<(PathBuf, String)> {
+    let file = |(account, roles): &(Account<'_>, Vec<&super::Role>)| {
+        let name = format!("{}.{}", super::folder::file_name(account.id), language.extension());
+        (PathBuf::from("staged").join(name), staged_text(language, account, roles))
+    };
+    staged::accounts(report).iter().map(file).collect()
 }
 
 /// A JSON value as an expression of Terraform's language, for a line that is indented by so many spaces.

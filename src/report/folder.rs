@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::{Format, Language, Proposal, Proposals, ProposedPolicy, Report, code, json, write};
+use super::{Format, Language, Proposal, Proposals, ProposedPolicy, Report, Stage, code, json, write};
 
 /// Written in every folder, whatever else is asked for.
 const ALWAYS: [Format; 4] = [Format::Json, Format::Html, Format::Markdown, Format::Sarif];
@@ -22,7 +22,8 @@ pub struct FolderError {
 }
 
 /// Writes `report.json`, `report.html`, `report.md`, `findings.sarif`, the formats asked for, and one file per proposed policy
-/// (`policies/ACCOUNT/ROLE_NAME.json`, or `ROLE_NAME.1.json`, … when there are several; trust policies in `trust/`). Code goes to
+/// (`policies/ACCOUNT/ROLE_NAME.json`, or `ROLE_NAME.1.json`, … when there are several; trust policies in `trust/`, policies of trials in
+/// `trials/`). Code goes to
 /// `code/LANGUAGE/`, a file per account.
 ///
 /// Each file appears whole or not at all. `report.json` comes last, so that a folder with a new one is complete. Policies an
@@ -50,20 +51,34 @@ const PROPOSALS: &str = "proposals.json";
 
 /// Writes the proposals for the roles of a report: the policies as [`write_folder`] does, the code asked for, and `proposals.json`
 /// last. Policies that an earlier run proposed there, and this one does not, are removed; nothing else is.
+///
+/// Removals in stages go to `staged/` instead of `code/`.
 pub fn write_proposals(
     report: &Report,
     dir: &Path,
     languages: &[Language],
+    staged: bool,
 ) -> Result<Vec<PathBuf>, FolderError> {
     create(dir)?;
     let text = fs::read(dir.join(PROPOSALS)).ok();
     let old: Option<Proposals> = text.and_then(|text| serde_json::from_slice(&text).ok());
-    let parts =
-        old.iter().flat_map(|old| &old.roles).map(|role| (&*role.account, &*role.name, &role.proposal));
+    let parts = old
+        .iter()
+        .flat_map(|old| &old.roles)
+        .map(|role| (&*role.account, &*role.name, &role.proposal, role.stage.as_ref()));
     let stale = documents(parts).into_iter().map(|(name, _)| name).collect();
     let mut written = write_documents(report, dir, stale)?;
     for language in languages {
-        written.extend(write_code(report, dir, *language)?);
+        if !staged {
+            written.extend(write_code(report, dir, *language)?);
+            continue;
+        }
+        create(&dir.join("staged"))?;
+        for (name, text) in code::staged_files(*language, report) {
+            let path = dir.join(name);
+            replace(&path, |out| out.write_all(text.as_bytes()))?;
+            written.push(path);
+        }
     }
     let path = dir.join(PROPOSALS);
     replace(&path, |out| super::write_proposals_json(report, out))?;
@@ -152,18 +167,19 @@ fn earlier(dir: &Path) -> BTreeSet<PathBuf> {
         .unwrap_or_default()
 }
 
-/// Account, name and proposal of each role.
-fn parts(report: &Report) -> impl Iterator<Item = (&str, &str, &Proposal)> {
-    report.roles.iter().map(|role| (&*role.account, &*role.name, &role.proposal))
+/// What a role has documents of.
+type Parts<'r> = (&'r str, &'r str, &'r Proposal, Option<&'r Stage>);
+
+/// Account, name, proposal and stages of each role.
+fn parts(report: &Report) -> impl Iterator<Item = Parts<'_>> {
+    report.roles.iter().map(|role| (&*role.account, &*role.name, &role.proposal, role.stage.as_ref()))
 }
 
 /// Every policy document with its path inside the folder; no path occurs twice.
-fn documents<'r>(
-    roles: impl Iterator<Item = (&'r str, &'r str, &'r Proposal)>,
-) -> Vec<(PathBuf, &'r serde_json::Value)> {
+fn documents<'r>(roles: impl Iterator<Item = Parts<'r>>) -> Vec<(PathBuf, &'r serde_json::Value)> {
     let mut taken = BTreeSet::new();
     let mut found = Vec::new();
-    for (account, name, proposal) in roles {
+    for (account, name, proposal, stage) in roles {
         let dir = Path::new("policies").join(file_name(account));
         let stem = file_name(name);
         for (at, ProposedPolicy { document, .. }) in proposal.policies.iter().enumerate() {
@@ -173,6 +189,10 @@ fn documents<'r>(
         if let Some(trust) = &proposal.trust {
             let dir = Path::new("trust").join(file_name(account));
             found.push((free(&mut taken, &dir, &stem), &trust.document));
+        }
+        if let Some(trial) = stage.and_then(|stage| stage.trial.as_ref()) {
+            let dir = Path::new("trials").join(file_name(account));
+            found.push((free(&mut taken, &dir, &stem), &trial.policy.document));
         }
     }
     found

@@ -15,6 +15,7 @@ mod namespaces;
 mod overview;
 mod role;
 mod roles;
+mod stages;
 mod words;
 mod work;
 mod workloads;

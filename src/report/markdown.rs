@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::escape::{html, markdown, markdown_code as code};
+use super::stage;
 use super::summary::{Summary, advice, by_excess, count, number, percent};
 use super::text::{exception, named, window, worst_first};
 use super::{Integrity, Proposal, ProposalVerdict, Report, Role, Split};
@@ -201,7 +202,48 @@ fn one_role(role: &Role, out: &mut dyn Write) -> io::Result<()> {
         }
         rest(role.denied.len(), out)
     })?;
-    proposal(&role.proposal, out)
+    proposal(&role.proposal, out)?;
+    stages(role, out)
+}
+
+/// How the removal is made in stages, and the trial under way.
+fn stages(role: &Role, out: &mut dyn Write) -> io::Result<()> {
+    let Some(stage) = &role.stage else { return Ok(()) };
+    match &stage.running {
+        Some(trial) => {
+            writeln!(out, "Trial: **{}**\n", markdown(&stage::running(trial)))?;
+            for line in trial.denied.iter().map(stage::denial).chain(trial.reasons.iter().cloned()) {
+                writeln!(out, "- {}", markdown(&line))?;
+            }
+            writeln!(out)?;
+        }
+        None => match stage::planned(stage) {
+            Some(planned) => writeln!(out, "In stages: {}.\n", markdown(&planned))?,
+            None => writeln!(out, "In stages: no trial. {}\n", markdown(&stage.reasons.join(" ")))?,
+        },
+    }
+    let steps = stage::steps(role);
+    if steps.is_empty() {
+        return Ok(());
+    }
+    fold("The stages with their commands", out, |out| {
+        for step in &steps {
+            writeln!(out, "**{}**\n", markdown(&step.title))?;
+            for line in &step.text {
+                writeln!(out, "- {}", markdown(line))?;
+            }
+            writeln!(out)?;
+            for command in &step.commands {
+                writeln!(out, "1. {}", code(command))?;
+            }
+            writeln!(out, "\nThe way back:\n")?;
+            for command in &step.rollback {
+                writeln!(out, "1. {}", code(command))?;
+            }
+            writeln!(out)?;
+        }
+        Ok(())
+    })
 }
 
 /// The held-out check in one line.

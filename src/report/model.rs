@@ -11,6 +11,7 @@ mod grant;
 mod proposal;
 mod proposals;
 mod role;
+mod stage;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ pub use grant::*;
 pub use proposal::*;
 pub use proposals::*;
 pub use role::*;
+pub use stage::*;
 
 use crate::ident::Time;
 

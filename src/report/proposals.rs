@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde_json::Value;
 
 use super::escape::printable;
+use super::stage;
 use super::summary::{advice, count, number, percent};
 use super::text::{Colour, named, window};
 use super::{Attach, NoNewAccess, Proof, Proposals, ProposedPolicy, Report, Role, Split, json};
@@ -23,8 +24,14 @@ pub fn proposals_schema() -> Value {
 }
 
 /// Each role of a report: what is proposed, what that rests on, the sizes before and after, and the documents.
-pub fn write_proposals_text(report: &Report, colour: Colour, out: &mut dyn Write) -> io::Result<()> {
-    let mut page = Page { colour, out };
+/// With `staged`, each stage of the removal with its commands.
+pub fn write_proposals_text(
+    report: &Report,
+    staged: bool,
+    colour: Colour,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut page = Page { colour, staged, out };
     let title = page.bold("leastwise rightsize");
     writeln!(page.out, "{title}  {}", window(report))?;
     for reason in report.incompleteness() {
@@ -35,6 +42,7 @@ pub fn write_proposals_text(report: &Report, colour: Colour, out: &mut dyn Write
 
 struct Page<'a> {
     colour: Colour,
+    staged: bool,
     out: &'a mut dyn Write,
 }
 
@@ -116,10 +124,39 @@ impl Page<'_> {
             self.list(trust.removed.iter().map(|one| format!("can no longer assume the role: {one}")))?;
             self.list(trust.added.iter().map(|one| format!("can newly assume the role: {one}")))?;
         }
+        self.stage(role)?;
         if let Some(reason) = &proposal.not_split {
             self.line("Not split", reason)?;
         }
         proposal.split.iter().try_for_each(|split| self.split(split))
+    }
+
+    /// The trial under way, or the one that can be begun; with `staged` each stage with its commands.
+    fn stage(&mut self, role: &Role) -> io::Result<()> {
+        let Some(stage) = &role.stage else { return Ok(()) };
+        if let Some(running) = &stage.running {
+            self.line("Trial", &stage::running(running))?;
+            self.list(running.reasons.iter().cloned())?;
+            self.list(running.denied.iter().map(stage::denial))?;
+        } else if let Some(planned) = stage::planned(stage) {
+            self.line("Trial", &planned)?;
+        } else {
+            self.sentences("No trial", &stage.reasons)?;
+        }
+        if !self.staged {
+            return Ok(());
+        }
+        if let Some(trial) = &stage.trial {
+            self.document(&format!("Trial policy {}", trial.policy.name), &trial.policy.document)?;
+        }
+        for step in stage::steps(role) {
+            writeln!(self.out)?;
+            writeln!(self.out, "  {}", step.title)?;
+            self.list(step.text)?;
+            self.list(step.commands.into_iter().map(|command| format!("$ {command}")))?;
+            self.list(step.rollback.into_iter().map(|command| format!("back: $ {command}")))?;
+        }
+        Ok(())
     }
 
     fn split(&mut self, split: &Split) -> io::Result<()> {

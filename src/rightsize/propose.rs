@@ -411,7 +411,7 @@ pub(super) fn observed(one: &Use) -> Observed {
     Observed { action: one.action.clone(), resource: ObservedResource::from(&one.resource), context }
 }
 
-fn describe(request: &Observed) -> String {
+pub(super) fn describe(request: &Observed) -> String {
     match &request.resource {
         ObservedResource::Arn(text) | ObservedResource::Pattern(text) => {
             format!("{} on {text}", request.action)

@@ -9,6 +9,7 @@ use super::limit::{Limit, Source, relevant};
 use super::measure::{Yardstick, weight};
 use super::open_paths::{Passable, Passing, open_paths};
 use super::propose::Start;
+use super::trial::{Ground, Judge, Stage, TrialSeen, days, find, without_trial};
 use super::trust::narrower_trust;
 use super::witness::Witness;
 use super::{
@@ -45,6 +46,8 @@ pub struct Subject<'a> {
     pub organization: Option<&'a str>,
     /// What IAM last saw the role do.
     pub last_accessed: Option<&'a LastAccessed>,
+    /// What the logs show about the role's trial, where it has one; see [`trials`](super::trials).
+    pub trial: Option<&'a TrialSeen<'a>>,
 }
 
 impl<'a> Subject<'a> {
@@ -132,6 +135,8 @@ pub struct RightSized {
     pub proposal: Proposal,
     /// See [`Privilege`].
     pub privilege: Privilege,
+    /// See [`Stage`].
+    pub stage: Stage,
 }
 
 /// Right-sizes roles; made once for all of them, because roles share patterns. May be used from several threads.
@@ -156,8 +161,11 @@ impl<'c> RightSizer<'c> {
         Self { split_names, ..self }
     }
 
-    /// Compares and proposes.
+    /// Compares and proposes. What a trial denies for a while counts as granted all the same.
     pub fn right_size(&self, subject: &Subject<'_>, coverage: &Coverage<'_>) -> RightSized {
+        let own = subject.role.map(without_trial);
+        let found = subject.role.and_then(find);
+        let subject = &Subject { role: own.as_deref(), ..subject.clone() };
         let account = coverage.account(subject.account());
         let grant = subject.role.map(|role| Grant::new(role, &self.expander));
         let around = self.surroundings(subject);
@@ -181,7 +189,31 @@ impl<'c> RightSizer<'c> {
             proposal.trust = narrower_trust(subject, &account, &self.settings.quotas);
         }
         let privilege = self.privilege(subject, &comparison, &proposal, grant.as_ref(), &around);
-        RightSized { comparison, proposal, privilege }
+        let mut stage = Stage { watch_days: days(self.settings.watch), ..Stage::default() };
+        if let (Some(role), Some(grant)) = (subject.role, &grant) {
+            match found {
+                Some(found) => {
+                    let nothing = TrialSeen::default();
+                    let seen = subject.trial.unwrap_or(&nothing);
+                    let judge = Judge {
+                        subject,
+                        seen,
+                        grant,
+                        comparison: &comparison,
+                        proposal: &proposal,
+                        coverage: &account,
+                    };
+                    stage.running = Some(judge.judge(&found));
+                }
+                None => {
+                    let uses = subject.access.map_or(&[][..], |access| &access.uses);
+                    let (expander, settings) = (&self.expander, &self.settings);
+                    let ground = Ground { role, grant, uses, expander, settings };
+                    (stage.trial, stage.reasons) = ground.plan(&proposal);
+                }
+            }
+        }
+        RightSized { comparison, proposal, privilege, stage }
     }
 
     /// The boundary and the levels above it. One whose text is missing limits nothing for sure, and is left out. Nothing of an

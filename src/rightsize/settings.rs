@@ -57,7 +57,7 @@ impl Default for Quotas {
 }
 
 /// How to right-size.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Settings {
     /// Start of the window asked for, inclusive; none is the first event.
     pub since: Option<Time>,
@@ -73,4 +73,22 @@ pub struct Settings {
     pub action_names: ActionNames,
     /// See [`Quotas`].
     pub quotas: Quotas,
+    /// Seconds that a trial is watched before what it tried is removed.
+    pub watch: i64,
+}
+
+impl Default for Settings {
+    /// Two weeks of watching: most of what runs by the calendar runs once in that time.
+    fn default() -> Self {
+        Self {
+            since: None,
+            until: None,
+            min_window: 0,
+            resources: ResourceLevel::default(),
+            unobservable: Unobservable::default(),
+            action_names: ActionNames::default(),
+            quotas: Quotas::default(),
+            watch: 14 * 86_400,
+        }
+    }
 }

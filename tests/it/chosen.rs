@@ -117,7 +117,7 @@ fn every_language_is_the_audits() {
     };
     assert_eq!(names("own/policies/210920738480"), ["northwind-search.json"]);
     assert_eq!(names("own/policies"), ["210920738480", "mine.json"]);
-    assert_eq!(names("own"), ["code", "policies", "proposals.json"]);
+    assert_eq!(names("own"), ["code", "policies", "proposals.json", "trials"]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod judges;
 mod script;
+mod staged;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -46,5 +46,6 @@ mod s3;
 mod samples;
 mod schedule;
 mod snapshot;
+mod staged;
 mod store;
 mod terraform;

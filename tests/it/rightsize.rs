@@ -25,6 +25,7 @@ mod peers;
 mod sensitive;
 mod split;
 mod suggest;
+mod trial;
 mod trust;
 mod unknown;
 mod variables;

@@ -26,12 +26,14 @@ pub(super) struct Change<'r> {
     pub(super) managed: Vec<&'r ProposedPolicy>,
     /// The narrower trust policy, where one is proposed.
     pub(super) trust: Option<&'r Value>,
+    /// Policies it has now.
+    pub(super) current: Vec<&'r ProposedPolicy>,
     /// Policies it has now and shall not keep; an inline one of the same name is replaced, not removed.
     pub(super) removed: Vec<&'r ProposedPolicy>,
 }
 
 impl<'r> Change<'r> {
-    fn of(role: &'r Role) -> Self {
+    pub(super) fn of(role: &'r Role) -> Self {
         let proposal = &role.proposal;
         let by = |attach: Attach| proposal.policies.iter().filter(move |policy| policy.attach == attach);
         let stays = |old: &&ProposedPolicy| {
@@ -42,8 +44,16 @@ impl<'r> Change<'r> {
             inline: by(Attach::Inline).collect(),
             managed: by(Attach::Managed).collect(),
             trust: proposal.trust.as_ref().map(|trust| &trust.document),
+            current: proposal.current.iter().collect(),
             removed: proposal.current.iter().filter(|old| !stays(old)).collect(),
         }
+    }
+
+    /// Without a policy that the role has for a while only.
+    pub(super) fn without(mut self, name: &str) -> Self {
+        self.current.retain(|policy| policy.name != name);
+        self.removed.retain(|policy| policy.name != name);
+        self
     }
 
     pub(super) fn proposal(&self) -> &'r Proposal {

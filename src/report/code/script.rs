@@ -97,7 +97,7 @@ fn function(name: &str, account: &Account<'_>, calls: &dyn Fn(&Change<'_>) -> Ve
 }
 
 /// New policies first, then the trust policy, then what goes.
-fn apply(account: &Account<'_>, change: &Change<'_>) -> Vec<String> {
+pub(super) fn apply(account: &Account<'_>, change: &Change<'_>) -> Vec<String> {
     let role = quoted(&change.role.name);
     let mut calls = Vec::new();
     for policy in &change.managed {
@@ -123,10 +123,10 @@ fn apply(account: &Account<'_>, change: &Change<'_>) -> Vec<String> {
 }
 
 /// What was there first, then what was added goes.
-fn rollback(account: &Account<'_>, change: &Change<'_>) -> Vec<String> {
+pub(super) fn rollback(account: &Account<'_>, change: &Change<'_>) -> Vec<String> {
     let role = quoted(&change.role.name);
     let mut calls = Vec::new();
-    for old in &change.proposal().current {
+    for old in &change.current {
         calls.push(match old.attach {
             Attach::Inline => put(&role, old),
             Attach::Managed => {
@@ -163,7 +163,7 @@ fn new_arn(account: &Account<'_>, policy: &ProposedPolicy) -> String {
     format!("arn:{}:iam::{}:policy/{}", account.partition, account.id, policy.name)
 }
 
-fn old_arn(account: &Account<'_>, old: &ProposedPolicy) -> String {
+pub(super) fn old_arn(account: &Account<'_>, old: &ProposedPolicy) -> String {
     quoted(&old.arn.clone().unwrap_or_else(|| new_arn(account, old)))
 }
 
@@ -172,6 +172,6 @@ fn json(document: &Value) -> String {
 }
 
 /// One word of a shell, whatever is in it.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", printable(text).replace('\'', r"'\''"))
 }

@@ -85,6 +85,25 @@ fn managed_policy(
     ));
 }
 
+/// An inline policy whose document is an expression of JSON.
+pub(super) fn inline_block(name: &str, policy: &str, role: &str, document: &str) -> String {
+    format!(
+        "resource \"aws_iam_role_policy\" \"{name}\" {{\n  name   = {}\n  role   = {}\n  policy = jsonencode({document})\n}}\n",
+        hcl::string(policy),
+        hcl::string(role),
+    )
+}
+
+/// A managed policy, attached.
+pub(super) fn managed_block(name: &str, policy: &str, role: &str, document: &str) -> String {
+    format!(
+        "resource \"aws_iam_policy\" \"{name}\" {{\n  name   = {}\n  policy = jsonencode({document})\n}}\n\n\
+         resource \"aws_iam_role_policy_attachment\" \"{name}\" {{\n  role       = {}\n  policy_arn = aws_iam_policy.{name}.arn\n}}\n",
+        hcl::string(policy),
+        hcl::string(role),
+    )
+}
+
 /// As the data source `aws_iam_policy_document` of Terraform's AWS provider documents it.
 fn data_source(name: &str, document: &Value) -> String {
     let mut out = format!("data \"aws_iam_policy_document\" \"{name}\" {{\n");

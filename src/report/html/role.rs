@@ -1,7 +1,7 @@
 //! One role: who uses it, what is granted and used, what was refused, and what to do.
 
 use super::markup::{Markup, json_lines};
-use super::{Context, chart, diff, grant, grounds, roles, work};
+use super::{Context, chart, diff, grant, grounds, roles, stages, work};
 use crate::report::summary::{count, number, percent};
 use crate::report::text::named;
 use crate::report::{
@@ -40,6 +40,7 @@ pub(super) fn write(page: &mut Markup, context: &Context<'_>, role: &Role, is_op
     used(page, context, role);
     denied(page, role);
     proposal(page, context, role);
+    stages::write(page, context, role);
     page.raw("</div></details>\n");
 }
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Proposal, Report, Role, Tool, Verdicts, Window};
+use super::{Proposal, Report, Role, Stage, Tool, Verdicts, Window};
 
 /// The version of the shape of [`Proposals`], as written in its first field.
 pub const PROPOSALS_SCHEMA: &str = "leastwise.proposals/v1";
@@ -37,6 +37,9 @@ pub struct RoleProposal {
     pub granted: Verdicts,
     /// As in the report.
     pub proposal: Proposal,
+    /// As in the report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Stage>,
 }
 
 impl Proposals {
@@ -60,6 +63,7 @@ impl RoleProposal {
             name: role.name.clone(),
             granted: role.granted.verdicts,
             proposal: role.proposal.clone(),
+            stage: role.stage.clone(),
         }
     }
 }

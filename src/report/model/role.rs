@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Granted, LogEvidence, Proposal};
+use super::{Granted, LogEvidence, Proposal, Stage};
 use crate::ident::Time;
 
 /// One role.
@@ -56,6 +56,9 @@ pub struct Role {
     pub unused_services: Vec<String>,
     /// What to do about it.
     pub proposal: Proposal,
+    /// How the removal is made in stages, and the trial under way; absent where nothing is to be taken away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Stage>,
     /// How much power the role has, and how much of it is needed.
     pub privilege: Privilege,
     /// Calls that succeeded whose action the catalog does not know: `EVENT_SOURCE EVENT_NAME` to count.

@@ -187,6 +187,7 @@ fn pulumi_yaml() {
         let mut said = Vec::new();
         for (name, resource) in resources {
             let properties = &resource["properties"];
+            assert_eq!(faults(&text(&resource["type"]), properties), [""; 0], "{name}");
             let role = match resource["type"].as_str().unwrap() {
                 "aws:iam:RolePolicy" => &properties["role"],
                 "aws:iam:Policy" => {
@@ -213,6 +214,94 @@ fn pulumi_yaml() {
     });
 }
 
+/// The members a kind of resource has: path to type, and whether it is required.
+fn members(kind: &str) -> std::collections::BTreeMap<String, (String, bool)> {
+    let text = std::fs::read_to_string(root().join("tests/data/code/members.tsv")).unwrap();
+    let rows =
+        text.lines().filter(|line| !line.starts_with('#')).map(|line| line.split('\t').collect::<Vec<_>>());
+    let own = rows.filter(|row| row[0] == kind);
+    let all: std::collections::BTreeMap<_, _> =
+        own.map(|row| (row[1].to_owned(), (row[2].to_owned(), row.get(3) == Some(&"!")))).collect();
+    assert!(!all.is_empty(), "{kind} is no kind of resource");
+    all
+}
+
+/// What is wrong with a resource by the definition of its kind: members it does not know, of another type, or lacking.
+fn faults(kind: &str, value: &Value) -> Vec<String> {
+    fn walk(
+        value: &Value,
+        at: &str,
+        members: &std::collections::BTreeMap<String, (String, bool)>,
+        faults: &mut Vec<String>,
+    ) {
+        let Value::Object(own) = value else { return };
+        let path = |name: &str| if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") };
+        for (name, value) in own {
+            let path = path(name);
+            let Some((kind, _)) = members.get(&path) else {
+                faults.push(format!("{path} is unknown"));
+                continue;
+            };
+            let fits = match kind.as_str() {
+                "string" => value.is_string(),
+                "number" => value.is_number(),
+                "array" => value.is_array(),
+                "object" => value.is_object(),
+                "map" => value.as_object().is_some_and(|all| all.values().all(Value::is_string)),
+                // A text, or what Pulumi makes one of.
+                "document" => value.is_string() || value["fn::toJSON"].is_object(),
+                other => panic!("{other}"),
+            };
+            if !fits {
+                faults.push(format!("{path} is no {kind}"));
+            }
+            match value {
+                Value::Array(items) => items.iter().for_each(|item| walk(item, &path, members, faults)),
+                Value::Object(_) if kind == "object" => walk(value, &path, members, faults),
+                _ => {}
+            }
+        }
+        for (member, (_, required)) in members.iter().filter(|(_, (_, required))| *required) {
+            let name =
+                if at.is_empty() { Some(member.as_str()) } else { member.strip_prefix(&format!("{at}.")) };
+            if let Some(name) =
+                name.filter(|name| *required && !name.contains('.') && !own.contains_key(*name))
+            {
+                faults.push(format!("{} is lacking", path(name)));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(value, "", &members(kind), &mut found);
+    found
+}
+
+/// A resource of Kubernetes by the definition of its kind.
+fn check_resource(resource: &Value) {
+    let kind = format!("{} {}", text(&resource["apiVersion"]), text(&resource["kind"]));
+    assert_eq!(faults(&kind, &resource["spec"]), [""; 0], "{resource:#}");
+    let known = ["apiVersion", "kind", "metadata", "spec"];
+    assert!(resource.as_object().unwrap().keys().all(|name| known.contains(&name.as_str())), "{resource:#}");
+}
+
+#[test]
+fn a_resource_that_its_definition_refuses_is_refused() {
+    let role = "iam.services.k8s.aws/v1alpha1 Role";
+    let whole = serde_json::json!({"name": "r", "assumeRolePolicyDocument": "{}", "policyRefs": [{"from": {"name": "p"}}]});
+    assert_eq!(faults(role, &whole), [""; 0]);
+    for (pointer, value, fault) in [
+        ("/policyRefs/0/from/name", serde_json::json!(1), "policyRefs.from.name is no string"),
+        ("/policyRefs/0/from", serde_json::json!({"nome": "p"}), "policyRefs.from.nome is unknown"),
+        ("/name", Value::Null, "name is no string"),
+    ] {
+        let mut broken = whole.clone();
+        *broken.pointer_mut(pointer).unwrap() = value;
+        assert_eq!(faults(role, &broken), [fault]);
+    }
+    assert_eq!(faults(role, &serde_json::json!({"name": "r"})), ["assumeRolePolicyDocument is lacking"]);
+    assert_eq!(faults("aws:iam:RolePolicy", &serde_json::json!({"role": "r"})), ["policy is lacking"]);
+}
+
 /// Names and annotations as Kubernetes takes them.
 fn check_metadata(resource: &Value) {
     let name = resource["metadata"]["name"].as_str().unwrap();
@@ -234,6 +323,7 @@ fn crossplane() {
         let mut said = Vec::new();
         for resource in &resources {
             check_metadata(resource);
+            check_resource(resource);
             assert_eq!(resource["apiVersion"], "iam.aws.upbound.io/v1beta1");
             let parameters = &resource["spec"]["forProvider"];
             let external = &resource["metadata"]["annotations"]["crossplane.io/external-name"];
@@ -282,6 +372,7 @@ fn ack() {
         let mut said = Vec::new();
         for resource in &resources {
             check_metadata(resource);
+            check_resource(resource);
             assert_eq!(resource["apiVersion"], "iam.services.k8s.aws/v1alpha1");
             if resource["kind"] != "Role" {
                 continue;

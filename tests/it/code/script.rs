@@ -13,7 +13,7 @@ use super::{canonical, files, odd};
 use crate::support::{Moto, python_tool, root};
 
 /// The account that the server's credentials are of.
-const ACCOUNT: &str = "123456789012";
+pub(super) const ACCOUNT: &str = "123456789012";
 
 /// The odd report, as one of the server's account.
 fn report() -> Report {
@@ -49,19 +49,19 @@ fn aws(dir: &Path) {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-struct Bench<'m> {
+pub(super) struct Bench<'m> {
     moto: &'m Moto,
     bin: tempfile::TempDir,
 }
 
 impl<'m> Bench<'m> {
-    fn new(moto: &'m Moto) -> Self {
+    pub(super) fn new(moto: &'m Moto) -> Self {
         let bin = tempfile::tempdir().unwrap();
         aws(bin.path());
         Self { moto, bin }
     }
 
-    fn command(&self, program: &str) -> Command {
+    pub(super) fn command(&self, program: &str) -> Command {
         let path = format!("{}:{}", self.bin.path().display(), std::env::var("PATH").unwrap());
         let mut command = Command::new(program);
         command.env("PATH", path).env("AWS_ENDPOINT_URL", self.moto.url());
@@ -69,21 +69,35 @@ impl<'m> Bench<'m> {
         command
     }
 
-    fn iam(&self, arguments: &[&str]) {
+    pub(super) fn iam(&self, arguments: &[&str]) {
         let output = self.command("aws").arg("iam").args(arguments).output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    fn script(&self, path: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    pub(super) fn script(&self, path: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
         self.command("bash").arg(path).args(arguments).envs(variables.iter().copied()).output().unwrap()
     }
 
+    /// The same from a folder.
+    pub(super) fn script_in(
+        &self,
+        dir: &Path,
+        path: &Path,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Output {
+        let mut command = self.command("bash");
+        command.current_dir(dir).arg(path).args(arguments).envs(variables.iter().copied()).output().unwrap()
+    }
+
     /// Every policy of a role, by kind and name, and its trust policy.
-    fn state(&self, role: &str) -> BTreeMap<String, Value> {
+    pub(super) fn state(&self, role: &str) -> BTreeMap<String, Value> {
         let program = "import boto3, json, sys\niam = boto3.client('iam', region_name='us-east-1')\nrole = sys.argv[1]\n\
              out = {'trust': iam.get_role(RoleName=role)['Role']['AssumeRolePolicyDocument']}\n\
              for name in iam.list_role_policies(RoleName=role)['PolicyNames']:\n    out['inline ' + name] = iam.get_role_policy(RoleName=role, PolicyName=name)['PolicyDocument']\n\
              for one in iam.list_attached_role_policies(RoleName=role)['AttachedPolicies']:\n    out['managed ' + one['PolicyName']] = iam.get_policy_version(PolicyArn=one['PolicyArn'], VersionId='v1')['PolicyVersion']['Document']\n\
+             bound = iam.get_role(RoleName=role)['Role'].get('PermissionsBoundary')\n\
+             if bound:\n    arn = bound['PermissionsBoundaryArn']\n    out['boundary ' + arn.split('/')[-1]] = iam.get_policy_version(PolicyArn=arn, VersionId='v1')['PolicyVersion']['Document']\n\
              print(json.dumps(out))\n";
         let python = python_tool("python");
         let output = self.command(&python.to_string_lossy()).args(["-c", program, role]).output().unwrap();

@@ -1,0 +1,280 @@
+//! Removal in stages from end to end: a trial planned, under way, complete, denying something, and taken back.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+const ACCOUNT: &str = "111122223333";
+const ARN: &str = "arn:aws:iam::111122223333:role/app";
+
+fn run(dir: &tempfile::TempDir, arguments: &[&str]) -> (i32, String, String) {
+    let done = Command::new(env!("CARGO_BIN_EXE_leastwise"))
+        .args(arguments)
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (done.status.code().unwrap(), text(done.stdout), text(done.stderr))
+}
+
+/// One event of the role's session in June 2024.
+fn event(day: u32, hour: u32, name: &str, more: &Value) -> Value {
+    let mut event = json!({
+        "eventVersion": "1.08", "eventID": format!("{day:08}-{hour:04}-0000-0000-{:012}", name.len()),
+        "eventTime": format!("2024-06-{day:02}T{hour:02}:10:00Z"),
+        "eventSource": "ec2.amazonaws.com", "eventName": name, "awsRegion": "eu-west-1",
+        "eventType": "AwsApiCall", "eventCategory": "Management", "managementEvent": true, "readOnly": true,
+        "recipientAccountId": ACCOUNT, "sourceIPAddress": "10.0.0.1", "userAgent": "test",
+        "userIdentity": {
+            "type": "AssumedRole", "principalId": "AROAEXAMPLE:one", "accountId": ACCOUNT,
+            "arn": format!("arn:aws:sts::{ACCOUNT}:assumed-role/app/one"), "accessKeyId": "ASIAEXAMPLE000000000",
+            "sessionContext": {"sessionIssuer": {
+                "type": "Role", "principalId": "AROAEXAMPLE", "arn": ARN, "userName": "app", "accountId": ACCOUNT,
+            }},
+        },
+    });
+    for (key, value) in more.as_object().unwrap() {
+        event[key] = value.clone();
+    }
+    event
+}
+
+/// Two reads and a write on each day.
+fn days(last: u32) -> Vec<Value> {
+    let write = json!({"readOnly": false, "requestParameters": {"tagSet": {}}});
+    let reads =
+        (1..=last).flat_map(|day| [1, 23].map(|hour| event(day, hour, "DescribeInstances", &json!({}))));
+    reads.chain((1..=last).map(|day| event(day, 11, "CreateTags", &write))).collect()
+}
+
+/// An administrator puts the trial on, at noon of the eighth.
+fn put() -> Value {
+    event(
+        8,
+        12,
+        "PutRolePolicy",
+        &json!({
+            "eventSource": "iam.amazonaws.com", "awsRegion": "us-east-1", "readOnly": false,
+            "requestParameters": {"roleName": "app", "policyName": "leastwise-trial", "policyDocument": "{}"},
+            "userIdentity": {"type": "IAMUser", "accountId": ACCOUNT, "principalId": "AIDAEXAMPLE", "userName": "admin",
+                "arn": format!("arn:aws:iam::{ACCOUNT}:user/admin"), "accessKeyId": "AKIAEXAMPLE000000000"},
+        }),
+    )
+}
+
+/// The role is refused a VPC, by this kind of policy.
+fn refused(day: u32, by: &str) -> Value {
+    event(
+        day,
+        12,
+        "CreateVpc",
+        &json!({
+            "readOnly": false, "errorCode": "Client.UnauthorizedOperation",
+            "errorMessage": format!(
+                "You are not authorized to perform this operation. User: arn:aws:sts::{ACCOUNT}:assumed-role/app/one is not authorized to \
+                 perform: ec2:CreateVpc on resource: arn:aws:ec2:eu-west-1:{ACCOUNT}:vpc/* with an explicit deny in {by}"
+            ),
+        }),
+    )
+}
+
+/// A folder with these events, and the role with its policy and these further ones.
+fn folder(events: &[Value], more: &[(&str, Value)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for sub in ["logs", "iam"] {
+        fs::create_dir(folder.path().join(sub)).unwrap();
+    }
+    let mut policies =
+        vec![json!({"PolicyName": "p", "PolicyDocument": {"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Resource": "*",
+            "Action": ["ec2:DescribeInstances", "ec2:DescribeVpcs", "ec2:CreateVpc", "ec2:CreateTags"],
+        }]}})];
+    policies
+        .extend(more.iter().map(|(name, document)| json!({"PolicyName": name, "PolicyDocument": document})));
+    let snapshot = json!({"UserDetailList": [], "GroupDetailList": [], "Policies": [], "RoleDetailList": [{
+        "Arn": ARN, "RoleName": "app", "Path": "/", "RoleId": "AROAEXAMPLE", "CreateDate": "2020-01-01T00:00:00Z",
+        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole",
+        }]},
+        "RolePolicyList": policies,
+    }]});
+    fs::write(folder.path().join("logs/a.json"), json!({"Records": events}).to_string()).unwrap();
+    fs::write(folder.path().join("iam/iam.json"), snapshot.to_string()).unwrap();
+    folder
+}
+
+/// What `rightsize` says of the role.
+fn proposed(dir: &tempfile::TempDir) -> Value {
+    let arguments =
+        ["rightsize", "app", "--source", "logs", "--iam", "iam", "--watch", "3d", "--format", "json"];
+    let (exit, stdout, stderr) = run(dir, &arguments);
+    assert_eq!(exit, 0, "{stderr}");
+    let mut value: Value = serde_json::from_str(&stdout).unwrap();
+    value["roles"][0].take()
+}
+
+/// The trial that is planned after two weeks without one.
+fn trial() -> Value {
+    let role = proposed(&folder(&days(14), &[]));
+    assert_eq!(role["proposal"]["verdict"], "replace", "{role:#}");
+    let trial = &role["stage"]["trial"];
+    assert_eq!(
+        (&trial["kind"], &trial["policy"]["name"]),
+        (&json!("deny"), &json!("leastwise-trial")),
+        "{role:#}"
+    );
+    assert_eq!(trial["proof"]["no_new_access"], "proven");
+    assert_eq!(role["stage"]["watch_days"], 3);
+    let document = trial["policy"]["document"].clone();
+    let text = document.to_string();
+    assert!(text.contains("LeastwiseTrial3d1"), "{document:#}");
+    document
+}
+
+#[test]
+fn a_trial_under_way_is_recognised_and_judged() {
+    let document = trial();
+    let tried = |events: &[Value]| proposed(&folder(events, &[("leastwise-trial", document.clone())]));
+    let began = [put()];
+    let before = proposed(&folder(&days(14), &[]))["proposal"]["policies"].clone();
+    type Case<'c> = (&'c str, Vec<Value>, &'c str, u64, &'c [&'c str]);
+    let cases: [Case<'_>; 6] = [
+        ("under way", [&days(10)[..], &began].concat(), "continue", 2, &[]),
+        ("complete", [&days(14)[..], &began].concat(), "remove", 6, &[]),
+        (
+            "denied",
+            [&days(14)[..], &began, &[refused(9, "an identity-based policy")]].concat(),
+            "roll-back",
+            6,
+            &["ec2:CreateVpc"],
+        ),
+        (
+            "refused by another",
+            [&days(14)[..], &began, &[refused(9, "a service control policy")]].concat(),
+            "remove",
+            6,
+            &[],
+        ),
+        (
+            "refused before",
+            [&days(14)[..], &began, &[refused(7, "an identity-based policy")]].concat(),
+            "remove",
+            6,
+            &[],
+        ),
+        ("begun nobody knows when", days(14), "continue", 0, &[]),
+    ];
+    for (what, events, verdict, n, denied) in cases {
+        let role = tried(&events);
+        let running = &role["stage"]["running"];
+        assert_eq!(running["verdict"], verdict, "{what}: {running:#}");
+        assert_eq!(running["days"], n, "{what}: {running:#}");
+        assert_eq!(running["watch_days"], 3, "{what}");
+        let found: Vec<&str> =
+            running["denied"].as_array().unwrap().iter().map(|one| one["action"].as_str().unwrap()).collect();
+        assert_eq!(found, denied, "{what}");
+        let is_known = what != "begun nobody knows when";
+        assert_eq!(running["since"].as_str(), is_known.then_some("2024-06-08T12:10:00Z"), "{what}");
+        assert!(role["stage"]["trial"].is_null(), "{what}");
+        // What the trial denies counts as granted all the same: the proposal is the one it was made for.
+        assert_eq!(role["proposal"]["verdict"], "replace", "{what}");
+        assert_eq!(role["proposal"]["policies"], before, "{what}");
+        assert_eq!(role["granted"]["blocked"], 0, "{what}");
+        if what == "denied" {
+            let denial = &running["denied"][0];
+            assert_eq!(denial["calls"], 1);
+            assert_eq!(denial["first_seen"], "2024-06-09T12:10:00Z");
+            assert_eq!(denial["resources"], json!([format!("arn:aws:ec2:eu-west-1:{ACCOUNT}:vpc/*")]));
+        }
+    }
+}
+
+#[test]
+fn a_trial_taken_back_is_forgotten_and_what_it_denied_is_kept() {
+    let success = event(
+        12,
+        12,
+        "CreateVpc",
+        &json!({
+            "readOnly": false, "requestParameters": {"cidrBlock": "10.0.0.0/16"},
+            "responseElements": {"vpc": {"vpcId": "vpc-0123456789abcdef0"}},
+        }),
+    );
+    let events = [&days(14)[..], &[put(), refused(9, "an identity-based policy"), success]].concat();
+    let role = proposed(&folder(&events, &[]));
+    assert!(role["stage"]["running"].is_null(), "{role:#}");
+    let kept = role["proposal"]["policies"].to_string();
+    assert!(kept.contains("ec2:CreateV"), "{kept}");
+    let next = &role["stage"]["trial"]["policy"]["document"];
+    let denied = next["Statement"].as_array().unwrap().iter().filter(|one| one["Resource"] == "*");
+    let denied: Vec<String> = denied.map(|one| one["Action"].to_string()).collect();
+    assert_eq!(denied, ["\"ec2:DescribeVpcs\""], "{next:#}");
+}
+
+#[test]
+fn findings_and_pages_tell_of_the_trial() {
+    let document = trial();
+    for (events, code, said) in [
+        ([&days(14)[..], &[put()]].concat(), "trial-complete", "go on to removal"),
+        (
+            [&days(14)[..], &[put(), refused(9, "an identity-based policy")]].concat(),
+            "trial-denied",
+            "roll back",
+        ),
+    ] {
+        let dir = folder(&events, &[("leastwise-trial", document.clone())]);
+        let (exit, _, stderr) =
+            run(&dir, &["audit", "logs", "--iam", "iam", "--out", "out", "--fail-on", "high"]);
+        assert_eq!(exit, if code == "trial-denied" { 10 } else { 0 }, "{stderr}");
+        let read = |name: &str| fs::read_to_string(dir.path().join("out").join(name)).unwrap();
+        let report: Value = serde_json::from_str(&read("report.json")).unwrap();
+        let findings = report["findings"].as_array().unwrap();
+        assert_eq!(findings.iter().filter(|finding| finding["code"] == code).count(), 1, "{code}");
+        for page in ["report.html", "report.md"] {
+            assert!(read(page).contains(said), "{page} lacks `{said}`");
+        }
+        let arguments = ["rightsize", "app", "--report", "out", "--staged"];
+        let (_, text, _) = run(&dir, &arguments);
+        assert!(text.contains(said) && text.contains("Stage 3: replace the policies"), "{text}");
+        assert!(!text.contains("Stage 1"), "{text}");
+    }
+    let dir = folder(&days(14), &[]);
+    let (_, text, _) = run(&dir, &["rightsize", "app", "--source", "logs", "--iam", "iam", "--staged"]);
+    for said in [
+        "Stage 1: try",
+        "Stage 2: watch for 14 days",
+        "Stage 3: replace",
+        "back: $ aws iam delete-role-policy",
+    ] {
+        assert!(text.contains(said), "`{said}`\n{text}");
+    }
+    let staged = |format: &str| {
+        run(&dir, &["rightsize", "app", "--source", "logs", "--iam", "iam", "--staged", "--format", format])
+    };
+    assert!(staged("aws-cli").1.contains("leastwise-trial"));
+    assert!(staged("terraform").1.contains("resource \"aws_iam_role_policy\" \"app_trial\""));
+    let (exit, _, stderr) = staged("cdk");
+    assert_eq!(exit, 2);
+    assert!(stderr.contains("removals in stages are not written as cdk"), "{stderr}");
+    let (exit, _, _) = run(
+        &dir,
+        &[
+            "rightsize",
+            "app",
+            "--source",
+            "logs",
+            "--iam",
+            "iam",
+            "--staged",
+            "--format",
+            "aws-cli",
+            "--out",
+            "own",
+        ],
+    );
+    assert_eq!(exit, 0);
+    for file in ["staged/111122223333.sh", "trials/111122223333/app.json", "proposals.json"] {
+        assert!(dir.path().join("own").join(file).is_file(), "{file}");
+    }
+}
