@@ -30,8 +30,9 @@ pub use time_stamp::{request, response};
 
 /// Turns the bytes of [`SUMS`] into an RFC 3161 response.
 pub type TimeStamper<'f> = &'f dyn Fn(&[u8]) -> Result<Vec<u8>, EvidenceError>;
-/// Reads logs and grants again, and looks for the events named.
-pub type InputReader<'f> = &'f dyn Fn(&BTreeSet<&str>) -> Result<Inputs, EvidenceError>;
+/// Reads the logs and grants of a report again, and looks for the events named.
+pub type InputReader<'f> =
+    &'f dyn Fn(&crate::report::Report, &BTreeSet<&str>) -> Result<Inputs, EvidenceError>;
 
 /// Ids of the events the report names as samples.
 pub fn sample_events(report: &crate::report::Report) -> BTreeSet<&str> {
@@ -63,6 +64,9 @@ pub enum EvidenceError {
     /// Logs or grants cannot be read.
     #[error(transparent)]
     Ingest(#[from] crate::ingest::IngestError),
+    /// A source that cannot be reached.
+    #[error("{0}")]
+    Source(String),
     /// A key, or what is signed with it.
     #[error("{0}")]
     Key(String),

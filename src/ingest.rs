@@ -29,7 +29,7 @@ pub use pipeline::{
     DigestFile, Fate, Ingested, Issue, ObjectCounts, Outcome, Preview, Progress, Quiet, Run, preview, run,
 };
 pub use source::{IngestError, Input};
-pub use survey::{Surveyed, survey};
+pub use survey::{LocalCopy, Surveyed, survey};
 
 /// What one object may cost.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -214,7 +214,7 @@ fn give(feed: &Feed<'_>, account: &str, region: &str, number: u64, page: &Lookup
         .collect();
     let bytes = json!({"Events": events}).to_string().into_bytes();
     let size = bytes.len() as u64;
-    feed.put(object, Ok(Fetched { bytes, etag: None, metadata: Vec::new(), guard: None }));
+    feed.put(object, Ok(Fetched { bytes, etag: None, served_etag: None, metadata: Vec::new(), guard: None }));
     size
 }
 

@@ -3,17 +3,21 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::Subcommand;
 use leastwise::analyze;
+use leastwise::aws;
 use leastwise::evidence::{
     self, EvidenceError, InputReader, Inputs, PublicKey, SecretKey, Signature, TimeStamper,
 };
-use leastwise::ingest::Quiet;
+use leastwise::ident::TimeRange;
+use leastwise::ingest::{Input, LocalCopy, Quiet};
 use leastwise::report::{self, Report};
 
+use super::aws::AwsArgs;
 use super::{Exit, Failure, Terminal};
 
 /// The password of a signing key; never on the command line, where others see it.
@@ -42,14 +46,21 @@ pub(super) struct Args {
     /// Ask this RFC 3161 authority for a time stamp
     #[arg(long, value_name = "URL")]
     tsa_url: Option<String>,
+    #[command(flatten)]
+    aws: AwsArgs,
 }
 
 /// What the report was made from.
 #[derive(clap::Args, Debug)]
 struct InputArgs {
-    /// The logs the report was made from: each file is hashed, and the sample events are located (repeatable)
-    #[arg(long, value_name = "FILE|DIR")]
-    logs: Vec<PathBuf>,
+    /// The logs the report was made from, also s3://BUCKET/PREFIX: each file and object is hashed, and the sample events are located
+    /// (repeatable)
+    #[arg(long, value_name = "FILE|DIR|URL")]
+    logs: Vec<String>,
+    /// Objects of a bucket that were copied into a folder under the same keys (aws s3 sync URL DIR), read instead of the bucket: size and
+    /// hash are compared, the ETag is taken as listed (repeatable)
+    #[arg(long, value_name = "URL=DIR")]
+    logs_copy: Vec<CopyOf>,
     /// The snapshots it was made from (repeatable)
     #[arg(long, value_name = "FILE|DIR")]
     iam: Vec<PathBuf>,
@@ -61,15 +72,52 @@ struct InputArgs {
     airflow_dags: Option<PathBuf>,
 }
 
+/// `s3://BUCKET/PREFIX=DIR`.
+#[derive(Clone, Debug)]
+struct CopyOf {
+    url: String,
+    dir: PathBuf,
+}
+
+impl FromStr for CopyOf {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.rsplit_once('=') {
+            Some((url, dir)) if url.starts_with("s3://") && !dir.is_empty() => {
+                Ok(Self { url: url.to_owned(), dir: PathBuf::from(dir) })
+            }
+            _ => Err("it looks like s3://BUCKET/PREFIX=DIR".to_owned()),
+        }
+    }
+}
+
 impl InputArgs {
     fn are_given(&self) -> bool {
-        !(self.logs.is_empty() && self.iam.is_empty() && self.kubernetes.is_empty())
+        !(self.logs.is_empty()
+            && self.logs_copy.is_empty()
+            && self.iam.is_empty()
+            && self.kubernetes.is_empty())
     }
 
-    fn read(&self, events: &BTreeSet<&str>) -> Result<Inputs, EvidenceError> {
+    fn read(
+        &self,
+        report: &Report,
+        events: &BTreeSet<&str>,
+        aws: &aws::Settings,
+    ) -> Result<Inputs, EvidenceError> {
         let grants: Vec<PathBuf> =
             self.iam.iter().chain(&self.kubernetes).chain(&self.airflow_dags).cloned().collect();
-        Inputs::read(&self.logs, &grants, events)
+        let mut logs = analyze::inputs(&self.logs, None, aws)
+            .map_err(|error| EvidenceError::Source(error.to_string()))?;
+        let copies = self.logs_copy.iter().map(|copy| LocalCopy::new(&copy.url, copy.dir.clone()));
+        logs.extend(copies.map(|copy| Input::Source(Box::new(copy))));
+        let asked = &report.settings;
+        let window = TimeRange {
+            from: asked.since.unwrap_or(TimeRange::ALWAYS.from),
+            to: asked.until.unwrap_or(TimeRange::ALWAYS.to),
+        };
+        Inputs::read(logs, &grants, window, events)
     }
 }
 
@@ -90,8 +138,10 @@ struct VerifyArgs {
     #[command(flatten)]
     inputs: InputArgs,
     /// Make the audit again from the inputs, with the report's settings, and compare
-    #[arg(long, requires = "logs")]
+    #[arg(long, requires = "logs", conflicts_with = "logs_copy")]
     again: bool,
+    #[command(flatten)]
+    aws: AwsArgs,
 }
 
 pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Failure> {
@@ -105,10 +155,11 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Failure>
 fn make(args: &Args, report: &Path, out: &Path, terminal: &Terminal) -> Result<Exit, Failure> {
     let (original, report) = read_report(report)?;
     let key = args.key.as_deref().map(secret_key).transpose()?;
+    let aws = args.aws.clone().settings()?;
     let inputs = args
         .inputs
         .are_given()
-        .then(|| args.inputs.read(&evidence::sample_events(&report)))
+        .then(|| args.inputs.read(&report, &evidence::sample_events(&report), &aws))
         .transpose()
         .map_err(|error| failed(&error))?;
     let bundle = evidence::derived(&original, &report, inputs.as_ref());
@@ -132,12 +183,13 @@ fn make(args: &Args, report: &Path, out: &Path, terminal: &Terminal) -> Result<E
 
 fn check(args: &VerifyArgs, terminal: &Terminal) -> Result<Exit, Failure> {
     let key = args.public_key.as_deref().map(public_key).transpose()?;
-    let read = |events: &BTreeSet<&str>| args.inputs.read(events);
+    let aws = args.aws.clone().settings()?;
+    let read = |report: &Report, events: &BTreeSet<&str>| args.inputs.read(report, events, &aws);
     let inputs: Option<InputReader<'_>> = if args.inputs.are_given() { Some(&read) } else { None };
     let mut checked = evidence::verify(&args.bundle, key.as_ref(), inputs).map_err(|error| failed(&error))?;
     if args.again
         && let Some(report) = &checked.report
-        && let Some(what) = differs(report, &args.inputs)?
+        && let Some(what) = differs(report, &args.inputs, aws)?
     {
         checked.problems.push(evidence::Problem { file: "report.json".to_owned(), what });
     }
@@ -167,14 +219,15 @@ fn check(args: &VerifyArgs, terminal: &Terminal) -> Result<Exit, Failure> {
 }
 
 /// How an audit of the inputs differs from the report; `None` when it does not.
-fn differs(report: &Report, inputs: &InputArgs) -> Result<Option<String>, Failure> {
+fn differs(report: &Report, inputs: &InputArgs, aws: aws::Settings) -> Result<Option<String>, Failure> {
     let asked = &report.settings;
     let version = report.tool.version.as_str();
     if version != env!("CARGO_PKG_VERSION") {
         return Ok(Some(format!("it was made by version {version} of leastwise, and this is another")));
     }
     let settings = analyze::Settings {
-        sources: inputs.logs.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
+        sources: inputs.logs.clone(),
+        aws,
         iam: inputs.iam.clone(),
         kubernetes: inputs.kubernetes.clone(),
         airflow_dags: inputs.airflow_dags.clone(),

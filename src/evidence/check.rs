@@ -112,7 +112,10 @@ pub fn verify(
     match &report {
         None => problem("report.json", "it cannot be read as a report"),
         Some(report) => {
-            let inputs = inputs.map(|read| read(&samples::ids(report))).transpose()?;
+            let mut inputs = inputs.map(|read| read(report, &samples::ids(report))).transpose()?;
+            if let (Some(inputs), Some(table)) = (&mut inputs, text_of("input/objects.csv")) {
+                inputs.adopt_etags(&table);
+            }
             let again = derived(&original, report, inputs.as_ref());
             made_again = compare(&again, &found, inputs.is_some(), &mut problem);
         }

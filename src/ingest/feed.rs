@@ -90,6 +90,8 @@ pub struct Fetched {
     pub bytes: Vec<u8>,
     /// The mark of what was fetched, where it is not the one listed.
     pub etag: Option<String>,
+    /// The mark that came with the content, listed or not.
+    pub served_etag: Option<String>,
     /// What the source keeps beside the content (`x-amz-meta-…` without its beginning); a digest's signature is there.
     pub metadata: Vec<(String, String)>,
     /// Let go when the bytes are read: what bounds the bytes in flight.

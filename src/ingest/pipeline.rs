@@ -388,11 +388,11 @@ fn receive(receiver: &Mutex<Receiver<Arrival>>) -> Option<Arrival> {
 }
 
 /// Threads that read sources, one each.
-struct Reading<'scope> {
+pub(super) struct Reading<'scope> {
     threads: Vec<ScopedJoinHandle<'scope, Result<Transfer, SourceError>>>,
 }
 
-fn read_sources<'scope, 'env>(
+pub(super) fn read_sources<'scope, 'env>(
     scope: &'scope Scope<'scope, 'env>,
     sources: &'env [Box<dyn Source>],
     run: &'env Run<'env>,
@@ -415,7 +415,7 @@ fn read_sources<'scope, 'env>(
 
 impl Reading<'_> {
     /// Waits for all; the first error is the run's.
-    fn finish(self) -> Result<Transfer, IngestError> {
+    pub(super) fn finish(self) -> Result<Transfer, IngestError> {
         let read: Vec<Result<Transfer, SourceError>> = self
             .threads
             .into_iter()

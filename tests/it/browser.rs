@@ -4,13 +4,14 @@ mod driver;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use fantoccini::key::Key;
 use leastwise::report::{self, Finding, FindingEvidence, Format, Report};
 use serde_json::{Value, json};
 
 use self::driver::{Page, browse};
-use crate::support::root;
+use crate::support::{python_tool, root};
 
 fn sample() -> PathBuf {
     root().join("reports/report.html")
@@ -187,6 +188,109 @@ fn everything_works_by_keyboard_and_has_a_name() {
         }
         assert!(n_named > 200, "{n_named}");
     });
+}
+
+/// What assistive programs build on: one of each landmark, headings without a leap, tables with captions and heads, and an order of focus
+/// that is the order of the text.
+#[test]
+fn a_screen_reader_finds_its_way() {
+    browse(async |page| {
+        page.open(&sample()).await;
+        let seen = page
+            .js("const all = (selector) => [...document.querySelectorAll(selector)];
+                const levels = all('h1, h2, h3, h4, h5, h6').map((head) => Number(head.tagName[1]));
+                return { lang: document.documentElement.lang, title: document.title,
+                    landmarks: ['main', 'body > header', 'nav[aria-label]', 'footer'].map((one) => all(one).length),
+                    h1: levels.filter((level) => level === 1).length, n: levels.length,
+                    leaps: levels.filter((level, at) => at > 0 && level > levels[at - 1] + 1).length,
+                    sections: all('section').filter((one) => !document.getElementById(one.getAttribute('aria-labelledby'))).length,
+                    positive: all('[tabindex]').filter((one) => one.tabIndex > 0).length,
+                    tables: all('table').filter((one) => !one.caption?.textContent ||
+                        [...one.tHead.rows[0].cells].some((cell) => cell.scope !== 'col') ||
+                        [...one.tBodies[0].rows].some((row) => row.cells[0].scope !== 'row')).length,
+                    scrolling: all('.scroll').filter((one) => one.getAttribute('role') !== 'region' || !one.getAttribute('aria-label')).length,
+                    fields: all('input').filter((one) => !one.labels.length).length,
+                    live: all('output[aria-live=polite]').length }")
+            .await;
+        assert_eq!((&seen["lang"], &seen["title"]), (&json!("en"), &json!("Least-privilege audit")));
+        assert_eq!((&seen["landmarks"], &seen["h1"]), (&json!([1, 1, 1, 1]), &json!(1)), "{seen}");
+        assert!(seen["n"].as_u64().unwrap() > 100 && seen["live"].as_u64().unwrap() > 2, "{seen}");
+        for wrong in ["leaps", "sections", "positive", "tables", "scrolling", "fields"] {
+            assert_eq!(seen[wrong], 0, "{wrong}: {seen}");
+        }
+        page.js("window.stops = []; addEventListener('focusin', (event) => stops.push(event.target))").await;
+        for _ in 0..60 {
+            page.press(&Key::Tab).await;
+        }
+        let order = page
+            .js("return [stops.length, stops.filter((one, at) => at > 0 &&
+                !(stops[at - 1].compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING)).length]")
+            .await;
+        assert_eq!(order, json!([60, 0]), "focus moves as the text does");
+        is_quiet(page, &sample()).await;
+    });
+}
+
+/// Printed to PDF, every part is there to be read: each finding, role, workload and namespace by its name.
+#[test]
+fn the_printed_report_holds_every_part() {
+    let dir = tempfile::tempdir().unwrap();
+    let pdf = dir.path().join("report.pdf");
+    let printed = Command::new("chromium")
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            "--no-pdf-header-footer",
+        ])
+        .arg(format!("--user-data-dir={}", dir.path().join("profile").display()))
+        .arg(format!("--print-to-pdf={}", pdf.display()))
+        .arg(format!("file://{}", sample().display()))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(printed.success(), "{printed}");
+    // Lines break anywhere, and letters may be joined: what is compared has neither.
+    let script = "import sys, unicodedata, pypdf\n\
+        text = ''.join(page.extract_text() for page in pypdf.PdfReader(sys.argv[1]).pages)\n\
+        sys.stdout.reconfigure(encoding='utf-8')\n\
+        print(''.join(unicodedata.normalize('NFKC', text).split()))";
+    let told = Command::new(python_tool("python")).args(["-c", script]).arg(&pdf).output().unwrap();
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let text = String::from_utf8(told.stdout).unwrap();
+    let has = |words: &str| text.contains(&words.split_whitespace().collect::<String>());
+    for title in [
+        "Roles by excess",
+        "Log coverage by account",
+        "Findings",
+        "Roles",
+        "Workloads",
+        "Namespaces",
+        "Coverage",
+        "Terms",
+        "Kinds of findings",
+        "Power, in parts",
+        "Used actions",
+        "What each statement rests on",
+        "Allows nothing new",
+        "Trust policy",
+    ] {
+        assert!(has(title), "{title}");
+    }
+    let report: Report =
+        serde_json::from_slice(&fs::read(root().join("reports/report.json")).unwrap()).unwrap();
+    let findings = report.findings.iter().map(|finding| finding.title.replace('`', ""));
+    let roles = report.roles.iter().map(|role| role.arn.clone());
+    let workloads = report.workloads.iter().map(|workload| workload.id.clone());
+    let mut n = 0;
+    for words in findings.chain(roles).chain(workloads) {
+        assert!(has(&words), "{words}");
+        n += 1;
+    }
+    assert!(n > 80, "{n}");
 }
 
 /// Every visible text against the colour behind it, as WCAG 2 counts contrast; AA wants 4.5.

@@ -2,6 +2,7 @@
 
 pub(crate) mod server;
 
+mod evidence;
 mod history;
 pub(crate) mod program;
 

@@ -120,6 +120,7 @@ impl Fetcher {
             }
             new_etag = Some(got.to_owned());
         }
+        let served_etag = answer.e_tag().map(str::to_owned);
         let expected = answer.content_length().and_then(|length| u64::try_from(length).ok());
         let metadata = metadata(&answer);
         let bytes = body(answer, expected).await?;
@@ -127,7 +128,7 @@ impl Fetcher {
         if let Some(listed) = listed.filter(|listed| *listed != bytes.len() as u64) {
             return Err(again(format!("{} bytes came instead of the {listed} listed", bytes.len())));
         }
-        Ok(Fetched { bytes, etag: new_etag, metadata, guard: None })
+        Ok(Fetched { bytes, etag: new_etag, served_etag, metadata, guard: None })
     }
 }
 

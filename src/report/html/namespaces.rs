@@ -85,8 +85,8 @@ pub(super) fn write(page: &mut Markup, context: &Context<'_>) {
 fn one(page: &mut Markup, context: &Context<'_>, namespace: &Namespace<'_>) {
     let Namespace { cluster, name, anchor, workloads, bindings, findings } = namespace;
     page.raw("<details class=\"role\" data-row").attribute("data-key", &format!("{cluster} {name}"));
-    page.raw("><summary><span class=\"role-name\">").text(name);
-    page.raw("</span> <span class=\"mono muted\">").text(cluster).raw("</span><span class=\"muted\">");
+    page.raw("><summary><h3 class=\"role-name\">").text(name);
+    page.raw("</h3> <span class=\"mono muted\">").text(cluster).raw("</span><span class=\"muted\">");
     page.number(workloads.len() as u64).raw(if workloads.len() == 1 { " workload" } else { " workloads" });
     page.raw("</span></summary>\n<div class=\"role-body\"").attribute("id", anchor).raw(">");
     work::related(page, findings);

@@ -18,12 +18,8 @@ const IDLE_ROWS: usize = 12;
 pub(super) fn write(page: &mut Markup, context: &Context<'_>, role: &Role, is_open: bool) {
     let anchor = context.anchors.roles.get(role.arn.as_str()).map_or("", String::as_str);
     page.raw("<details class=\"role\" data-row").attribute("data-key", &role.arn);
-    page.raw(if is_open { " open>" } else { ">" })
-        .raw("<summary><span class=\"role-name\">")
-        .text(&role.name);
-    page.raw("</span> <span class=\"mono muted\">")
-        .text(&role.account)
-        .raw("</span><span class=\"role-bar\">");
+    page.raw(if is_open { " open>" } else { ">" }).raw("<summary><h3 class=\"role-name\">").text(&role.name);
+    page.raw("</h3> <span class=\"mono muted\">").text(&role.account).raw("</span><span class=\"role-bar\">");
     chart::verdict_bar(page, role.granted.verdicts, role.granted.verdicts.total());
     page.raw("</span>");
     roles::proposal_badge(page, role);

@@ -52,8 +52,8 @@ fn one(page: &mut Markup, context: &Context<'_>, workload: &Workload) {
     let id = workload.id.as_str();
     let anchor = context.anchors.workloads.get(id).map_or("", String::as_str);
     page.raw("<details class=\"role\" data-row").attribute("data-key", id);
-    page.raw("><summary><span class=\"role-name\">").text(short(id));
-    page.raw("</span> <span class=\"mono muted\">").text(&workload.kind).raw("</span><span class=\"muted\">");
+    page.raw("><summary><h3 class=\"role-name\">").text(short(id));
+    page.raw("</h3> <span class=\"mono muted\">").text(&workload.kind).raw("</span><span class=\"muted\">");
     page.text(&count(workload.calls, "call", "calls")).raw("</span></summary>\n<div class=\"role-body\"");
     page.attribute("id", anchor).raw("><p class=\"subject\">").code(id).raw("</p>");
     let found: Vec<&Finding> =

@@ -50,6 +50,7 @@ impl Source for Script {
             }
             transfer.gets += 1;
             let fetched = body.clone().map(|bytes| Fetched {
+                served_etag: None,
                 bytes,
                 etag: None,
                 metadata: vec![("signature".to_owned(), "00ff".to_owned())],

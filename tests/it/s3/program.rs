@@ -32,13 +32,13 @@ pub(crate) fn told(mut command: Command) -> (i32, String, String) {
 }
 
 /// A folder with the sample as bucket `sample`.
-fn sample() -> tempfile::TempDir {
+pub(super) fn sample() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     copy(&root().join("sample-logs/AWSLogs"), &dir.path().join("sample/AWSLogs"));
     dir
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
