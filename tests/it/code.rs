@@ -7,6 +7,7 @@ mod staged;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use leastwise::policy::{PolicyKind, parse, render};
 use leastwise::report::{
@@ -147,10 +148,12 @@ fn sorted(value: Value) -> Value {
 
 /// The files of a language for a report, by account.
 pub(super) fn files(report: &Report, language: Language) -> BTreeMap<String, PathBuf> {
+    // One folder a call: tests run side by side.
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
     let dir = std::env::temp_dir().join(format!(
         "leastwise-code-{}-{language:?}-{}",
         std::process::id(),
-        report.roles.len()
+        CALLS.fetch_add(1, Ordering::Relaxed)
     ));
     fs::remove_dir_all(&dir).ok();
     write_folder(report, &dir, &[Format::Code(language)]).unwrap();
