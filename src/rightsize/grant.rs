@@ -24,6 +24,11 @@ const NO_PERMISSION_NEEDED: &[&str] = &[
     "sts:GetSessionToken",
 ];
 
+/// Whether a call of the action works whatever any policy says.
+pub(super) fn works_without_permission(action: &Action) -> bool {
+    NO_PERMISSION_NEEDED.iter().any(|name| name.eq_ignore_ascii_case(action.as_str()))
+}
+
 /// Expands action elements over the catalog, each distinct one once for all roles.
 #[derive(Debug)]
 pub(super) struct Expander<'c> {

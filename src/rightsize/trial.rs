@@ -13,7 +13,7 @@ pub use running::{Running, TrialDenial, TrialSeen, TrialVerdict, trials};
 
 use super::assemble::Piece;
 use super::compress::{Press, SHORTEST};
-use super::grant::{Expander, Grant};
+use super::grant::{Expander, Grant, works_without_permission};
 use super::propose::{describe, observed};
 use super::{ActionSet, Attach, Proposal, ProposalVerdict, Replay, Settings};
 use crate::attribution::Use;
@@ -280,6 +280,10 @@ impl Ground<'_> {
         let mut others = proof::Replay::new(&[&open], &[&open, document], Budget::default());
         let mut replay = Replay::default();
         for request in self.requests() {
+            if works_without_permission(&request.action) {
+                replay.granted_otherwise += 1;
+                continue;
+            }
             match own.retained(&request) {
                 Retained::Kept => {
                     replay.requests += 1;

@@ -407,6 +407,24 @@ fn a_role_that_nobody_assumed_may_go() {
     assert_eq!(right_size(&role, &[]).proposal.verdict, ProposalVerdict::Keep);
 }
 
+/// Who granted `*` was seen asking who it is and exchanging a token: neither needs a grant, so neither is lost, and neither is kept.
+#[test]
+fn calls_that_need_no_permission_lose_nothing() {
+    let role = role(&[r#"[{"Effect":"Allow","Action":"*","Resource":"*"}]"#]);
+    let uses = [
+        "sqs:SendMessage arn:aws:sqs:eu-west-1:111122223333:q",
+        "sts:GetCallerIdentity *",
+        "sts:AssumeRoleWithWebIdentity arn:aws:iam::111122223333:role/other",
+    ];
+    let settings = Settings { unobservable: Unobservable::Drop, ..Settings::default() };
+    let result = right_size_in(&role, &uses, &observation(S3), settings);
+    assert_eq!(result.proposal.verdict, ProposalVerdict::Replace, "{:?}", result.proposal.reasons);
+    let replay = &result.proposal.replay;
+    assert_eq!((replay.requests, replay.allowed, replay.granted_otherwise), (1, 1, 2));
+    let text = proposed(&result).to_string();
+    assert!(text.contains("sqs:SendMessage") && !text.contains("sts:GetCallerIdentity"), "{text}");
+}
+
 #[test]
 fn a_minimal_role_is_kept_and_an_unknown_one_not_judged() {
     let minimal = role(&[
