@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::primitives::ByteStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -19,7 +20,8 @@ use crate::ingest::ObjectRef;
 
 /// Files on their way at the same time.
 const SIDE_BY_SIDE: usize = 16;
-/// Tries of a conditional write that S3 answers with `ConditionalRequestConflict`: others write at the same moment.
+/// Tries of a write that S3 answers with 409 (`ConditionalRequestConflict`, `OperationAborted`): others write at the
+/// same moment. The SDK does not try these again.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -150,8 +152,7 @@ impl Shelf {
                 Ok(answer) => return Ok(Some(answer.e_tag().unwrap_or_default().to_owned())),
                 Err(error) => error,
             };
-            let status = error.raw_response().map_or(0, |response| response.status().as_u16());
-            match status {
+            match status(&error) {
                 409 if tried < TRIES => tokio::time::sleep(PAUSE * tried).await,
                 // An attempt whose answer was lost may have written it: then it is what should be there.
                 412 | 404 => {
@@ -171,11 +172,18 @@ impl Shelf {
                 let local = |error: &dyn std::error::Error| {
                     AwsError::local(&format!("cannot read `{}`", path.display()), error)
                 };
-                let body = ByteStream::from_path(&path).await.map_err(|error| local(&error))?;
-                let put = shelf.client.put_object().bucket(&shelf.bucket).key(shelf.key(&name)).body(body);
-                let sent = put.send().await;
-                sent.map_err(|error| AwsError::of("s3", "PutObject", &shelf.url(&name), &error))?;
-                Ok(())
+                let mut tried = 0;
+                loop {
+                    tried += 1;
+                    let body = ByteStream::from_path(&path).await.map_err(|error| local(&error))?;
+                    let put =
+                        shelf.client.put_object().bucket(&shelf.bucket).key(shelf.key(&name)).body(body);
+                    let Err(error) = put.send().await else { return Ok(()) };
+                    if tried >= TRIES || status(&error) != 409 {
+                        return Err(AwsError::of("s3", "PutObject", &shelf.url(&name), &error));
+                    }
+                    tokio::time::sleep(PAUSE * tried).await;
+                }
             }
         };
         self.side_by_side(names.to_vec(), put)
@@ -268,4 +276,9 @@ impl Shelf {
             }
         })
     }
+}
+
+/// The HTTP status of an answer; 0 when there was none.
+fn status<E>(error: &SdkError<E>) -> u16 {
+    error.raw_response().map_or(0, |response| response.status().as_u16())
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -160,6 +161,27 @@ fn a_bad_network_loses_nothing_and_writes_nothing_twice() {
     let settings = ground.settings(&server);
     let stored = ingest(&settings, &Ingestion { commit_every: 1, ..ground.how() });
     assert_eq!(stored.added, 12);
+    assert_same(&audit(&settings), &audit(&Settings { store: None, ..settings.clone() }));
+}
+
+#[test]
+fn a_write_refused_because_others_write_is_tried_again() {
+    let ground = Ground::new();
+    let refused = Arc::new(Mutex::new(BTreeSet::new()));
+    let seen = Arc::clone(&refused);
+    let server = ground.start(move |request: &Request| {
+        if request.method == "PUT" && seen.lock().unwrap().insert(request.path.clone()) {
+            return Fault::Error(409, "ConditionalRequestConflict", "Others write at this moment.");
+        }
+        Fault::None
+    });
+    bring(&sample_objects()[..3], ground.logs.path());
+    let settings = ground.settings(&server);
+    assert_eq!(ingest(&settings, &ground.how()).added, 3);
+    let refused = refused.lock().unwrap();
+    for part in ["store.json", "lock", ".parquet"] {
+        assert!(refused.iter().any(|path| path.ends_with(part)), "{part}: {refused:?}");
+    }
     assert_same(&audit(&settings), &audit(&Settings { store: None, ..settings.clone() }));
 }
 
