@@ -21,7 +21,7 @@ mod resource;
 mod section;
 mod visibility;
 
-pub use beside::{Beside, ShownBy};
+pub use beside::{Beside, ShownBy, hides_parameters};
 pub use explain::{
     MapError, MappedBeside, MappedNarrowing, MappedNeed, MappedRole, MappedVisibility, Mapping,
 };

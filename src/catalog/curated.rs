@@ -57,6 +57,8 @@ pub(super) struct NarrowingRow {
 pub(super) enum Mode {
     /// It is needed beside them.
     Also,
+    /// It is needed beside them, on a resource the event does not tell.
+    AlsoSomewhere,
     /// It takes the place of this one; of the first when none is named.
     Instead(Option<&'static str>),
 }
@@ -66,6 +68,7 @@ impl Mode {
         match text.split_once(' ') {
             Some(("instead-of", action)) => Self::Instead(Some(action)),
             _ if text == "instead" => Self::Instead(None),
+            _ if text == "also-somewhere" => Self::AlsoSomewhere,
             _ => Self::Also,
         }
     }
@@ -93,6 +96,8 @@ pub(super) struct Curated {
     /// Prefix, parameter (or `*`), service.
     passed_to: Vec<[&'static str; 3]>,
     narrowings: Vec<NarrowingRow>,
+    /// Action in lower case, or `prefix:*`, to what may be needed beside it and what shows that.
+    beside: HashMap<String, Vec<(&'static str, &'static str)>>,
     /// API Gateway's events in lower case to action and paths.
     paths: HashMap<String, (&'static str, &'static str)>,
     /// Action in lower case to why CloudTrail never shows it.
@@ -160,6 +165,10 @@ impl Curated {
                 let mode = Mode::of(mode);
                 tables.narrowings.push(NarrowingRow { prefix, events, when, mode, action });
             }
+            for [action, others, shown_by, _ground] in rows(BESIDE) {
+                let row = tables.beside.entry(action.to_ascii_lowercase()).or_default();
+                row.extend(others.split(' ').map(|other| (other, shown_by)));
+            }
             for [event, action, paths, _ground] in rows(API_GATEWAY) {
                 tables.paths.insert(event.to_ascii_lowercase(), (action, paths));
             }
@@ -223,6 +232,17 @@ impl Curated {
         self.narrowings.iter().filter(move |row| row.prefix == prefix && holds(row.events, event))
     }
 
+    /// Whether a request for this event shows by its parameters that it needs the action beside the first.
+    pub(super) fn is_shown_by_request(&'static self, prefix: &str, event: &str, action: &str) -> bool {
+        self.narrowings(prefix, event)
+            .any(|row| !matches!(row.mode, Mode::Instead(_)) && row.action.eq_ignore_ascii_case(action))
+    }
+
+    /// What the project's table says is needed beside an action (in lower case), and by which word that is shown.
+    pub(super) fn beside(&self, action: &str) -> &[(&'static str, &'static str)] {
+        self.beside.get(action).map_or(&[], Vec::as_slice)
+    }
+
     /// Action and possible paths of one of API Gateway's events (in lower case).
     pub(super) fn path(&self, event: &str) -> Option<(&'static str, &'static str)> {
         self.paths.get(event).copied()
@@ -264,6 +284,7 @@ const PARAMETERS: &str = include_str!("data/resource-parameters.tsv");
 const PASS_ROLE: &str = include_str!("data/pass-role.tsv");
 const PASSED_TO: &str = include_str!("data/passed-to.tsv");
 const NARROWING: &str = include_str!("data/narrowing.tsv");
+const BESIDE: &str = include_str!("data/beside.tsv");
 const API_GATEWAY: &str = include_str!("data/api-gateway.tsv");
 const GUESSED: &str = include_str!("data/guessed-actions.tsv");
 
@@ -275,7 +296,7 @@ mod tests {
     use crate::catalog::Catalog;
 
     /// Every table, with its number of columns and the columns that name actions.
-    const TABLES: [(&str, &str, usize, &[usize]); 12] = [
+    const TABLES: [(&str, &str, usize, &[usize]); 13] = [
         ("event-sources", SOURCES, 3, &[]),
         ("event-actions", RENAMES, 4, &[2]),
         ("guessed-actions", GUESSED, 4, &[2]),
@@ -286,6 +307,7 @@ mod tests {
         ("pass-role", PASS_ROLE, 6, &[]),
         ("passed-to", PASSED_TO, 4, &[]),
         ("narrowing", NARROWING, 6, &[4]),
+        ("beside", BESIDE, 4, &[1]),
         ("api-gateway", API_GATEWAY, 4, &[1]),
         ("clients", include_str!("data/clients.tsv"), 3, &[]),
     ];
@@ -401,7 +423,8 @@ mod tests {
         }
         for row in lines(NARROWING) {
             let replaced = row[3].strip_prefix("instead-of ");
-            assert!(["instead", "also"].contains(&row[3]) || replaced.is_some(), "{row:?}");
+            let modes = ["instead", "also", "also-somewhere"];
+            assert!(modes.contains(&row[3]) || replaced.is_some(), "{row:?}");
             for event in row[1].split(' ') {
                 let mapping = catalog.map(row[0], event);
                 assert_ne!(mapping.verdict, "unknown", "{row:?}: no event {event}");
@@ -409,6 +432,37 @@ mod tests {
                     replaced.is_none_or(|replaced| mapping.actions.iter().any(|action| action == replaced)),
                     "{row:?}: {event} does not need what is to be replaced"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn every_row_of_what_is_needed_beside_says_something_new() {
+        let catalog = Catalog::embedded();
+        let mut seen = BTreeSet::new();
+        for row in lines(BESIDE) {
+            assert!(["own-event", "parameters", "nothing"].contains(&row[2]), "{row:?}");
+            let dependents = |action: &str| -> Vec<&str> {
+                let info = catalog.find(action).and_then(|id| catalog.info(id)).unwrap();
+                info.dependent_actions().collect()
+            };
+            for other in row[1].split(' ') {
+                assert!(seen.insert((row[0], other)), "{row:?} stands twice");
+                match row[0].strip_suffix(":*") {
+                    Some(prefix) => {
+                        let names = |id| {
+                            catalog
+                                .info(id)
+                                .is_some_and(|info| info.dependent_actions().any(|one| one == other))
+                        };
+                        assert!(catalog.actions_of_service(prefix).any(names), "{row:?} says nothing");
+                    }
+                    // The rule says `nothing` of the same service itself.
+                    None => assert!(
+                        row[2] != "nothing" || !dependents(row[0]).contains(&other),
+                        "{row:?}: {other}"
+                    ),
+                }
             }
         }
     }

@@ -179,7 +179,9 @@ impl Catalog {
                 actions.push(text);
             }
         }
-        let mut mapping = self.mapping(event_source, event_name, actions, found.verdict, found.rule);
+        // An event may stand for another service's than its source tells.
+        let mut mapping = self.mapping(source_of(event), event_name, actions, found.verdict, found.rule);
+        event_source.clone_into(&mut mapping.event_source);
         mapping.needs = self.needs_of(&found, event);
         for resource in mapping.needs.iter().flat_map(|need| &need.resources) {
             if !mapping.resources.contains(resource) {

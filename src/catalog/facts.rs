@@ -73,10 +73,10 @@ impl<'e> Facts<'e> {
     }
 }
 
-/// The members of the request, those inside EC2's `…Request` wrapper included.
+/// The members of the request, those inside EC2's `…Request` wrapper and API Gateway's `…Input` included.
 pub(super) fn request_members<'e>(event: &Event<'e>) -> impl Iterator<Item = (&'e str, Json<'e>)> + use<'e> {
     event.request.members().flat_map(|(key, value)| {
-        let inner = if is_wrapper(key, 0) { value } else { Json::NULL };
+        let inner = if is_wrapper(key, 0) || key.ends_with("Input") { value } else { Json::NULL };
         std::iter::once((key, value)).chain(inner.members())
     })
 }

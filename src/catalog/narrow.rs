@@ -4,7 +4,7 @@
 
 use super::curated::Mode;
 use super::facts::{Facts, request_members};
-use super::resource::Target;
+use super::resource::{Target, own};
 use super::{Catalog, Evidence, Need, Resource};
 use crate::ident::{Action, Arn};
 use crate::record::{Event, Json};
@@ -24,6 +24,8 @@ pub(super) struct Narrowing {
 pub(super) enum Special {
     /// The source is read, the target written.
     Copy,
+    /// The source is read; into the target, a directory bucket, there is a session.
+    CopyInto,
     /// Each element of a transaction is an action of its own.
     Transaction,
     /// The first word of the statement tells the action.
@@ -39,6 +41,7 @@ impl Special {
     pub(super) fn of(source: &str, name: &str) -> Option<Self> {
         match (source, name) {
             ("s3" | "s3-outposts", "copyobject" | "uploadpartcopy") => Some(Self::Copy),
+            ("s3express", "copyobject" | "uploadpartcopy") => Some(Self::CopyInto),
             ("dynamodb", "transactwriteitems") => Some(Self::Transaction),
             ("dynamodb", "executestatement" | "batchexecutestatement" | "executetransaction") => {
                 Some(Self::Statement)
@@ -56,8 +59,20 @@ pub(super) fn shows(facts: &Facts<'_>, when: &[&str]) -> bool {
             facts.has_member(|key| key.get(..start.len()).is_some_and(|k| k.eq_ignore_ascii_case(start)))
         }
         None if *wanted == "tags" => has_tags(facts.event),
-        None => facts.has_member(|key| key.eq_ignore_ascii_case(wanted)),
+        None => match wanted.split_once('=') {
+            Some((name, value)) => has_value(facts.event, name, value),
+            None => facts.has_member(|key| key.eq_ignore_ascii_case(wanted)),
+        },
     })
+}
+
+/// Whether a parameter has a value: a text, or a flag.
+fn has_value(event: &Event<'_>, name: &str, wanted: &str) -> bool {
+    let is = |value: Json<'_>| match value.as_bool() {
+        Some(flag) => flag == (wanted == "true"),
+        None => value.text().is_some_and(|text| text.eq_ignore_ascii_case(wanted)),
+    };
+    request_members(event).any(|(key, value)| key.eq_ignore_ascii_case(name) && is(value))
 }
 
 /// Whether tags are given: under any of the names services use (`tags`, `userPoolTags`, `tagsList`, …), and not an empty list.
@@ -78,40 +93,88 @@ fn holds_any(value: Json<'_>) -> bool {
 
 /// Reads from the source (another bucket, perhaps a version), writes to the target.
 pub(super) fn copy(catalog: &Catalog, facts: &Facts<'_>, targets: &[Target]) -> Vec<Need> {
-    let source = facts.parameter(&["x-amz-copy-source"]).and_then(|text| copy_source(facts, text));
+    let source = facts.parameter(&["x-amz-copy-source"]).and_then(|text| Source::of(facts, text));
     targets
         .iter()
         .map(|target| {
             let is_read = target.levels.is_read_only();
-            let Some((arn, has_version)) = source.as_ref().filter(|_| is_read) else {
+            let read = source.as_ref().filter(|_| is_read).and_then(|source| source.read(catalog));
+            read.unwrap_or_else(|| {
                 let mut resources = if is_read {
-                    vec![Resource::Unknown("the event does not name the copy's source")]
+                    vec![Resource::Unknown(UNNAMED_SOURCE)]
                 } else {
                     target.resources(facts)
                 };
                 // Some records list the source beside the target.
                 let is_source = |resource: &Resource| {
-                    matches!((resource, &source), (Resource::Arn(arn), Some((source, _))) if arn == source)
+                    matches!((resource, &source), (Resource::Arn(arn), Some(source)) if *arn == source.arn)
                 };
                 if resources.len() > 1 {
                     resources.retain(|resource| !is_source(resource));
                 }
-                return need(target.action.clone(), resources, Evidence::Observed);
-            };
-            let versioned = has_version.then(|| catalog.find("s3:GetObjectVersion")).flatten();
-            let versioned = versioned.and_then(|id| catalog.info(id)).map(|info| Target::of(&info));
-            let target = versioned.as_ref().unwrap_or(target);
-            need(target.action.clone(), target.resources_among(std::slice::from_ref(arn)), Evidence::Observed)
+                need(target.action.clone(), resources, Evidence::Observed)
+            })
         })
         .collect()
 }
 
-/// `x-amz-copy-source`: `bucket/key`, `/bucket/key` or an access point's ARN, percent-encoded, perhaps with `?versionId=`.
-fn copy_source(facts: &Facts<'_>, text: &str) -> Option<(String, bool)> {
-    let (path, query) = text.split_once('?').unwrap_or((text, ""));
-    let path = percent_decoded(path.trim_start_matches('/'))?;
-    let arn = if Arn::parse(&path).is_some() { path } else { format!("arn:{}:s3:::{path}", facts.partition) };
-    Some((arn, query.starts_with("versionId=")))
+const UNNAMED_SOURCE: &str = "the event does not name the copy's source";
+
+/// Adds what reading a copy's source needs; a source in another directory bucket is read in a session like the one there is.
+pub(super) fn read_source(catalog: &Catalog, facts: &Facts<'_>, needs: &mut Vec<Need>) {
+    let source = facts.parameter(&["x-amz-copy-source"]).and_then(|text| Source::of(facts, text));
+    let Some(read) = source.and_then(|source| source.read(catalog)) else {
+        let unnamed = catalog.find("s3:GetObject").and_then(|id| catalog.info(id)).map(|info| {
+            need(info.action().clone(), vec![Resource::Unknown(UNNAMED_SOURCE)], Evidence::Observed)
+        });
+        return needs.extend(unnamed);
+    };
+    match needs.iter_mut().find(|need| need.action == read.action) {
+        Some(same) => {
+            same.resources.extend(read.resources);
+            same.resources.sort();
+            same.resources.dedup();
+        }
+        None => needs.push(read),
+    }
+}
+
+/// What a copy reads.
+struct Source {
+    arn: String,
+    has_version: bool,
+    /// The ARN is a directory bucket's.
+    in_directory: bool,
+}
+
+impl Source {
+    /// `x-amz-copy-source`: `bucket/key`, `/bucket/key` or an access point's ARN, percent-encoded, perhaps with `?versionId=`.
+    fn of(facts: &Facts<'_>, text: &str) -> Option<Self> {
+        let (path, query) = text.split_once('?').unwrap_or((text, ""));
+        let path = percent_decoded(path.trim_start_matches('/'))?;
+        let bucket = path.split('/').next().unwrap_or_default();
+        let in_directory = bucket.ends_with("--x-s3");
+        let arn = if in_directory {
+            let region = Some(facts.event.region).filter(|region| !region.is_empty())?;
+            format!("arn:{}:s3express:{region}:{}:bucket/{bucket}", facts.partition, facts.account?)
+        } else if Arn::parse(&path).is_some() {
+            path
+        } else {
+            format!("arn:{}:s3:::{path}", facts.partition)
+        };
+        Some(Self { arn, has_version: query.starts_with("versionId="), in_directory })
+    }
+
+    fn read(&self, catalog: &Catalog) -> Option<Need> {
+        let action = match (self.in_directory, self.has_version) {
+            (true, _) => "s3express:CreateSession",
+            (false, true) => "s3:GetObjectVersion",
+            (false, false) => "s3:GetObject",
+        };
+        let target = Target::of(&catalog.info(catalog.find(action)?)?);
+        let resources = target.resources_among(std::slice::from_ref(&self.arn));
+        Some(need(target.action, resources, Evidence::Observed))
+    }
 }
 
 /// Undoes `%2F` and its like; `None` when what comes out is no text.
@@ -143,15 +206,20 @@ pub(super) fn transaction(catalog: &Catalog, facts: &Facts<'_>) -> Option<Vec<Ne
     let elements = || {
         ["requestItems", "transactItems"].into_iter().flat_map(|key| request.get_ignore_case(key).elements())
     };
+    let is_of = |element: &Json<'_>, operation: &str| {
+        let named = element
+            .get_ignore_case("operation")
+            .text()
+            .is_some_and(|text| text.eq_ignore_ascii_case(operation));
+        named || element.get_ignore_case(operation).is_object()
+    };
+    // An element that hides what it is may be any of them.
+    if !elements().all(|element| OPERATIONS.iter().any(|(operation, _)| is_of(&element, operation))) {
+        return None;
+    }
     let mut needs = Vec::new();
     for (operation, action) in OPERATIONS {
-        let of_this = |element: &Json<'_>| {
-            let named = element
-                .get_ignore_case("operation")
-                .text()
-                .is_some_and(|text| text.eq_ignore_ascii_case(operation));
-            named || element.get_ignore_case(operation).is_object()
-        };
+        let of_this = |element: &Json<'_>| is_of(element, operation);
         if !elements().any(|element| of_this(&element)) {
             continue;
         }
@@ -207,24 +275,26 @@ fn table_arn(facts: &Facts<'_>, table: &str) -> Option<String> {
     Some(format!("arn:{}:dynamodb:{region}:{}:table/{table}", facts.partition, facts.account?))
 }
 
-/// `resources` lists the source key first, then the destination; the parameters name the destination.
+/// `resources` lists the source key first, then the destination, or one key that is both; the parameters, where they name keys, tell which is
+/// which.
 pub(super) fn re_encrypt(facts: &Facts<'_>, targets: &[Target]) -> Vec<Need> {
-    let listed: Vec<_> = facts
-        .event
-        .resources
-        .elements()
-        .filter_map(|entry| entry.get_ignore_case("ARN").text())
-        .map(str::to_owned)
-        .collect();
-    targets
-        .iter()
-        .enumerate()
-        .map(|(place, target)| {
-            let own = if listed.len() == targets.len() { listed.get(place..=place) } else { None };
-            let resources = own.map_or_else(|| target.resources(facts), |arn| target.resources_among(arn));
-            need(target.action.clone(), resources, Evidence::Observed)
-        })
-        .collect()
+    let arns = facts.event.resources.elements().filter_map(|entry| entry.get_ignore_case("ARN").text());
+    let listed: Vec<&str> = arns.collect();
+    let (source, destination) = (own::kms_key(facts, "sourceKeyId"), own::kms_key(facts, "destinationKeyId"));
+    let place_of = |name: &Option<String>| listed.iter().position(|arn| name.as_deref() == Some(*arn));
+    let keys = match (listed.as_slice(), place_of(&source), place_of(&destination)) {
+        ([both], ..) => [Some((*both).to_owned()), Some((*both).to_owned())],
+        ([first, second], Some(1), _) | ([first, second], _, Some(0)) => {
+            [Some((*second).to_owned()), Some((*first).to_owned())]
+        }
+        ([first, second], ..) => [Some((*first).to_owned()), Some((*second).to_owned())],
+        _ => [source, destination],
+    };
+    let needs = targets.iter().zip(keys).map(|(target, key)| {
+        let key: Vec<String> = key.into_iter().collect();
+        need(target.action.clone(), target.resources_among(&key), Evidence::Observed)
+    });
+    needs.collect()
 }
 
 /// The first of the paths all of whose parameters the request gives, as an API Gateway ARN.

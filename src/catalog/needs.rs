@@ -12,7 +12,7 @@ use super::index::{ActionId, Catalog, Levels};
 use super::narrow::{self, Narrowing, Special, need};
 use super::pass_role;
 use super::resource::Target;
-use super::{Evidence, Need, Needs, Verdict};
+use super::{Evidence, Need, Needs, Resource, Verdict};
 use crate::ident::Action;
 use crate::record::{Event, IdentityType};
 
@@ -32,6 +32,9 @@ pub(super) struct Plan {
 
 /// The rule of an event that needed one of several actions and hides which.
 pub(super) const HIDDEN: &str = "hidden-request";
+
+/// Why the resource of an action is not known that the request shows to be needed.
+const ELSEWHERE: &str = "the event does not tell on which resource";
 
 /// The rule of an event whose action is the likeliest by name: used, but perhaps not the only one that was.
 pub const GUESSED: &str = "guessed";
@@ -104,6 +107,11 @@ impl Catalog {
             |target: &Target| need(target.action.clone(), target.resources(facts), Evidence::Observed);
         let mut needs = match plan.special {
             Some(Special::Copy) => narrow::copy(self, facts, &plan.targets),
+            Some(Special::CopyInto) => {
+                let mut needs: Vec<Need> = plan.targets.iter().map(plain).collect();
+                narrow::read_source(self, facts, &mut needs);
+                needs
+            }
             Some(Special::Transaction) => narrow::transaction(self, facts)?,
             Some(Special::Statement) => narrow::statement(self, facts)?,
             Some(Special::ReEncrypt) => narrow::re_encrypt(facts, &plan.targets),
@@ -113,8 +121,13 @@ impl Catalog {
         for narrowing in plan.narrowings.iter().filter(|row| narrow::shows(facts, &row.when)) {
             let target = &narrowing.target;
             let replaced = match narrowing.mode {
-                Mode::Also => {
-                    needs.push(need(target.action.clone(), target.resources(facts), Evidence::Inferred));
+                Mode::Also | Mode::AlsoSomewhere => {
+                    let resources = match narrowing.mode {
+                        Mode::AlsoSomewhere => vec![Resource::Unknown(ELSEWHERE)],
+                        _ if first.creates && narrowing.when == ["tags"] => target.resources_created(facts),
+                        _ => target.resources(facts),
+                    };
+                    needs.push(need(target.action.clone(), resources, Evidence::Inferred));
                     continue;
                 }
                 Mode::Instead(None) => needs.first_mut(),

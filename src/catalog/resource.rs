@@ -6,7 +6,7 @@
 //! What a call creates and AWS names itself (`i-0abc…`) is not in the request, so the permission cannot have been checked on
 //! it: such places hold `*`, which is also what AWS shows in the decoded denial of such a call.
 
-mod own;
+pub(super) mod own;
 mod provenance;
 
 use std::borrow::Cow;
@@ -34,7 +34,8 @@ pub(super) struct Target {
     pub(super) action: Action,
     pub(super) levels: Levels,
     kinds: Vec<Kind>,
-    creates: bool,
+    /// Its name says that something new comes of it.
+    pub(super) creates: bool,
 }
 
 #[derive(Debug)]
@@ -96,6 +97,19 @@ impl Target {
         }
         let own: Vec<Cow<'_, str>> = own.all().into_iter().map(Cow::Owned).collect();
         self.bind(facts, &listed, &own)
+    }
+
+    /// Like [`Target::resources`], for an action that tags what the call creates: nothing the request names by its ARN, for that was
+    /// there before.
+    pub(super) fn resources_created(&self, facts: &Facts<'_>) -> Vec<Resource> {
+        if let Some(created) = own::created(facts) {
+            return self.patterns_among(&[created]);
+        }
+        let given: Vec<_> = facts.request.iter().filter_map(as_arn).collect();
+        let mut resources = self.resources(facts);
+        let is_given = |resource: &Resource| matches!(resource, Resource::Arn(arn) if given.iter().any(|one| **one == **arn));
+        resources.retain(|resource| !is_given(resource));
+        if resources.is_empty() { vec![Resource::Unknown(UNNAMED)] } else { resources }
     }
 
     /// Like [`Target::resources`], for an action whose resources a rule already knows: these, and nothing put together.

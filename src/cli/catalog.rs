@@ -177,6 +177,15 @@ fn text(mapping: &Mapping) -> String {
         };
         lines.push(format!("  {} perhaps too, beside {}: {shown}", beside.action, beside.of));
     }
+    for (action, shown) in &mapping.visibility {
+        let types = shown.types.join(", ");
+        lines.push(match shown.shows_in {
+            "management" => format!("  {action} shows in management events"),
+            "data" => format!("  {action} shows in data events only ({types})"),
+            "never-logged" => format!("  {action} shows in no event"),
+            _ => format!("  {action} belongs to no public operation: no event is sure to show it"),
+        });
+    }
     let clean = |line: String| line.chars().filter(|c| !c.is_control()).collect::<String>();
     lines.into_iter().map(|line| clean(line) + "\n").collect()
 }

@@ -8,7 +8,7 @@ use super::pattern::Reach;
 use super::witness::Witness;
 use super::{AccountCoverage, ActionSet, ActionVerdict, Blind, Comparison, GrantedBy, UsedAction};
 use crate::attribution::{PrincipalAccess, Use};
-use crate::catalog::{ActionId, Catalog, Resource, ShownBy};
+use crate::catalog::{ActionId, Catalog, Resource, ShownBy, hides_parameters};
 use crate::ident::{Action, Time};
 use crate::policy::ActionElement;
 
@@ -169,7 +169,7 @@ fn hidden(access: Option<&PrincipalAccess>, catalog: &Catalog, comparison: &mut 
 /// The actions that calls of the used ones may have needed without anything to show it, each with the first of those. What parameters
 /// would show is among them where an event leaves its parameters out.
 fn beside(seen: &ActionSet, uses: &[Use], catalog: &Catalog) -> BTreeMap<ActionId, ActionId> {
-    let left_out = uses.iter().filter(|one| one.resource.is_left_out());
+    let left_out = uses.iter().filter(|one| hides_parameters(&one.action, &one.resource));
     let left_out: ActionSet = left_out.filter_map(|one| catalog.find(one.action.as_str())).collect();
     let mut all = BTreeMap::new();
     for used in seen.iter() {

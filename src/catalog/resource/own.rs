@@ -47,6 +47,7 @@ pub(super) fn candidates(facts: &Facts<'_>, action: &Action) -> Candidates {
         "logs" => logs(facts, &mut found),
         "secretsmanager" => secrets_manager(facts, &mut found),
         "ecs" => ecs(facts, &mut found),
+        "kms" => kms(facts, &mut found),
         "dynamodb" => dynamodb(facts, &mut found),
         "ecr" => ecr(facts, &mut found),
         _ => {}
@@ -302,7 +303,9 @@ fn sns(facts: &Facts<'_>, found: &mut Candidates) {
 fn ssm(facts: &Facts<'_>, action: &Action, found: &mut Candidates) {
     let Some(local) = facts.local("ssm") else { return };
     let parameter = |name: &str| format!("{local}parameter/{}", name.trim_start_matches('/'));
-    if action.name().contains("Parameter") {
+    // What tags on creation bears another name than the call.
+    let is_about = |thing: &str| action.name().contains(thing) || facts.event.name.contains(thing);
+    if is_about("Parameter") {
         let names = facts.parameters("name").chain(facts.parameters("names"));
         found.exact.extend(names.filter(|name| !name.starts_with("arn:")).map(parameter));
         if let Some(path) = facts.parameter(&["path"]) {
@@ -311,7 +314,7 @@ fn ssm(facts: &Facts<'_>, action: &Action, found: &mut Candidates) {
             found.exact.extend((!start.ends_with('/')).then_some(start));
         }
     }
-    let document = if action.name().contains("Document") {
+    let document = if is_about("Document") {
         facts.parameter(&["name", "documentName"])
     } else {
         facts.parameter(&["documentName"])
@@ -389,8 +392,7 @@ fn secrets_manager(facts: &Facts<'_>, found: &mut Candidates) {
 /// Services and tasks lie in a cluster, given by name or ARN, `default` when not given.
 fn ecs(facts: &Facts<'_>, found: &mut Candidates) {
     let Some(local) = facts.local("ecs") else { return };
-    let cluster = facts.parameter(&["cluster", "clusterName"]).unwrap_or("default");
-    let cluster = cluster.rsplit('/').next().unwrap_or(cluster);
+    let cluster = ecs_cluster(facts);
     found.exact.push(format!("{local}cluster/{cluster}"));
     for (kind, keys) in
         [("service", ["service", "services", "serviceName"]), ("task", ["task", "tasks", "taskId"])]
@@ -410,6 +412,42 @@ fn ecs(facts: &Facts<'_>, found: &mut Candidates) {
     for family in facts.parameters("family") {
         found.pattern(&[family], format!("{local}task-definition/{family}:*"));
     }
+}
+
+/// A key is given by its id or its ARN, and an alias names one only to KMS; an alias's own name begins with `alias/`, as its ARN does.
+fn kms(facts: &Facts<'_>, found: &mut Candidates) {
+    let Some(local) = facts.local("kms") else { return };
+    let is_name = |name: &&str| name.starts_with("alias/");
+    found.exact.extend(facts.parameters("aliasName").filter(is_name).map(|name| format!("{local}{name}")));
+    let keys = ["keyId", "targetKeyId"].into_iter().flat_map(|key| facts.parameters(key));
+    found.exact.extend(keys.filter_map(|key| key_arn(&local, key)));
+}
+
+/// The ARN of a key given by its id.
+fn key_arn(local: &str, key: &str) -> Option<String> {
+    (!key.contains([':', '/'])).then(|| format!("{local}key/{key}"))
+}
+
+/// The key a parameter names by id or ARN; `None` for an alias.
+pub(in crate::catalog) fn kms_key(facts: &Facts<'_>, parameter: &str) -> Option<String> {
+    let key = facts.parameter(&[parameter])?;
+    let is_key = |arn: &Arn<'_>| arn.service == "kms" && arn.resource.starts_with("key/");
+    match Arn::parse(key) {
+        Some(arn) => is_key(&arn).then(|| key.to_owned()),
+        None => key_arn(&facts.local("kms")?, key),
+    }
+}
+
+fn ecs_cluster<'e>(facts: &Facts<'e>) -> &'e str {
+    let cluster = facts.parameter(&["cluster", "clusterName"]).unwrap_or("default");
+    cluster.rsplit('/').next().unwrap_or(cluster)
+}
+
+/// What a call creates that its request names nothing of: a task gets its id from AWS.
+pub(super) fn created(facts: &Facts<'_>) -> Option<String> {
+    let is_task = (facts.event.source, facts.event.name) == ("ecs.amazonaws.com", "RunTask");
+    let cluster = Some(ecs_cluster(facts)).filter(|cluster| is_task && is_plain(cluster))?;
+    Some(format!("{}task/{cluster}/*", facts.local("ecs")?))
 }
 
 /// An index is a resource beside its table.

@@ -249,6 +249,12 @@ fn what_the_catalog_does_not_know_is_told_with_its_reason() {
             "{source} {name}"
         );
     }
+    // An element that hides which of the actions it is.
+    let half = r#"{"requestItems":[{"operation":"Put","tableName":"t"},{"tableName":"u"}]}"#;
+    let found = needs(&format!(
+        r#"{{"eventSource":"dynamodb.amazonaws.com","eventName":"TransactWriteItems","requestParameters":{half}}}"#
+    ));
+    assert_eq!((found.verdict, found.rule), (Verdict::Unknown, "hidden-request"));
     // One of several actions, and the record does not tell which.
     for request in ["null", r#"{"requestItems":[]}"#, r#"{"requestItems":7}"#, r#"{"omitted":true}"#] {
         for name in ["TransactWriteItems", "ExecuteStatement", "BatchExecuteStatement"] {

@@ -80,3 +80,17 @@ fn left_out_parameters_may_have_passed_roles_and_tags() {
         .cloned();
     assert_eq!(pass.unwrap()["Resource"], "*");
 }
+
+#[test]
+fn a_batch_of_deletes_may_have_deleted_versions() {
+    let grant =
+        r#"[{"Effect":"Allow","Action":["s3:DeleteObject","s3:DeleteObjectVersion"],"Resource":"*"}]"#;
+    for (resource, verdict) in [
+        ("arn:aws:s3:::b/*", ActionVerdict::Unobservable),
+        // Of one key, the event would tell the version.
+        ("arn:aws:s3:::b/k", ActionVerdict::Unused),
+    ] {
+        let result = right_size(&role(&[grant]), &[&format!("s3:DeleteObject {resource}")]);
+        assert_eq!(verdict_of(&result, "s3:DeleteObjectVersion"), Some(verdict), "{resource}");
+    }
+}
