@@ -4,20 +4,23 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use leastwise::analyze;
+use leastwise::aws;
 use leastwise::carrier::Side as Moment;
 use leastwise::drift::{self, DriftError, Side};
 use leastwise::ident::Time;
-use leastwise::ingest::Quiet;
+use leastwise::ingest::{IngestError, Quiet};
 use leastwise::store::Store;
 
 use super::audit::{self, FailOn};
+use super::aws::AwsArgs;
+use super::config::Config;
 use super::time::{self, When};
 use super::{Exit, Failure, Terminal};
 
 /// Show what changed between two audits, ledgers or snapshots: grants, trust, boundaries, use, bindings, findings
 ///
 /// Grants are compared by meaning: what allows more comes with a request that only the new side allows. Each side is a report (or
-/// its folder), a ledger that `leastwise ingest` made, an IAM snapshot (a file or a folder), `terraform show -json` of a plan or a
+/// its folder), a ledger that `leastwise ingest` made (in a folder, or s3://BUCKET/PREFIX), an IAM snapshot (a file or a folder), `terraform show -json` of a plan or a
 /// state, or a CloudFormation template. One ledger may stand on both sides, with another window on each.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -27,9 +30,9 @@ pub(super) struct Args {
     /// The new side; of a Terraform plan given on both sides, what is planned
     #[arg(value_name = "NEW")]
     new: PathBuf,
-    /// CloudTrail logs of the time between: who changed what, and when (repeatable)
-    #[arg(long, value_name = "FILE|DIR")]
-    logs: Vec<PathBuf>,
+    /// CloudTrail logs of the time between: who changed what, and when; files, folders, or s3://BUCKET/PREFIX (repeatable)
+    #[arg(long, value_name = "SOURCE")]
+    logs: Vec<String>,
     /// What is granted, for OLD when it is a ledger: as `audit --iam` takes it (repeatable)
     #[arg(long, value_name = "FILE|DIR", help_heading = "Ledgers")]
     old_iam: Vec<PathBuf>,
@@ -63,6 +66,8 @@ pub(super) struct Args {
     /// Number of threads [default: one per core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    #[command(flatten)]
+    aws: AwsArgs,
 }
 
 #[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
@@ -79,7 +84,9 @@ enum Format {
 pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Failure> {
     let now = time::now();
     let resolved = |when: Option<When>| when.map(|when| when.resolve(now));
-    let threads = args.threads.unwrap_or(0);
+    let (config, _) = Config::find(None)?;
+    let how =
+        How { threads: args.threads.unwrap_or(0), aws: args.aws.clone().over(config.aws()).settings()? };
     let old = Given {
         path: &args.old,
         moment: Moment::Old,
@@ -96,11 +103,14 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Failure>
         since: resolved(args.new_since),
         until: resolved(args.new_until),
     };
-    let (old, new) = (old.read(threads)?, new.read(threads)?);
+    let (old, new) = (old.read(&how)?, new.read(&how)?);
     let history = (!args.logs.is_empty())
-        .then(|| drift::read_history(&args.logs, threads))
-        .transpose()
-        .map_err(|error| failure(&error))?;
+        .then(|| {
+            let inputs =
+                analyze::inputs(&args.logs, None, &how.aws).map_err(|error| audit::failure(&error))?;
+            drift::read_history(inputs, how.threads).map_err(|error| failure(&error))
+        })
+        .transpose()?;
     let found = drift::compare(&old, &new, history.as_ref());
     terminal.data(|out| match args.format {
         Format::Text => drift::write_text(&found, out),
@@ -117,6 +127,12 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Failure>
     Ok(Exit::of_report(broken == 0, tripped))
 }
 
+/// How both sides are read.
+struct How {
+    threads: usize,
+    aws: aws::Settings,
+}
+
 /// One side, as the command line gives it.
 struct Given<'a> {
     path: &'a Path,
@@ -128,9 +144,11 @@ struct Given<'a> {
 }
 
 impl Given<'_> {
-    fn read(&self, threads: usize) -> Result<Side, Failure> {
-        super::ingest::refuse_remote(self.path)?;
-        if !Store::is_at(self.path) {
+    fn read(&self, how: &How) -> Result<Side, Failure> {
+        super::ingest::check_place(self.path)?;
+        // Of what lies in a bucket only a ledger is a side.
+        let is_far = self.path.to_str().is_some_and(|text| text.contains("://"));
+        if !is_far && !Store::is_at(self.path) {
             self.refuse_extras()?;
             return Side::read(self.path, self.moment).map_err(|error| failure(&error));
         }
@@ -141,7 +159,8 @@ impl Given<'_> {
             since: self.since,
             until: self.until,
             min_window: audit::MIN_WINDOW,
-            threads,
+            threads: how.threads,
+            aws: how.aws.clone(),
             ..analyze::Settings::default()
         };
         let audited = analyze::audit(&settings, None, &Quiet, &AtomicBool::new(false));
@@ -176,6 +195,10 @@ fn failure(error: &DriftError) -> Failure {
             "a side is a report.json or its folder, a ledger that `leastwise ingest` made, a snapshot of `aws iam get-account-authorization-details`, what `terraform show -json` prints, or a CloudFormation template with roles",
         ),
         DriftError::Twice { .. } => failure.hint("compare one account and one moment a side"),
+        DriftError::Ingest(IngestError::Source(source)) => match &source.hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        },
         _ => failure,
     }
 }

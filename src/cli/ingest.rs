@@ -149,15 +149,6 @@ pub(super) fn into_store(
     Ok(stored)
 }
 
-/// Where only a folder will do.
-pub(super) fn refuse_remote(store: &Path) -> Result<(), Failure> {
-    match store.to_str().filter(|text| text.contains("://")) {
-        Some(text) => Err(Failure::usage(format!("a folder is needed here, and `{text}` is none"))
-            .hint("copy it as a whole when no run writes to it: aws s3 sync s3://BUCKET/ledger/ ledger/")),
-        None => Ok(()),
-    }
-}
-
 /// A store lies in a folder or a bucket.
 pub(super) fn check_place(store: &Path) -> Result<(), Failure> {
     let address = store.to_str().and_then(|text| text.split_once("://"));

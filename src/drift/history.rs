@@ -1,7 +1,6 @@
 //! Who wrote grants, and when: the write events of IAM in the logs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
@@ -71,10 +70,9 @@ pub struct History {
 }
 
 /// Reads the writes of IAM out of logs. Merging is a union, so that order and repetition change nothing.
-pub fn read_history(logs: &[PathBuf], threads: usize) -> Result<History, DriftError> {
+pub fn read_history(inputs: Vec<Input>, threads: usize) -> Result<History, DriftError> {
     let cancel = AtomicBool::new(false);
     let run = Run { threads, ..Run::new(&cancel) };
-    let inputs = logs.iter().cloned().map(Input::Path).collect();
     let read = ingest::run(inputs, &run, Writes::default)?;
     Ok(History { writes: read.collector.0, broken_objects: read.issues.len() as u64 })
 }

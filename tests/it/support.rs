@@ -1,6 +1,6 @@
 //! What several tests share: where the real input lies.
 
-use std::io::Read as _;
+use std::io::{BufRead as _, Read as _};
 use std::path::{Path, PathBuf};
 
 /// The package's root folder.
@@ -78,28 +78,39 @@ pub(crate) struct Moto {
 }
 
 impl Moto {
-    /// Starts one on a free port of this machine; fails when it does not answer.
+    /// Starts one on a port the system chooses, which nobody else can have taken meanwhile; fails when it does not start.
     pub(crate) fn start() -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let child = std::process::Command::new(python_tool("moto_server"))
-            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
+        let mut child = std::process::Command::new(python_tool("moto_server"))
+            .args(["-H", "127.0.0.1", "-p", "0"])
+            .stdin(std::process::Stdio::null())
             .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
             .spawn()
             .unwrap();
-        let moto = Self { child, port };
-        for _ in 0..600 {
-            if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return moto;
+        let mut said = std::io::BufReader::new(child.stderr.take().unwrap());
+        let (mut all, mut line) = (String::new(), String::new());
+        let port = loop {
+            line.clear();
+            // It ends when the server does.
+            assert!(said.read_line(&mut line).unwrap() > 0, "moto_server did not start: {all}");
+            all.push_str(&line);
+            if let Some((_, port)) = line.trim_end().split_once("Running on http://127.0.0.1:") {
+                break port.parse().unwrap();
             }
-            std::thread::sleep(std::time::Duration::from_millis(100));
-        }
-        panic!("moto_server does not answer on port {port}");
+        };
+        // Whatever it says later must not fill the pipe.
+        std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
+        Self { child, port }
+    }
+
+    /// `127.0.0.1:PORT`
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     /// Its endpoint.
     pub(crate) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://{}", self.address())
     }
 }
 

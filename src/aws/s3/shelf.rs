@@ -18,6 +18,8 @@ use crate::aws::{Aws, AwsError, Settings, Trouble};
 use crate::ident::Time;
 use crate::ingest::ObjectRef;
 
+/// Tries of a small file that comes without its last line break: it was cut short, or somebody else wrote it.
+const TRIES_OF_A_TEXT: u32 = 3;
 /// Files on their way at the same time.
 const SIDE_BY_SIDE: usize = 16;
 /// Tries of a write that S3 answers with 409 (`ConditionalRequestConflict`, `OperationAborted`): others write at the
@@ -95,7 +97,8 @@ impl Shelf {
         format!("{}{name}", self.prefix)
     }
 
-    /// A small file and its mark; `None` when there is none.
+    /// A small file and its mark; `None` when there is none. Such files end in a line break: one that does not is asked for again, and
+    /// given as it is when it stays so.
     pub fn get(&self, name: &str) -> Result<Option<(Vec<u8>, String)>, AwsError> {
         self.aws.run(self.got(name))
     }
@@ -113,7 +116,10 @@ impl Shelf {
                 }
             };
             let mark = answer.e_tag().unwrap_or_default().to_owned();
-            match answer.body.collect().await {
+            match answer.body.collect().await.map(|bytes| bytes.into_bytes()) {
+                Ok(bytes) if !bytes.ends_with(b"\n") && tried < TRIES_OF_A_TEXT => {
+                    tokio::time::sleep(PAUSE * tried).await;
+                }
                 Ok(bytes) => return Ok(Some((bytes.to_vec(), mark))),
                 Err(error) if tried >= TRIES => {
                     return Err(AwsError::local(&format!("s3 GetObject on `{}`", self.url(name)), &error));
@@ -123,7 +129,7 @@ impl Shelf {
         }
     }
 
-    /// Writes a small file on a condition; gives its mark, or `None` when the condition does not hold.
+    /// Writes a small file, which ends in a line break, on a condition; gives its mark, or `None` when the condition does not hold.
     pub fn put(&self, name: &str, bytes: &[u8], only: Only<'_>) -> Result<Option<String>, AwsError> {
         self.aws.run(self.written(name, bytes, only))
     }

@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use super::worlds::{self, audit};
 use super::{codes, drift, found};
 use crate::bindings::World;
+use crate::s3::program::{command, told};
+use crate::s3::put;
+use crate::s3::server::{Fault, Request, Server};
 
 fn leastwise(dir: &Path, arguments: &[&str]) {
     let output =
@@ -177,4 +180,54 @@ fn a_report_that_was_asked_for_some_roles_does_not_call_the_others_deleted() {
     let found = found(dir.path(), &["one/all", "one/some"]);
     assert_eq!(found["changes"], json!([]), "{found:#}");
     assert!(found["not_compared"].to_string().contains("asked for different accounts"), "{found:#}");
+}
+
+#[test]
+fn ledgers_in_a_bucket_are_compared_as_those_in_folders() {
+    let dir = tempfile::tempdir().unwrap();
+    two_worlds(dir.path());
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("kept")).unwrap();
+    let server = Server::start(root.path(), |_: &Request| Fault::None);
+    let run = |arguments: &[&str]| {
+        let mut command = command(&server, &[arguments, &["--path-style"]].concat());
+        command.current_dir(dir.path());
+        told(command)
+    };
+    for name in ["old", "new"] {
+        let (logs, store) = (format!("{name}/logs"), format!("s3://kept/{name}"));
+        assert_eq!(run(&["ingest", &logs, "--store", &store]).0, 0);
+        let log = fs::read(dir.path().join(&logs).join("log.json")).unwrap();
+        put(root.path(), &format!("kept/{name}-logs/log.json"), &log);
+    }
+    let grants = ["--old-iam", "old/iam", "--new-iam", "new/iam"];
+    let window = ["--old-until", "2026-03-02", "--new-since", "2026-03-01"];
+    for more in [&[][..], &grants, &window] {
+        let told = |sides: &[&str], logs: &str| {
+            run(&[&["drift"], sides, more, &["--logs", logs, "--format", "json"]].concat())
+        };
+        let (exit, expected, error) = told(&["old/ledger", "new/ledger"], "new/logs");
+        let expected: Value = serde_json::from_str(&expected).unwrap_or_else(|_| panic!("{error}"));
+        assert!(!expected["changes"].as_array().unwrap().is_empty());
+        for (sides, logs) in [
+            (["s3://kept/old", "s3://kept/new"], "s3://kept/new-logs/"),
+            (["old/ledger", "s3://kept/new"], "new/logs"),
+        ] {
+            let (own, found, error) = told(&sides, logs);
+            assert_eq!(own, exit, "{error}");
+            let found = found.replace("s3://kept/old", "old/ledger").replace("s3://kept/new", "new/ledger");
+            assert_eq!(serde_json::from_str::<Value>(&found).unwrap(), expected);
+        }
+    }
+    for (arguments, exit, said) in [
+        (["s3://kept/none", "s3://kept/new"], 1, "there is no store in `s3://kept/none`"),
+        (["s3://kept/new", "s3://missing/x"], 1, "check the name"),
+        (["old/ledger", "gs://kept/new"], 2, "is no place for a store"),
+    ] {
+        let (own, out, error) = run(&[&["drift"][..], &arguments].concat());
+        assert_eq!((own, out.as_str()), (exit, ""), "{error}");
+        assert!(error.contains(said), "{error}");
+    }
+    let (exit, _, error) = run(&["drift", "old/ledger", "new/ledger", "--logs", "s3://missing/logs"]);
+    assert!(exit == 1 && error.contains("check the name"), "{exit} {error}");
 }

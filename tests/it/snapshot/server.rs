@@ -4,9 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use leastwise::catalog::Catalog;
 use leastwise::eval::{
@@ -273,29 +271,14 @@ fn forward(address: &str, raw: &[u8]) -> Vec<u8> {
 
 /// A moto server of its own, gone with the value.
 pub(super) struct Moto {
-    child: Child,
+    _server: support::Moto,
     address: String,
 }
 
 impl Moto {
     pub(super) fn start() -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
-        let child = Command::new(support::python_tool("moto_server"))
-            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let moto = Self { child, address: format!("127.0.0.1:{port}") };
-        let begun = Instant::now();
-        while TcpStream::connect(&moto.address).is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(120), "moto_server does not answer");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        moto
+        let server = support::Moto::start();
+        Self { address: server.address(), _server: server }
     }
 
     /// Calls an operation of IAM, STS (forms) or of a service that speaks JSON; the body of the answer.
@@ -334,13 +317,6 @@ impl Moto {
         let answer = String::from_utf8(forward(&self.address, raw.as_bytes())).unwrap();
         assert!(answer.starts_with("HTTP/1.1 20"), "{method} {path} {body}: {answer}");
         answer.split_once("\r\n\r\n").unwrap().1.to_owned()
-    }
-}
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
