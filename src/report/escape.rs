@@ -47,6 +47,20 @@ pub(super) fn html(text: &str) -> String {
     .into_owned()
 }
 
+/// Text for HTML where no attribute is: quotes stay, of which policies are full.
+pub(super) fn html_content(text: &str) -> String {
+    replace(&printable(text), |c, out| {
+        out.push_str(match c {
+            '&' => "&amp;",
+            '<' => "&lt;",
+            '>' => "&gt;",
+            _ => return false,
+        });
+        true
+    })
+    .into_owned()
+}
+
 /// Running text for Markdown (CommonMark with GitHub's tables, mentions, references and bare links).
 pub(super) fn markdown(text: &str) -> String {
     let text = replace(&printable(text), |c, out| {
@@ -212,6 +226,10 @@ mod tests {
         assert_eq!(
             html("<script>alert('x' & \"y\")</script>"),
             "&lt;script&gt;alert(&#39;x&#39; &amp; &quot;y&quot;)&lt;/script&gt;"
+        );
+        assert_eq!(
+            html_content("</noscript> \"x\" & 'y'\u{202e}"),
+            "&lt;/noscript&gt; \"x\" &amp; 'y'\\u{202e}"
         );
     }
 

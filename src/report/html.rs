@@ -27,10 +27,13 @@ use markup::Markup;
 use sha2::{Digest, Sha256};
 
 use super::summary::Summary;
-use super::{Report, Role};
+use super::{Report, Role, Severity};
 
 const STYLE: &str = include_str!("html/style.css");
 const SCRIPT: &str = include_str!("html/script.js");
+
+/// With more roles and workloads than this, a browser would take seconds to lay the whole page out.
+const LARGE: usize = 200;
 
 /// The page.
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
@@ -40,6 +43,8 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         anchors: Anchors::of(report),
         works: work::Works::of(report),
         namespaces: namespaces::all(report),
+        worst: worst(report),
+        is_large: report.roles.len() + report.workloads.len() > LARGE,
     };
     let mut page = Markup::default();
     head(&mut page);
@@ -68,6 +73,19 @@ struct Context<'a> {
     anchors: Anchors<'a>,
     works: work::Works<'a>,
     namespaces: Vec<namespaces::Namespace<'a>>,
+    /// The worst finding about each subject that nobody answers for.
+    worst: BTreeMap<&'a str, Severity>,
+    /// The parts of roles, workloads and namespaces are held back until they are opened.
+    is_large: bool,
+}
+
+fn worst(report: &Report) -> BTreeMap<&str, Severity> {
+    let mut worst: BTreeMap<&str, Severity> = BTreeMap::new();
+    for finding in report.findings.iter().filter(|finding| !finding.is_excepted()) {
+        let known = worst.entry(finding.subject.as_str()).or_insert(finding.severity);
+        *known = (*known).max(finding.severity);
+    }
+    worst
 }
 
 fn head(page: &mut Markup) {
@@ -152,6 +170,22 @@ impl<'a> Anchors<'a> {
     fn role_name(&self, page: &mut Markup, role: &Role) {
         let anchor = self.roles.get(role.arn.as_str()).map_or("roles", String::as_str);
         page.raw("<a").attribute("href", &format!("#{anchor}")).raw(">").text(&role.name).raw("</a>");
+    }
+
+    /// Workloads in a table's cell, without the places they run in.
+    fn workloads(&self, page: &mut Markup, ids: &[String]) {
+        for id in ids {
+            page.raw("<span class=\"item\">");
+            match self.workloads.get(id.as_str()) {
+                Some(anchor) => {
+                    page.raw("<a").attribute("href", &format!("#{anchor}")).raw(">");
+                    workloads::telling(page, id);
+                    page.raw("</a>");
+                }
+                None => workloads::telling(page, id),
+            }
+            page.raw("</span> ");
+        }
     }
 
     /// A workload, as a link to its part where there is one.

@@ -135,7 +135,7 @@ fn accounts(page: &mut Markup, context: &Context<'_>) {
 fn one_account(page: &mut Markup, account: &AccountCoverage, strip: Option<Strip>) {
     for region in &account.regions {
         page.raw("<tr><th scope=\"row\"><span class=\"mono\">").text(&account.account).raw("</span></th>");
-        page.element("td", "", &region.region).raw("<td class=\"wide-cell\">");
+        page.element("td", "one", &region.region).raw("<td class=\"wide-cell\">");
         if let Some(strip) = strip {
             let who = format!("account {}, {}", account.account, region.region);
             strip.draw(page, &who, std::slice::from_ref(region));

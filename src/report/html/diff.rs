@@ -1,5 +1,7 @@
 //! Which lines of two documents the other one lacks.
 
+use std::collections::BTreeSet;
+
 /// Documents that differ in more lines than this are shown without marks: comparing takes the product of both.
 const LONGEST: usize = 400;
 
@@ -23,6 +25,22 @@ pub(super) fn lacking(old: &[&str], new: &[&str]) -> Option<(Vec<bool>, Vec<bool
         all
     };
     Some((around(gone), around(come)))
+}
+
+/// For each line of `old` whether none of `others` says it, whatever list it stands in there: for policies whose names have no partner.
+pub(super) fn absent(old: &[String], others: &BTreeSet<String>) -> Vec<bool> {
+    old.iter().map(|line| !others.contains(said(line))).collect()
+}
+
+/// What a line says without its place: `"Action": "s3:GetObject",` and `"s3:GetObject"` in a list of actions say the same.
+pub(super) fn said(line: &str) -> &str {
+    let line = bare(line).trim_start();
+    let value = ["\"Action\": ", "\"Resource\": "].iter().find_map(|key| line.strip_prefix(key));
+    match value {
+        Some("[") => line,
+        Some(value) => value,
+        None => line,
+    }
 }
 
 fn middle_lacking(old: &[&str], new: &[&str]) -> (Vec<bool>, Vec<bool>) {
@@ -93,6 +111,15 @@ mod tests {
         ] {
             assert_eq!(marks(old, new), (gone.to_owned(), come.to_owned()), "{old} -> {new}");
         }
+        let other: BTreeSet<String> =
+            ["  \"Action\": [", "  \"s3:A\",", "  \"s3:B\"", "]", "\"Resource\": \"x\""]
+                .iter()
+                .map(|line| said(line).to_owned())
+                .collect();
+        let own = ["\"Action\": \"s3:A\",", "\"Action\": [", "\"s3:C\"", "\"NotAction\": \"s3:B\"", "\"x\""]
+            .map(str::to_owned);
+        assert_eq!(absent(&own, &other), [false, false, true, true, false]);
+
         let long = vec!["x"; LONGEST + 1];
         assert_eq!(lacking(&long, &["y"]), None);
         let (gone, come) = lacking(&long, &long).unwrap();

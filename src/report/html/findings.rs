@@ -50,6 +50,11 @@ fn card(page: &mut Markup, context: &Context<'_>, finding: &Finding) {
         page.raw("<p class=\"fix\"><b>What to do</b> ").prose(&finding.fix).raw("</p>");
     }
     page.raw("<details class=\"more\"><summary>Evidence and controls</summary>");
+    page.held(context.is_large, |page| evidence_and_controls(page, finding));
+    page.raw("</details></article>\n");
+}
+
+fn evidence_and_controls(page: &mut Markup, finding: &Finding) {
     if !finding.evidence.is_empty() {
         page.raw("<ul class=\"evidence\">");
         for evidence in &finding.evidence {
@@ -83,7 +88,7 @@ fn card(page: &mut Markup, context: &Context<'_>, finding: &Finding) {
             .code(&format!("{}:{}", place.file, place.line))
             .raw("</span>");
     }
-    page.raw("</p></details></article>\n");
+    page.raw("</p>");
 }
 
 fn one_evidence(page: &mut Markup, evidence: &FindingEvidence) {

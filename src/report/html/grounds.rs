@@ -35,7 +35,7 @@ pub(super) fn write(page: &mut Markup, role: &Role) {
                 page.raw("<span class=\"muted\">–</span>");
             }
         }
-        page.raw("</td><td>");
+        page.raw("</td><td class=\"words-cell\">");
         match names {
             Some(names) => kept(page, role, names),
             None if is_allow => {
@@ -120,7 +120,7 @@ fn kept(page: &mut Markup, role: &Role, actions: &[Glob]) {
         let kept: Vec<String> = list.iter().filter(|action| matches(actions, action)).cloned().collect();
         if !kept.is_empty() {
             page.raw(if is_first { "" } else { "<br>" });
-            page.text(&format!("{} {why}: ", count(kept.len() as u64, "action", "actions"))).codes(&kept, 3);
+            page.text(&format!("{} {why}: ", count(kept.len() as u64, "action", "actions"))).few(&kept, 3);
             is_first = false;
         }
     }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::ident::Time;
-use crate::report::escape::html;
+use crate::report::escape::{html, html_content};
 use crate::report::summary::number;
 
 /// A piece of a page.
@@ -19,9 +19,17 @@ impl Markup {
         self
     }
 
-    /// Text, escaped; fit for element content and for quoted attribute values.
+    /// Text, escaped for element content; the value of an attribute goes through [`Markup::attribute`].
     pub(super) fn text(&mut self, text: &str) -> &mut Self {
-        self.0.push_str(&html(text));
+        self.0.push_str(&html_content(text));
+        self
+    }
+
+    /// Lines of this program's own making, such as commands: what is not seen in any of them is shown, as everywhere.
+    pub(super) fn text_lines(&mut self, lines: &str) -> &mut Self {
+        for line in lines.lines() {
+            self.text(line).raw("\n");
+        }
         self
     }
 
@@ -39,7 +47,9 @@ impl Markup {
 
     /// An attribute with its leading blank.
     pub(super) fn attribute(&mut self, name: &'static str, value: &str) -> &mut Self {
-        self.raw(" ").raw(name).raw("=\"").text(value).raw("\"")
+        self.raw(" ").raw(name).raw("=\"");
+        self.0.push_str(&html(value));
+        self.raw("\"")
     }
 
     /// A sentence in which the parts between backticks are code.
@@ -70,14 +80,14 @@ impl Markup {
 
     /// An identifier such as an ARN; a long one may be broken across lines at its separators.
     pub(super) fn code(&mut self, text: &str) -> &mut Self {
-        /// Up to here, as names of actions are, there is no place for a break.
-        const SHORT: usize = 44;
-        if text.len() <= SHORT {
-            return self.element("code", "", text);
-        }
+        /// Between two places for a break lies at least so much.
+        const SHORT: usize = 12;
         self.raw("<code>");
-        for (at, part) in text.split_inclusive([':', '/']).enumerate() {
-            self.raw(if at > 0 { "<wbr>" } else { "" }).text(part);
+        let mut since = 0;
+        for part in text.split_inclusive([':', '/']) {
+            self.raw(if since >= SHORT { "<wbr>" } else { "" });
+            since = if since >= SHORT { part.len() } else { since + part.len() };
+            self.text(part);
         }
         self.raw("</code>")
     }
@@ -117,12 +127,16 @@ impl Markup {
     /// The same, with the marked lines inside elements of this name: `del` or `ins`.
     pub(super) fn marked_json(&mut self, value: &Value, marks: &[bool], tag: &'static str) -> &mut Self {
         self.raw("<pre tabindex=\"0\" data-copy><code>");
+        let is_marked = |at: usize| marks.get(at).copied().unwrap_or_default();
         for (at, line) in json_lines(value).iter().enumerate() {
-            if marks.get(at).copied().unwrap_or_default() {
-                self.raw("<").raw(tag).raw(">").text(line).raw("</").raw(tag).raw(">\n");
-            } else {
-                self.text(line).raw("\n");
+            if is_marked(at) && (at == 0 || !is_marked(at - 1)) {
+                self.raw("<").raw(tag).raw(">");
             }
+            self.text(line);
+            if is_marked(at) && !is_marked(at + 1) {
+                self.raw("</").raw(tag).raw(">");
+            }
+            self.raw("\n");
         }
         self.raw("</code></pre>")
     }
@@ -130,7 +144,7 @@ impl Markup {
     /// Identifiers in a row, the first few at once and the others behind a fold; what goes beyond the cap is counted.
     pub(super) fn codes(&mut self, texts: &[String], at_once: usize) -> &mut Self {
         /// Identifiers shown at most; `report.json` has them all.
-        const MOST: usize = 200;
+        const MOST: usize = 60;
         let (first, others) = texts.split_at_checked(at_once).unwrap_or((texts, &[]));
         for text in first {
             self.code(text).raw(" ");
@@ -147,6 +161,37 @@ impl Markup {
             self.raw(" further, in report.json</span>");
         }
         self.raw("</details>")
+    }
+
+    /// The first few identifiers, and how many more there are: for places beside what names them all.
+    pub(super) fn few(&mut self, texts: &[String], most: usize) -> &mut Self {
+        for (at, text) in texts.iter().take(most).enumerate() {
+            self.raw(if at > 0 { " " } else { "" }).code(text);
+        }
+        match texts.len().saturating_sub(most) {
+            0 => self,
+            more => self.raw(" and ").number(more as u64).raw(" more"),
+        }
+    }
+
+    /// Actions by service, up to a number of them.
+    pub(super) fn actions(&mut self, actions: &[String], most: usize) -> &mut Self {
+        let service = |action: &String| action.split_once(':').map_or("", |(service, _)| service).to_owned();
+        let shown = actions.get(..most).unwrap_or(actions);
+        self.raw("<dl class=\"names\">");
+        for group in shown.chunk_by(|a, b| service(a) == service(b)) {
+            let names: Vec<&str> = group
+                .iter()
+                .map(|action| action.split_once(':').map_or(action.as_str(), |(_, name)| name))
+                .collect();
+            self.raw("<div>").element("dt", "", &group.first().map(service).unwrap_or_default());
+            self.element("dd", "", &names.join(", ")).raw("</div>");
+        }
+        if actions.len() > most {
+            self.raw("<div><dt></dt><dd>and ").number((actions.len() - most) as u64);
+            self.raw(" further, in report.json</dd></div>");
+        }
+        self.raw("</dl>")
     }
 
     /// Sentences as a list; nothing when there are none.
@@ -179,6 +224,22 @@ impl Markup {
     /// The end of a table.
     pub(super) fn end_table(&mut self) -> &mut Self {
         self.raw("</tbody></table></div>\n")
+    }
+
+    /// What is folded below a summary, held back or not: see [`Markup::body`].
+    pub(super) fn held(&mut self, is_held: bool, write: impl FnOnce(&mut Self)) -> &mut Self {
+        self.raw(if is_held { "<noscript>" } else { "" });
+        write(self);
+        self.raw(if is_held { "</noscript>" } else { "" })
+    }
+
+    /// What is folded under a role, a workload or a namespace. Held back it stands inside `noscript`: a browser that runs the page's script
+    /// takes that for one text, which the script makes into a part of the page when its fold is opened; one without shows it as it is.
+    ///
+    /// INVARIANT: no text can end the element, because its `<` is escaped as everywhere.
+    pub(super) fn body(&mut self, anchor: &str, is_held: bool, write: impl FnOnce(&mut Self)) -> &mut Self {
+        self.raw("<div class=\"role-body\"").attribute("id", anchor).raw(">");
+        self.held(is_held, write).raw("</div>")
     }
 
     /// The finished text.

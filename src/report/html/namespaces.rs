@@ -83,12 +83,18 @@ pub(super) fn write(page: &mut Markup, context: &Context<'_>) {
 }
 
 fn one(page: &mut Markup, context: &Context<'_>, namespace: &Namespace<'_>) {
-    let Namespace { cluster, name, anchor, workloads, bindings, findings } = namespace;
+    let Namespace { cluster, name, anchor, workloads, .. } = namespace;
     page.raw("<details class=\"role\" data-row").attribute("data-key", &format!("{cluster} {name}"));
     page.raw("><summary><h3 class=\"role-name\">").text(name);
     page.raw("</h3> <span class=\"mono muted\">").text(cluster).raw("</span><span class=\"muted\">");
     page.number(workloads.len() as u64).raw(if workloads.len() == 1 { " workload" } else { " workloads" });
-    page.raw("</span></summary>\n<div class=\"role-body\"").attribute("id", anchor).raw(">");
+    page.raw("</span></summary>\n");
+    page.body(anchor, context.is_large, |page| body(page, context, namespace));
+    page.raw("</details>\n");
+}
+
+fn body(page: &mut Markup, context: &Context<'_>, namespace: &Namespace<'_>) {
+    let Namespace { name, workloads, bindings, findings, .. } = namespace;
     work::related(page, findings);
     let of = format!("namespace {name}");
     if !workloads.is_empty() {
@@ -117,5 +123,4 @@ fn one(page: &mut Markup, context: &Context<'_>, namespace: &Namespace<'_>) {
         page.raw("<h4>ServiceAccounts and their roles</h4>");
         bindings::table(page, context, bindings.iter().copied());
     }
-    page.raw("</div></details>\n");
 }

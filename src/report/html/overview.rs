@@ -1,7 +1,7 @@
 //! The first screen: what the audit found, in one sentence, six numbers and four charts.
 
 use super::markup::Markup;
-use super::{Context, chart, workloads};
+use super::{Context, chart, findings, workloads};
 use crate::report::summary::{advice, by_excess, count, number, percent};
 use crate::report::text::window;
 use crate::report::{Attribution, IntegrityStatus, ProposalVerdict, Role, Severity, Workload};
@@ -125,10 +125,19 @@ fn excess(page: &mut Markup, context: &Context<'_>) {
     page.raw("<ol class=\"bars\">");
     for role in roles.iter().take(ROWS) {
         page.raw("<li><div class=\"label\">");
+        page.raw("<span>");
         context.anchors.role_name(page, role);
-        page.raw("<span class=\"muted\">").number(role.granted.verdicts.unused).raw(" unused · ");
-        page.text(advice(role.proposal.verdict)).raw("</span></div>");
-        chart::verdict_bar(page, role.granted.verdicts, most);
+        if let Some(worst) = context.worst.get(role.arn.as_str()) {
+            page.raw(" ");
+            findings::severity(page, *worst);
+        }
+        let verdicts = role.granted.verdicts;
+        page.raw("</span><span class=\"muted\">").number(verdicts.unused).raw(" unused, ");
+        page.text(&percent(verdicts.unused, verdicts.total()))
+            .raw(" · score ")
+            .number(role.privilege.before.score);
+        page.raw(" · ").text(advice(role.proposal.verdict)).raw("</span></div>");
+        chart::verdict_bar(page, verdicts, most);
         page.raw("</li>");
     }
     page.raw("</ol>");

@@ -1,5 +1,7 @@
 //! One role: who uses it, what is granted and used, what was refused, and what to do.
 
+use std::collections::BTreeSet;
+
 use super::markup::{Markup, json_lines};
 use super::{Context, chart, diff, grant, grounds, roles, stages, work};
 use crate::report::summary::{count, number, percent};
@@ -11,6 +13,9 @@ use crate::report::{
 
 /// Resources shown at once per action.
 const RESOURCES: usize = 2;
+
+/// Actions of one verdict that are named; `report.json` has them all.
+const NAMED_ACTIONS: usize = 200;
 
 /// With more services than this of which nothing was used, they have no rows of their own.
 const IDLE_ROWS: usize = 12;
@@ -24,20 +29,19 @@ pub(super) fn write(page: &mut Markup, context: &Context<'_>, role: &Role, is_op
     page.raw("</span>");
     roles::proposal_badge(page, role);
     // Inside the fold, so that a link to it opens the fold even without the script.
-    page.raw("</summary>\n<div class=\"role-body\"")
-        .attribute("id", anchor)
-        .raw("><p class=\"subject\">")
-        .code(&role.arn);
-    page.raw("</p>");
-    facts(page, role);
-    related(page, context, role);
-    who(page, context, role);
-    granted(page, role);
-    used(page, context, role);
-    denied(page, role);
-    proposal(page, context, role);
-    stages::write(page, context, role);
-    page.raw("</div></details>\n");
+    page.raw("</summary>\n");
+    page.body(anchor, context.is_large && !is_open, |page| {
+        page.raw("<p class=\"subject\">").code(&role.arn).raw("</p>");
+        facts(page, role);
+        related(page, context, role);
+        who(page, context, role);
+        granted(page, role);
+        used(page, context, role);
+        denied(page, role);
+        proposal(page, context, role);
+        stages::write(page, context, role);
+    });
+    page.raw("</details>\n");
 }
 
 fn facts(page: &mut Markup, role: &Role) {
@@ -165,9 +169,9 @@ fn granted(page: &mut Markup, role: &Role) {
     for (title, actions) in lists.into_iter().filter(|(_, actions)| !actions.is_empty()) {
         page.raw("<details class=\"more\"><summary>").text(title).raw(" <span class=\"muted\">");
         page.number(actions.len() as u64)
-            .raw("</span></summary><p class=\"chips\">")
-            .codes(actions, 400)
-            .raw("</p></details>");
+            .raw("</span></summary>")
+            .actions(actions, NAMED_ACTIONS)
+            .raw("</details>");
     }
     for (title, facts) in [
         ("Taken away by", granted.blocked_by.iter().map(grant::blocked_by).collect::<Vec<_>>()),
@@ -208,7 +212,7 @@ fn idle_services(page: &mut Markup, granted: &Granted, n_idle: usize) {
     page.raw("<details class=\"more\"><summary>Services of which nothing was used <span class=\"muted\">");
     page.number(n_idle as u64).raw("</span></summary><p>");
     for (at, service) in granted.services.iter().filter(|service| is_idle(service)).enumerate() {
-        page.raw(if at > 0 { " · " } else { "" }).code(&service.service).raw(" ");
+        page.raw(if at > 0 { " · " } else { "" }).text(&service.service).raw(" ");
         let parts: Vec<String> = named(service.verdicts)
             .into_iter()
             .filter(|(_, n)| *n > 0)
@@ -227,7 +231,7 @@ fn power(page: &mut Markup, role: &Role) {
     }
     page.raw("<h4>Power, in parts</h4>");
     let caption = format!("What the policies of {} give", role.name);
-    page.table(false, &caption, &["Part", "#Now", "#Proposed"]).raw("<tbody>");
+    page.raw("<div class=\"narrow\">").table(false, &caption, &["Part", "#Now", "#Proposed"]).raw("<tbody>");
     let sensitive = |power: &Power, kind: &str| {
         power.sensitive.iter().find(|one| one.kind == kind).map_or(0, |one| one.actions)
     };
@@ -248,7 +252,7 @@ fn power(page: &mut Markup, role: &Role) {
         page.raw("<tr><th scope=\"row\">").raw(name).raw("</th>").number_cell(part(before));
         match after {
             Some(after) => page.number_cell(part(after)),
-            None => page.raw("<td class=\"muted\">–</td>"),
+            None => page.raw("<td class=\"n muted\">–</td>"),
         };
         page.raw("</tr>\n");
     }
@@ -271,11 +275,11 @@ fn power(page: &mut Markup, role: &Role) {
         if let Some(value) = value {
             page.raw("<tr><th scope=\"row\">")
                 .raw(name)
-                .raw("</th><td class=\"muted\">–</td><td class=\"number\">");
+                .raw("</th><td class=\"n muted\">–</td><td class=\"n\">");
             page.text(&value).raw("</td></tr>\n");
         }
     }
-    page.end_table();
+    page.end_table().raw("</div>");
 }
 
 fn used(page: &mut Markup, context: &Context<'_>, role: &Role) {
@@ -296,11 +300,7 @@ fn used(page: &mut Markup, context: &Context<'_>, role: &Role) {
             by => page.text(&by.as_str().replace('-', " ")),
         };
         page.raw("</td><td>").time(used.last_seen).raw("</td><td>");
-        for workload in &used.workloads {
-            page.raw("<span class=\"item\">");
-            context.anchors.workload(page, workload);
-            page.raw("</span> ");
-        }
+        context.anchors.workloads(page, &used.workloads);
         page.raw("</td></tr>\n");
     }
     page.end_table();
@@ -452,16 +452,20 @@ fn proof_badge(page: &mut Markup, proof: &Proof) {
     page.badge(class, proof.no_new_access.as_str());
 }
 
-/// For each policy as it is and as proposed, which of its lines the other side's policy of that name lacks.
+/// For each policy as it is and as proposed, which of its lines the other side lacks: the policy of the same name there, or all of them where
+/// there is none.
 fn marks(proposal: &Proposal) -> (Vec<Vec<bool>>, Vec<Vec<bool>>) {
     let lines = |policies: &[ProposedPolicy]| -> Vec<Vec<String>> {
         policies.iter().map(|policy| json_lines(&policy.document)).collect()
     };
     let (before, after) = (lines(&proposal.current), lines(&proposal.policies));
-    // All of a policy that the other side has not.
-    let whole =
-        |all: &[Vec<String>]| -> Vec<Vec<bool>> { all.iter().map(|own| vec![true; own.len()]).collect() };
-    let (mut gone, mut come) = (whole(&before), whole(&after));
+    let all = |all: &[Vec<String>]| -> BTreeSet<String> {
+        all.iter().flatten().map(|line| diff::said(line).to_owned()).collect()
+    };
+    let against = |own: &[Vec<String>], others: &BTreeSet<String>| -> Vec<Vec<bool>> {
+        own.iter().map(|own| diff::absent(own, others)).collect()
+    };
+    let (mut gone, mut come) = (against(&before, &all(&after)), against(&after, &all(&before)));
     for ((policy, then), gone) in proposal.current.iter().zip(&before).zip(&mut gone) {
         let mut others = proposal.policies.iter().zip(&after).zip(&mut come);
         let Some(((_, now), come)) = others.find(|((other, _), _)| other.name == policy.name) else {
@@ -469,7 +473,9 @@ fn marks(proposal: &Proposal) -> (Vec<Vec<bool>>, Vec<Vec<bool>>) {
         };
         let then: Vec<&str> = then.iter().map(String::as_str).collect();
         let now: Vec<&str> = now.iter().map(String::as_str).collect();
-        (*gone, *come) = diff::lacking(&then, &now).unwrap_or_default();
+        if let Some(marks) = diff::lacking(&then, &now) {
+            (*gone, *come) = marks;
+        }
     }
     (gone, come)
 }

@@ -1,9 +1,9 @@
 //! The table of roles, then a part for each.
 
 use super::markup::Markup;
-use super::{Context, chart, role};
+use super::{Context, chart, findings, role};
 use crate::report::summary::{advice, by_excess, number};
-use crate::report::{ProposalVerdict, Role};
+use crate::report::{ProposalVerdict, Role, Severity};
 
 /// With so many roles or fewer, every part is open from the start.
 const OPEN_UP_TO: usize = 3;
@@ -27,16 +27,23 @@ pub(super) fn write(page: &mut Markup, context: &Context<'_>) {
         "#Undeter&shy;mined",
         "#Unobserv&shy;able",
         "#Blocked",
+        "#Excess score",
+        "Risk",
         "#Calls",
         "Proposal",
     ];
-    page.table(true, "Every role by excess: granted permissions by verdict, and the proposal", &columns);
+    page.raw("<div class=\"many\">");
+    page.table(
+        true,
+        "Every role by excess: granted permissions by verdict, excess score, worst finding, and the proposal",
+        &columns,
+    );
     page.raw("<tbody id=\"role-rows\">");
     let most = roles.iter().map(|role| role.granted.verdicts.total()).max().unwrap_or(0);
     for role in &roles {
         row(page, context, role, most);
     }
-    page.end_table();
+    page.end_table().raw("</div>");
     page.raw("<div id=\"role-list\" class=\"role-list\">\n");
     for role in &roles {
         let is_open = roles.len() <= OPEN_UP_TO;
@@ -64,11 +71,21 @@ fn row(page: &mut Markup, context: &Context<'_>, role: &Role, most: u64) {
         verdicts.undetermined,
         verdicts.unobservable,
         verdicts.blocked,
-        role.calls,
+        role.privilege.before.score,
     ] {
         page.number_cell(n);
     }
-    page.raw("<td>");
+    let worst = context.worst.get(role.arn.as_str()).copied();
+    let rank =
+        worst.map_or(0, |worst| 1 + Severity::ALL.iter().rev().position(|one| *one == worst).unwrap_or(0));
+    page.raw("<td data-v=\"").digits(rank as u64).raw("\">");
+    match worst {
+        Some(worst) => findings::severity(page, worst),
+        None => {
+            page.raw("<span class=\"muted\">none found</span>");
+        }
+    }
+    page.raw("</td>").number_cell(role.calls).raw("<td>");
     proposal_badge(page, role);
     page.raw("</td></tr>\n");
 }

@@ -24,7 +24,7 @@
     });
     table.tBodies[0].append(...rows.map((entry) => entry.row));
   };
-  for (const table of all("table[data-sort]")) {
+  const sortable = (table) => {
     [...table.tHead.rows[0].cells].forEach((head, column) => {
       const button = document.createElement("button");
       button.type = "button";
@@ -32,14 +32,20 @@
       button.addEventListener("click", () => sort(table, head, column));
       head.append(button);
     });
-  }
+  };
 
   // Filters: a search field and severity switches, which hold together. What a row says is read once: reports can have a
   // thousand roles.
   const off = new Set();
   const said = new WeakMap();
+  const marks = { amp: "&", lt: "<", gt: ">" };
   const text = (row) => {
-    if (!said.has(row)) said.set(row, `${row.dataset.key ?? ""} ${row.textContent}`.toLowerCase());
+    if (!said.has(row)) {
+      // What is held back is still markup.
+      const held = row.querySelector("noscript");
+      const bare = held ? row.textContent.replace(/<[^>]*>/g, "").replace(/&(amp|lt|gt);/g, (_, name) => marks[name]) : row.textContent;
+      said.set(row, `${row.dataset.key ?? ""} ${bare}`.toLowerCase());
+    }
     return said.get(row);
   };
   const apply = (field) => {
@@ -70,48 +76,9 @@
     });
   }
 
-  // Folds: all at once, by a link into one, and for paper.
-  for (const button of all("button[data-open]")) {
-    button.addEventListener("click", () => {
-      const open = button.getAttribute("aria-pressed") !== "true";
-      button.setAttribute("aria-pressed", String(open));
-      button.textContent = open ? "Close all" : "Open all";
-      for (const fold of all(":scope > details", document.getElementById(button.dataset.open))) fold.open = open;
-    });
-  }
-  const reveal = () => {
-    // Ids are plain ASCII: a fragment that needs decoding is none of them.
-    const target = document.getElementById(location.hash.slice(1));
-    if (!target) return;
-    const row = target.closest("[data-row]");
-    if (row?.classList.contains("away")) {
-      for (const field of fields) field.value = "";
-      for (const button of all("button[data-toggle]")) button.setAttribute("aria-pressed", "true");
-      off.clear();
-      fields.forEach(apply);
-    }
-    for (let fold = target.closest("details"); fold; fold = fold.parentElement?.closest("details")) fold.open = true;
-    target.scrollIntoView();
-  };
-  addEventListener("hashchange", reveal);
-  // A second click on the same link changes no fragment, but its target may have been closed or filtered since.
-  addEventListener("click", (event) => {
-    const link = event.target.closest?.('a[href^="#"]');
-    if (link && link.hash === location.hash) reveal();
-  });
-  reveal();
-  let opened = [];
-  addEventListener("beforeprint", () => {
-    opened = all("details:not([open])");
-    for (const fold of opened) fold.open = true;
-  });
-  addEventListener("afterprint", () => {
-    for (const fold of opened) fold.open = false;
-  });
-
   // Documents can be copied as a whole.
-  for (const block of all("pre[data-copy]")) {
-    if (!navigator.clipboard) break;
+  const copyable = (block) => {
+    if (!navigator.clipboard) return;
     const frame = document.createElement("div");
     frame.className = "copy";
     block.replaceWith(frame);
@@ -130,7 +97,68 @@
       setTimeout(() => { button.textContent = "Copy"; }, 1500);
     });
     frame.append(block, button);
+  };
+
+  // A large report holds the parts under its folds back as text; each becomes elements when its fold is first opened.
+  const enhance = (root) => {
+    for (const table of all("table[data-sort]", root)) sortable(table);
+    for (const block of all("pre[data-copy]", root)) copyable(block);
+  };
+  const fill = (fold) => {
+    const held = fold.querySelector(":scope > noscript, :scope > .role-body > noscript");
+    if (!held) return;
+    const parts = new DOMParser().parseFromString(held.textContent, "text/html").body;
+    const body = held.parentElement;
+    held.replaceWith(...parts.childNodes);
+    enhance(body);
+  };
+  const open = (fold, yes) => {
+    if (yes) fill(fold);
+    fold.open = yes;
+  };
+  // The event of an opened fold does not bubble.
+  document.addEventListener("toggle", (event) => { if (event.target.open) fill(event.target); }, true);
+
+  // Folds: all at once, by a link into one, and for paper.
+  for (const button of all("button[data-open]")) {
+    button.addEventListener("click", () => {
+      const yes = button.getAttribute("aria-pressed") !== "true";
+      button.setAttribute("aria-pressed", String(yes));
+      button.textContent = yes ? "Close all" : "Open all";
+      for (const fold of all(":scope > details", document.getElementById(button.dataset.open))) open(fold, yes);
+    });
   }
+  const reveal = () => {
+    // Ids are plain ASCII: a fragment that needs decoding is none of them.
+    const target = document.getElementById(location.hash.slice(1));
+    if (!target) return;
+    const row = target.closest("[data-row]");
+    if (row?.classList.contains("away")) {
+      for (const field of fields) field.value = "";
+      for (const button of all("button[data-toggle]")) button.setAttribute("aria-pressed", "true");
+      off.clear();
+      fields.forEach(apply);
+    }
+    for (let fold = target.closest("details"); fold; fold = fold.parentElement?.closest("details")) open(fold, true);
+    target.scrollIntoView();
+  };
+  addEventListener("hashchange", reveal);
+  // A second click on the same link changes no fragment, but its target may have been closed or filtered since.
+  addEventListener("click", (event) => {
+    const link = event.target.closest?.('a[href^="#"]');
+    if (link && link.hash === location.hash) reveal();
+  });
+  enhance(document);
+  reveal();
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    for (const held of all("noscript")) fill(held.closest("details"));
+    opened = all("details:not([open])");
+    for (const fold of opened) fold.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const fold of opened) fold.open = false;
+  });
 
   for (const tools of all("[data-tools]")) tools.hidden = false;
 })();

@@ -17,9 +17,8 @@ pub(super) fn write(page: &mut Markup, context: &Context<'_>, role: &Role) {
     }
     let steps = steps(role);
     if !steps.is_empty() {
-        page.raw("<details class=\"more\"><summary>The stages with their commands</summary>");
-        steps.iter().for_each(|step| one(page, step));
-        page.raw("</details>");
+        page.raw("<details class=\"more\"><summary>The stages with their commands</summary><pre tabindex=\"0\" data-copy>");
+        page.text_lines(&commands(&steps)).raw("</pre></details>");
     }
 }
 
@@ -28,11 +27,8 @@ fn plan(page: &mut Markup, role: &Role, stage: &Stage) {
         page.raw("<p class=\"muted\">No trial can be offered.</p>").sentences("plain", &stage.reasons);
         return;
     };
-    page.raw("<p>")
-        .text(&planned(stage).unwrap_or_default())
-        .raw(".</p><p>")
-        .text(what(trial.kind))
-        .raw("</p>");
+    page.raw("<p>").text(what(trial.kind)).raw(" Its trial: ");
+    page.text(&planned(stage).unwrap_or_default()).raw(".</p>");
     page.sentences("plain", &trial.notes).sentences("plain", &stage.reasons);
     page.raw("<details class=\"more\"><summary>The trial's policy</summary><p class=\"policy\">");
     page.element("b", "", &trial.policy.name).raw(" <span class=\"muted\">for ").text(&role.name);
@@ -56,18 +52,21 @@ fn under_way(page: &mut Markup, context: &Context<'_>, role: &Role, trial: &Runn
         page.raw("<tr><th scope=\"row\">").code(&denial.action).raw("</th>").number_cell(denial.calls);
         page.raw("<td class=\"resources\">").codes(&denial.resources, RESOURCES).raw("</td><td>");
         page.time(denial.last_seen).raw("</td><td>");
-        for workload in &denial.workloads {
-            page.raw("<span class=\"item\">");
-            context.anchors.workload(page, workload);
-            page.raw("</span> ");
-        }
+        context.anchors.workloads(page, &denial.workloads);
         page.raw("</td></tr>\n");
     }
     page.end_table();
 }
 
-fn one(page: &mut Markup, step: &Step) {
-    page.raw("<h5>").text(&step.title).raw("</h5>").sentences("plain", &step.text);
-    page.raw("<pre>").text(&step.commands.join("\n")).raw("</pre><p class=\"muted\">The way back:</p><pre>");
-    page.text(&step.rollback.join("\n")).raw("</pre>");
+/// The stages as one text of commands; what happens in each is told among the terms.
+fn commands(steps: &[Step]) -> String {
+    let mut lines = Vec::new();
+    for step in steps {
+        lines.push(format!("# {}", step.title));
+        lines.extend(step.commands.iter().cloned());
+        lines.push("# and the way back:".to_owned());
+        lines.extend(step.rollback.iter().cloned());
+        lines.push(String::new());
+    }
+    lines.join("\n")
 }

@@ -21,6 +21,7 @@ pub(super) fn write(page: &mut Markup, context: &Context<'_>) {
 <div><dt>Attribution</dt><dd><i>Exact</i>: joined to the issuance of its credentials by access key id. <i>Session</i>: by role id and session name, or by session tags. <i>Inferred</i>: the issuance is not in the logs, but the trust policy admits exactly one subject. <i>Unknown</i>: nothing proves it.</dd></div>
 <div><dt>Excess score</dt><dd>The share of a role's power that was shown to be unused, in per cent: the weight of its unused actions of the weight of all it is granted. An action weighs 10 for permissions management, 3 for write, 2 for tagging, 1 for read and 0 for list, and twice that where it is granted on every resource of a type. Actions the logs could not have shown count as granted, not as unused.</dd></div>
 <div><dt>Allows nothing new</dt><dd>Proven for every possible request, not for a sample: each request the proposed policies allow is allowed by the present ones.</dd></div>
+<div><dt>In stages</dt><dd>First a trial is put on the role, which takes away what the removal would and nothing else. It is watched: a snapshot and an audit with logs since it began say on which day it is and what it denied. Then the proposed policies are put on and the old ones and the trial taken off; a role that goes is saved to a folder first. Each stage has a way back.</dd></div>
 <div><dt>Replay</dt><dd>Each distinct request seen to succeed through the role's own policies is put to the proposed ones.</dd></div>
 </dl>
 "#,

@@ -54,8 +54,14 @@ fn one(page: &mut Markup, context: &Context<'_>, workload: &Workload) {
     page.raw("<details class=\"role\" data-row").attribute("data-key", id);
     page.raw("><summary><h3 class=\"role-name\">").text(short(id));
     page.raw("</h3> <span class=\"mono muted\">").text(&workload.kind).raw("</span><span class=\"muted\">");
-    page.text(&count(workload.calls, "call", "calls")).raw("</span></summary>\n<div class=\"role-body\"");
-    page.attribute("id", anchor).raw("><p class=\"subject\">").code(id).raw("</p>");
+    page.text(&count(workload.calls, "call", "calls")).raw("</span></summary>\n");
+    page.body(anchor, context.is_large, |page| body(page, context, workload));
+    page.raw("</details>\n");
+}
+
+fn body(page: &mut Markup, context: &Context<'_>, workload: &Workload) {
+    let id = workload.id.as_str();
+    page.raw("<p class=\"subject\">").code(id).raw("</p>");
     let found: Vec<&Finding> =
         context.report.findings.iter().filter(|finding| finding.subject == id).collect();
     work::related(page, &found);
@@ -78,7 +84,6 @@ fn one(page: &mut Markup, context: &Context<'_>, workload: &Workload) {
     if workload.denied > 0 {
         work::refused(page, context, &[id], short(id));
     }
-    page.raw("</div></details>\n");
 }
 
 /// What ran below a workload, by kind.
@@ -115,16 +120,22 @@ fn unattributed(page: &mut Markup, context: &Context<'_>) {
 /// A workload's id with the part a reader looks for in front: `namespace/service-account`, then where it runs.
 pub(super) fn name(page: &mut Markup, id: &str) {
     let (kind, rest) = id.split_once(':').unwrap_or(("", id));
-    let (main, place) = parts(kind, rest);
+    let (_, place) = parts(kind, rest);
     page.raw("<span class=\"workload\">");
-    if !kind.is_empty() {
-        page.element("span", "kind", kind).raw(" ");
-    }
-    page.element("b", "", main);
+    telling(page, id);
     if !place.is_empty() {
         page.raw(" ").element("span", "place", place);
     }
     page.raw("</span>");
+}
+
+/// The kind of a workload and its telling part.
+pub(super) fn telling(page: &mut Markup, id: &str) {
+    let (kind, rest) = id.split_once(':').unwrap_or(("", id));
+    if !kind.is_empty() {
+        page.element("span", "kind", kind).raw(" ");
+    }
+    page.element("b", "", parts(kind, rest).0);
 }
 
 /// The part of a workload's id that a reader looks for.
