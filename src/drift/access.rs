@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Change, Code, RoleSide, Side, at};
 use crate::carrier::Boundary;
+use crate::finding::Severity;
 use crate::ident::Arn;
 use crate::policy::{Policy, PolicyKind, parse};
 use crate::proof::{Proof, Settings, Verdict, no_new_access};
@@ -137,13 +138,27 @@ fn sets(
     if more.verdict == Verdict::Unknown
         || less.verdict == Verdict::Unknown && more.verdict != Verdict::Refuted
     {
+        // Proven not to allow more, it may allow less at worst: as with a deny of what was not allowed, which cuts what resource
+        // policies allow.
+        let is_harmless = more.verdict == Verdict::Proven;
         let title = format!(
-            "Whether {} of {} {verb} more than before could not be decided",
+            "Whether {} of {} {verb} {} than before could not be decided",
             what.to_lowercase(),
-            name(subject)
+            name(subject),
+            if is_harmless { "less" } else { "more" }
         );
-        let reasons = more.reasons.iter().chain(&less.reasons).cloned().collect();
-        changes.push(Change::new(undecided, subject, title).details(reasons));
+        let reasons = if is_harmless {
+            let other =
+                less.reasons.iter().map(|reason| format!("Whether nothing is lost is open: {reason}."));
+            std::iter::once("It is proven that nothing more is allowed.".to_owned()).chain(other).collect()
+        } else {
+            more.reasons.iter().chain(&less.reasons).cloned().collect()
+        };
+        let mut change = Change::new(undecided, subject, title).details(reasons);
+        if is_harmless {
+            Severity::Info.as_str().clone_into(&mut change.severity);
+        }
+        changes.push(change);
     }
 }
 

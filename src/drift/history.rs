@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::access::is_same;
 use super::{Change, Code, DriftError, RoleSide, Side};
+use crate::carrier::Boundary;
 use crate::ident::Arn;
 use crate::ingest::{self, Collect, Input, Run};
 use crate::policy::{Policy, PolicyKind, parse};
@@ -128,34 +129,49 @@ impl History {
             if calls.is_empty() {
                 continue;
             }
+            let sides = [old.role(&change.subject), new.role(&change.subject)];
+            let managed = self.managed(change, sides.into_iter().flatten());
+            let is_of_role = |write: &Write| names_role(write, &change.subject);
+            let is_of_policy = |write: &Write| {
+                write.role.is_none() && write.policy.as_deref().is_some_and(|arn| managed.contains(arn))
+            };
             let writes: Vec<&Write> = self
                 .writes
                 .iter()
-                .filter(|write| self.is_about(write, &change.subject) && calls.contains(&write.call.as_str()))
+                .filter(|write| calls.contains(&write.call.as_str()))
+                .filter(|write| is_of_role(write) || is_of_policy(write))
                 .collect();
             change.writes = writes.iter().map(|write| (*write).clone()).collect();
             explaining.extend(&writes);
-            if let (Some(before), Some(after)) = (old.role(&change.subject), new.role(&change.subject)) {
+            if let [Some(before), Some(after)] = sides {
                 change.details.extend(self.rebuilt(change.code, before, after, &writes));
             }
         }
         self.writes.iter().filter(|write| !explaining.contains(write)).cloned().collect()
     }
 
-    /// Whether a write is about this role: by name and account, or about a managed policy it has had attached in the log.
-    fn is_about(&self, write: &Write, subject: &str) -> bool {
-        let Some(arn) = Arn::parse(subject) else { return write.role.as_deref() == Some(subject) };
-        if write.account != arn.account {
-            return false;
-        }
-        match &write.role {
-            Some(role) => arn.role_name() == Some(role),
-            None => {
-                let attached =
-                    |one: &&Write| one.role.as_deref() == arn.role_name() && one.policy == write.policy;
-                write.policy.is_some() && self.writes.iter().any(|one| attached(&one))
+    /// ARNs of managed policies whose versions can make such a change: those the role has, had, or was given in between; of a change of
+    /// the boundary, the boundaries.
+    fn managed<'w>(
+        &'w self,
+        change: &Change,
+        sides: impl Iterator<Item = &'w RoleSide>,
+    ) -> BTreeSet<&'w str> {
+        let is_of_boundary = calls_of(change.code).contains(&"PutRolePermissionsBoundary");
+        let mut arns: BTreeSet<&str> = BTreeSet::new();
+        for side in sides {
+            match &side.boundary {
+                Boundary::Policy { arn, .. } if is_of_boundary => _ = arns.insert(arn),
+                _ if is_of_boundary => {}
+                _ => arns
+                    .extend(side.named.keys().map(String::as_str).filter(|name| Arn::parse(name).is_some())),
             }
         }
+        let giving = if is_of_boundary { "PutRolePermissionsBoundary" } else { "AttachRolePolicy" };
+        let given =
+            self.writes.iter().filter(|write| write.call == giving && names_role(write, &change.subject));
+        arns.extend(given.filter_map(|write| write.policy.as_deref()));
+        arns
     }
 
     /// Whether the writes lead from the old grant to the new one, as a sentence.
@@ -176,6 +192,16 @@ impl History {
                 format!("Whether the writes in the log lead to the new {what} cannot be told: {reason}.")
             }
         })
+    }
+}
+
+/// Whether a call names this role, in its account where the subject tells one.
+fn names_role(write: &Write, subject: &str) -> bool {
+    match Arn::parse(subject) {
+        Some(arn) => {
+            write.account == arn.account && write.role.is_some() && arn.role_name() == write.role.as_deref()
+        }
+        None => write.role.as_deref() == Some(subject),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Drift between two made worlds is the made difference, no more and no less.
 
 mod ledgers;
+mod managed;
 mod refused;
 mod worlds;
 
