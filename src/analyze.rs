@@ -33,7 +33,7 @@ use crate::checks::{self, Case, RoleCase};
 use crate::finding::{self, Exception};
 use crate::ident::glob::Glob;
 use crate::ident::{Arn, Time, TimeRange};
-use crate::ingest::{self, IngestError, Input, LogKey, Preview, Progress, Recorder, Run};
+use crate::ingest::{self, IngestError, Input, LocalCopy, LogKey, Preview, Progress, Recorder, Run};
 use crate::integrity::{Asked, FileHours, FileName, PublicKeys, Verification};
 use crate::inventory::{self, Inventory, InventoryError, Selected, Selector, Trail};
 use crate::report::{self, Report};
@@ -51,6 +51,8 @@ pub use vouching::{Verified, VerifySettings, verify_logs};
 pub struct Settings {
     /// Files, folders, `s3://BUCKET[/PREFIX]`, `cloudtrail:[REGION,…]`, or `-` for the reader given beside the settings.
     pub sources: Vec<String>,
+    /// Copies of parts of buckets, read as if they were the buckets.
+    pub copies: Vec<LocalCopy>,
     /// How sources at AWS are reached.
     pub aws: aws::Settings,
     /// IAM snapshots: files or folders.
@@ -293,7 +295,8 @@ fn gather(
     progress: &dyn Progress,
     cancel: &AtomicBool,
 ) -> Result<(Usage, Gathered), AuditError> {
-    let inputs = inputs(&settings.sources, stdin, &settings.aws)?;
+    let mut inputs = inputs(&settings.sources, stdin, &settings.aws)?;
+    inputs.extend(settings.copies.iter().cloned().map(|copy| Input::Source(Box::new(copy))));
     let window = settings.window();
     let gatherer = keys.map(|_| vouching::Gatherer::default());
     let take = gatherer.as_ref().map(|gatherer| |file| gatherer.take(file));
@@ -518,6 +521,8 @@ fn assemble(
         unattributed: view::unattributed(&access, |arn| is_role(arn) && is_wanted(arn, settings)),
         findings: with_unmatched(settings, findings)
             .into_iter()
+            // Refusals are found in the logs of every role.
+            .filter(|finding| !is_role(&finding.subject) || is_wanted(&finding.subject, settings))
             .map(|finding| report::Finding {
                 exception: exception(settings, &finding),
                 integrity: integrity_view::of_subject(&finding.subject, verification),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! report.json ─▶ derived files (populations, samples, controls, OSCAL, sign-off) ─▶ SHA256SUMS ─▶ signature, time stamp
-//! logs, snapshots ─▶ hashes and places of sample events ─┘
+//! logs, ledger, snapshots ─▶ hashes and places of sample events ─┘
 //! ```
 //!
 //! The same report and inputs give the same bytes, so that everything but signature and time stamp can be made again and compared:
@@ -23,7 +23,7 @@ use std::path::PathBuf;
 
 pub use bundle::{Bundle, File, derived, write};
 pub use check::{Checked, Problem, Signature, verify};
-pub use inputs::{InputFile, Inputs};
+pub use inputs::{InputFile, Inputs, LedgerObject};
 pub use samples::Located;
 pub use sign::{PublicKey, SecretKey};
 pub use time_stamp::{request, response};
@@ -64,6 +64,9 @@ pub enum EvidenceError {
     /// Logs or grants cannot be read.
     #[error(transparent)]
     Ingest(#[from] crate::ingest::IngestError),
+    /// A store that cannot be read.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
     /// A source that cannot be reached.
     #[error("{0}")]
     Source(String),

@@ -33,6 +33,7 @@ mod digests;
 mod error;
 mod events;
 mod find;
+mod list;
 mod lock;
 mod manifest;
 mod objects;

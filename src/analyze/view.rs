@@ -289,5 +289,26 @@ pub(super) fn settings(settings: &super::Settings) -> report::Settings {
             super::Unobservable::Drop => "drop",
         }
         .to_owned(),
+        min_window: settings.min_window,
+        min_coverage: settings.min_coverage,
+        watch: settings.watch,
+        action_names: match settings.action_names {
+            super::ActionNames::Shortest => "shortest",
+            super::ActionNames::Whole => "whole",
+        }
+        .to_owned(),
+        split_names: settings.split_names.to_string(),
+        expected_accounts: settings.expected_accounts.clone(),
+        exceptions: settings
+            .exceptions
+            .iter()
+            .map(|one| report::ExceptionSetting {
+                code: one.code.map(|code| code.as_str().to_owned()),
+                subject: one.subject.clone(),
+                reason: one.reason.clone(),
+                owner: one.owner.clone(),
+                expires: one.expires,
+            })
+            .collect(),
     }
 }

@@ -13,9 +13,11 @@ use leastwise::aws;
 use leastwise::evidence::{
     self, EvidenceError, InputReader, Inputs, PublicKey, SecretKey, Signature, TimeStamper,
 };
+use leastwise::finding::{Code, Exception};
 use leastwise::ident::TimeRange;
 use leastwise::ingest::{Input, LocalCopy, Quiet};
 use leastwise::report::{self, Report};
+use leastwise::store::{Place, Store};
 
 use super::aws::AwsArgs;
 use super::{Exit, Failure, Terminal};
@@ -61,9 +63,16 @@ struct InputArgs {
     /// hash are compared, the ETag is taken as listed (repeatable)
     #[arg(long, value_name = "URL=DIR")]
     logs_copy: Vec<CopyOf>,
+    /// The store it was made from (a folder or s3://BUCKET/PREFIX): its files are hashed, and the objects it was read from are listed as
+    /// they were then
+    #[arg(long, value_name = "DIR|URL")]
+    store: Option<PathBuf>,
     /// The snapshots it was made from (repeatable)
     #[arg(long, value_name = "FILE|DIR")]
     iam: Vec<PathBuf>,
+    /// The organization's file it was made with
+    #[arg(long, value_name = "FILE")]
+    organization: Option<PathBuf>,
     /// The manifests it was made from (repeatable)
     #[arg(long, value_name = "FILE|DIR")]
     kubernetes: Vec<PathBuf>,
@@ -94,10 +103,16 @@ impl FromStr for CopyOf {
 
 impl InputArgs {
     fn are_given(&self) -> bool {
-        !(self.logs.is_empty()
-            && self.logs_copy.is_empty()
-            && self.iam.is_empty()
-            && self.kubernetes.is_empty())
+        self.have_use() || !(self.iam.is_empty() && self.kubernetes.is_empty()) || self.organization.is_some()
+    }
+
+    /// Whether there are logs, or a ledger.
+    fn have_use(&self) -> bool {
+        !(self.logs.is_empty() && self.logs_copy.is_empty()) || self.store.is_some()
+    }
+
+    fn copies(&self) -> impl Iterator<Item = LocalCopy> + '_ {
+        self.logs_copy.iter().map(|copy| LocalCopy::new(&copy.url, copy.dir.clone()))
     }
 
     fn read(
@@ -106,18 +121,22 @@ impl InputArgs {
         events: &BTreeSet<&str>,
         aws: &aws::Settings,
     ) -> Result<Inputs, EvidenceError> {
-        let grants: Vec<PathBuf> =
-            self.iam.iter().chain(&self.kubernetes).chain(&self.airflow_dags).cloned().collect();
+        let granted = self.iam.iter().chain(&self.organization).chain(&self.kubernetes);
+        let grants: Vec<PathBuf> = granted.chain(&self.airflow_dags).cloned().collect();
         let mut logs = analyze::inputs(&self.logs, None, aws)
             .map_err(|error| EvidenceError::Source(error.to_string()))?;
-        let copies = self.logs_copy.iter().map(|copy| LocalCopy::new(&copy.url, copy.dir.clone()));
-        logs.extend(copies.map(|copy| Input::Source(Box::new(copy))));
+        logs.extend(self.copies().map(|copy| Input::Source(Box::new(copy))));
         let asked = &report.settings;
         let window = TimeRange {
             from: asked.since.unwrap_or(TimeRange::ALWAYS.from),
             to: asked.until.unwrap_or(TimeRange::ALWAYS.to),
         };
-        Inputs::read(logs, &grants, window, events)
+        let mut inputs = Inputs::read(logs, &grants, window, events)?;
+        if let Some(path) = &self.store {
+            let store = Store::open(Place::of(path, aws)?)?;
+            inputs.add_store(&store, &path.to_string_lossy(), window, events)?;
+        }
+        Ok(inputs)
     }
 }
 
@@ -138,8 +157,11 @@ struct VerifyArgs {
     #[command(flatten)]
     inputs: InputArgs,
     /// Make the audit again from the inputs, with the report's settings, and compare
-    #[arg(long, requires = "logs", conflicts_with = "logs_copy")]
+    #[arg(long)]
     again: bool,
+    /// With --again, CloudTrail's public keys, as the audit had them: what `aws cloudtrail list-public-keys` prints, or live (repeatable)
+    #[arg(long, value_name = "FILE|DIR|live", requires = "again")]
+    public_keys: Vec<PathBuf>,
     #[command(flatten)]
     aws: AwsArgs,
 }
@@ -182,6 +204,10 @@ fn make(args: &Args, report: &Path, out: &Path, terminal: &Terminal) -> Result<E
 }
 
 fn check(args: &VerifyArgs, terminal: &Terminal) -> Result<Exit, Failure> {
+    if args.again && !args.inputs.have_use() {
+        return Err(Failure::usage("--again makes the audit again, and there is nothing to make it from")
+            .hint("name the logs with --logs or --logs-copy, or the ledger with --store"));
+    }
     let key = args.public_key.as_deref().map(public_key).transpose()?;
     let aws = args.aws.clone().settings()?;
     let read = |report: &Report, events: &BTreeSet<&str>| args.inputs.read(report, events, &aws);
@@ -189,7 +215,7 @@ fn check(args: &VerifyArgs, terminal: &Terminal) -> Result<Exit, Failure> {
     let mut checked = evidence::verify(&args.bundle, key.as_ref(), inputs).map_err(|error| failed(&error))?;
     if args.again
         && let Some(report) = &checked.report
-        && let Some(what) = differs(report, &args.inputs, aws)?
+        && let Some(what) = differs(report, args, aws)?
     {
         checked.problems.push(evidence::Problem { file: "report.json".to_owned(), what });
     }
@@ -219,23 +245,86 @@ fn check(args: &VerifyArgs, terminal: &Terminal) -> Result<Exit, Failure> {
 }
 
 /// How an audit of the inputs differs from the report; `None` when it does not.
-fn differs(report: &Report, inputs: &InputArgs, aws: aws::Settings) -> Result<Option<String>, Failure> {
-    let asked = &report.settings;
+fn differs(report: &Report, args: &VerifyArgs, aws: aws::Settings) -> Result<Option<String>, Failure> {
     let version = report.tool.version.as_str();
     if version != env!("CARGO_PKG_VERSION") {
         return Ok(Some(format!("it was made by version {version} of leastwise, and this is another")));
     }
-    let settings = analyze::Settings {
-        sources: inputs.logs.clone(),
-        aws,
-        iam: inputs.iam.clone(),
-        kubernetes: inputs.kubernetes.clone(),
-        airflow_dags: inputs.airflow_dags.clone(),
+    let mut settings = asked(report)?;
+    let inputs = &args.inputs;
+    settings.sources.clone_from(&inputs.logs);
+    settings.copies = inputs.copies().collect();
+    settings.store.clone_from(&inputs.store);
+    settings.iam.clone_from(&inputs.iam);
+    settings.organization.clone_from(&inputs.organization);
+    settings.kubernetes.clone_from(&inputs.kubernetes);
+    settings.airflow_dags.clone_from(&inputs.airflow_dags);
+    settings.aws = aws;
+    (settings.public_keys, settings.live_keys) = super::verify_logs::public_keys(&args.public_keys)?;
+    let again = analyze::audit(&settings, None, &Quiet, &AtomicBool::new(false))
+        .map_err(|error| super::audit::failure(&error))?
+        .report;
+    let parts = [
+        ("coverage", bare(&again).coverage == bare(report).coverage),
+        ("workloads", again.workloads == report.workloads),
+        ("bindings", again.bindings == report.bindings),
+        ("roles", again.roles == report.roles),
+        ("unattributed calls", again.unattributed == report.unattributed),
+        ("findings", bare(&again).findings == bare(report).findings),
+    ];
+    let other: Vec<&str> = parts.into_iter().filter(|(_, equal)| !equal).map(|(name, _)| name).collect();
+    Ok((!other.is_empty()).then(|| format!("an audit of these inputs gives other {}", other.join(", "))))
+}
+
+/// A report without what does not follow from its inputs: how often requests had to be repeated, and where Terraform files declare a role.
+fn bare(report: &Report) -> Report {
+    let mut bare =
+        Report { coverage: report.coverage.clone(), findings: report.findings.clone(), ..Report::default() };
+    bare.coverage.retries = 0;
+    for finding in &mut bare.findings {
+        finding.location = None;
+    }
+    bare
+}
+
+/// The settings a report was made with, as far as they do not name inputs.
+fn asked(report: &Report) -> Result<analyze::Settings, Failure> {
+    let asked = &report.settings;
+    let unknown = |what: String| {
+        Failure::failed(format!("the report cannot be made again: {what}"))
+            .hint("use the version of leastwise that wrote it")
+    };
+    let exception = |one: &report::ExceptionSetting| {
+        let code = match &one.code {
+            None => None,
+            Some(word) => Some(
+                Code::from_word(word)
+                    .ok_or_else(|| unknown(format!("it excepts findings of code `{word}`")))?,
+            ),
+        };
+        Ok(Exception {
+            code,
+            subject: one.subject.clone(),
+            reason: one.reason.clone(),
+            owner: one.owner.clone(),
+            expires: one.expires,
+        })
+    };
+    // The moment does not matter, but which exceptions had expired by then.
+    let expired =
+        report.findings.iter().filter_map(|finding| finding.exception.as_ref()).filter(|one| one.expired);
+    Ok(analyze::Settings {
         since: asked.since,
         until: asked.until,
+        now: expired.map(|one| one.expires).max(),
         accounts: asked.accounts.clone(),
         roles: asked.roles.clone(),
         regions: asked.regions.clone(),
+        min_window: asked.min_window,
+        min_coverage: asked.min_coverage,
+        watch: asked.watch,
+        expected_accounts: asked.expected_accounts.clone(),
+        exceptions: asked.exceptions.iter().map(exception).collect::<Result<_, _>>()?,
         resources: match asked.resources.as_str() {
             "exact" => analyze::ResourceLevel::Exact,
             "type" => analyze::ResourceLevel::Type,
@@ -245,21 +334,16 @@ fn differs(report: &Report, inputs: &InputArgs, aws: aws::Settings) -> Result<Op
             "drop" => analyze::Unobservable::Drop,
             _ => analyze::Unobservable::Keep,
         },
+        action_names: match asked.action_names.as_str() {
+            "whole" => analyze::ActionNames::Whole,
+            _ => analyze::ActionNames::Shortest,
+        },
+        split_names: match asked.split_names.as_str() {
+            "" => analyze::SplitNames::default(),
+            text => text.parse().map_err(|error| unknown(format!("its names of split roles: {error}")))?,
+        },
         ..analyze::Settings::default()
-    };
-    let again = analyze::audit(&settings, None, &Quiet, &AtomicBool::new(false))
-        .map_err(|error| super::audit::failure(&error))?
-        .report;
-    let parts = [
-        ("coverage", again.coverage == report.coverage),
-        ("workloads", again.workloads == report.workloads),
-        ("bindings", again.bindings == report.bindings),
-        ("roles", again.roles == report.roles),
-        ("unattributed calls", again.unattributed == report.unattributed),
-        ("findings", again.findings == report.findings),
-    ];
-    let other: Vec<&str> = parts.into_iter().filter(|(_, equal)| !equal).map(|(name, _)| name).collect();
-    Ok((!other.is_empty()).then(|| format!("an audit of these inputs gives other {}", other.join(", "))))
+    })
 }
 
 /// The bytes and the value of a report; a folder stands for the `report.json` in it.

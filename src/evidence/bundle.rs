@@ -44,12 +44,15 @@ pub fn derived(original: &[u8], report: &Report, inputs: Option<&Inputs>) -> Bun
         ("samples/events.csv", samples::events(report, inputs)),
         ("controls.csv", controls::table(report)),
         ("sign-off.md", texts::sign_off(report)),
-        ("README.txt", texts::readme(report, inputs.is_some())),
+        ("README.txt", texts::readme(report, inputs)),
     ] {
         files.insert(name.to_owned(), text.into_bytes());
     }
     if let Some(inputs) = inputs {
         files.insert("input/objects.csv".to_owned(), inputs.table().into_bytes());
+        if let Some(table) = inputs.ledger_table() {
+            files.insert("input/ledger.csv".to_owned(), table.into_bytes());
+        }
     }
     let statement = json!({"coverage": report.coverage, "window": report.window});
     files.insert("input/coverage.json".to_owned(), lines(&statement));
@@ -104,11 +107,14 @@ fn manifest(
 impl Bundle {
     /// The text of [`SUMS`], as `sha256sum` writes it.
     pub fn sums(&self) -> String {
-        self.files
-            .iter()
-            .map(|file| format!("{}  {}\n", hex(&Sha256::digest(&file.bytes)), file.name))
-            .collect()
+        let hashes = self.files.iter().map(|file| (file.name.as_str(), hex(&Sha256::digest(&file.bytes))));
+        listed(hashes)
     }
+}
+
+/// Names with their hashes, as `sha256sum` writes them.
+pub(super) fn listed<'f>(hashes: impl Iterator<Item = (&'f str, String)>) -> String {
+    hashes.map(|(name, hash)| format!("{hash}  {name}\n")).collect()
 }
 
 /// Writes a bundle into a folder that does not exist yet, or is empty: all of it, or nothing.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-use super::bundle::{Bundle, derived};
+use super::bundle::{self, Bundle, derived};
 use super::{EvidenceError, InputReader, PublicKey, SIGNATURE, SUMS, TIME_STAMP, samples};
 use crate::ident::hex;
 use crate::report::Report;
@@ -91,6 +91,10 @@ pub fn verify(
             problem(name, "it is not listed");
         }
     }
+    // A list that was written otherwise may mean the same, and is not what was signed.
+    if sums != bundle::listed(listed.iter().map(|(name, sum)| (name.as_str(), sum.clone()))) {
+        problem(SUMS, "it is not written as a bundle's list is");
+    }
     let signature = match (text_of(SIGNATURE), key) {
         (None, None) => Signature::None,
         (None, Some(_)) => {
@@ -120,14 +124,19 @@ pub fn verify(
             made_again = compare(&again, &found, inputs.is_some(), &mut problem);
         }
     }
+    let stamp = found.get(TIME_STAMP);
+    if let Some(Err(error)) = stamp.map(|stamp| super::response(stamp, sums.as_bytes())) {
+        problem(TIME_STAMP, &format!("it is no time stamp of {SUMS}: {error}"));
+    }
     problems.sort();
     problems.dedup();
-    let has_time_stamp = found.contains_key(TIME_STAMP);
+    let has_time_stamp = stamp.is_some();
     Ok(Checked { problems, files, made_again, signature, has_time_stamp, report })
 }
 
 /// Files that hold what only the inputs tell; without them they cannot be made again.
-const OF_INPUTS: [&str; 4] = ["input/objects.csv", "samples/events.csv", "manifest.json", "README.txt"];
+const OF_INPUTS: [&str; 5] =
+    ["input/objects.csv", "input/ledger.csv", "samples/events.csv", "manifest.json", "README.txt"];
 
 fn compare(
     again: &Bundle,

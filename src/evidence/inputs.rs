@@ -3,18 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use sha2::{Digest as _, Sha256};
+
 use super::EvidenceError;
 use super::population::Table;
 use super::samples::Located;
-use crate::ident::TimeRange;
-use crate::ingest::{self, Input};
+use crate::ident::{TimeRange, hex};
+use crate::ingest::{self, Fate, Input};
+use crate::store::Store;
+use crate::usage::Scope;
 
 /// One file that was read.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct InputFile {
     /// As named, with `/` separators, or `s3://BUCKET/KEY`.
     pub name: String,
-    /// `logs` or `grants`.
+    /// `logs`, `grants` or `ledger`.
     pub kind: &'static str,
     /// Size as stored.
     pub bytes: u64,
@@ -38,6 +42,25 @@ pub struct Inputs {
     pub files: Vec<InputFile>,
     /// Where events lie, by event id; the first place by name.
     pub located: BTreeMap<String, Located>,
+    /// What the ledger was made from, of a report that was made from one; sorted by name.
+    pub ledger: Vec<LedgerObject>,
+}
+
+/// An object that a ledger was made from, as it was when it was read.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct LedgerObject {
+    /// As named, or `s3://BUCKET/KEY`.
+    pub name: String,
+    /// Size as stored.
+    pub bytes: Option<u64>,
+    /// Of an object of S3.
+    pub etag: Option<String>,
+    /// `read`, `failed`, or why it was passed over.
+    pub fate: &'static str,
+    /// Events counted.
+    pub events: u64,
+    /// SHA-256 of the inflated text, in hexadecimal: the hash that CloudTrail's digest files tell. None where it could not be inflated.
+    pub text_sha256: Option<String>,
 }
 
 impl Inputs {
@@ -54,6 +77,7 @@ impl Inputs {
         for (kind, of, wanted) in [("logs", logs, events), ("grants", grants, &BTreeSet::new())] {
             for file in ingest::survey(of, window, wanted)? {
                 for (event, offset) in file.events {
+                    let offset = Some(offset);
                     let place = Located { object: file.name.clone(), offset, sha256: file.sha256.clone() };
                     let known = inputs.located.entry(event).or_insert_with(|| place.clone());
                     if place < *known {
@@ -72,6 +96,75 @@ impl Inputs {
         inputs.files.sort();
         inputs.files.dedup();
         Ok(inputs)
+    }
+
+    /// Adds a store: the files it is made of, with their hashes, what it was read from, and for events that were not found in any log the
+    /// object they were read from, without an offset.
+    pub fn add_store(
+        &mut self,
+        store: &Store,
+        name: &str,
+        window: TimeRange,
+        events: &BTreeSet<&str>,
+    ) -> Result<(), EvidenceError> {
+        for (below, path) in store.files()? {
+            let bytes = std::fs::read(&path).map_err(|source| EvidenceError::File { path, source })?;
+            self.files.push(InputFile {
+                name: format!("{}/{below}", name.trim_end_matches('/')),
+                kind: "ledger",
+                bytes: bytes.len() as u64,
+                sha256: hex(&Sha256::digest(&bytes)),
+                etag: None,
+            });
+        }
+        self.files.sort();
+        let restored = store.restore_with_evidence(Scope { window, ..Scope::default() })?;
+        for outcome in restored.evidence.unwrap_or_default().outcomes {
+            self.ledger.push(LedgerObject {
+                name: outcome.object.name,
+                bytes: outcome.object.size,
+                etag: outcome.object.etag,
+                fate: match outcome.fate {
+                    Fate::Read => "read",
+                    Fate::Failed => "failed",
+                    Fate::Skipped(why) => why,
+                },
+                events: outcome.events,
+                text_sha256: outcome.sha256.map(|hash| hex(&hash)),
+            });
+        }
+        self.ledger.sort();
+        let missing: BTreeSet<String> = events
+            .iter()
+            .filter(|event| !self.located.contains_key(**event))
+            .map(|event| (*event).to_owned())
+            .collect();
+        for (event, places) in store.read_from(&missing)? {
+            if let Some(place) = places.into_iter().next() {
+                let located = Located { object: place.name, offset: None, sha256: String::new() };
+                self.located.insert(event, located);
+            }
+        }
+        Ok(())
+    }
+
+    /// What the ledger was made from, where there is one.
+    pub(super) fn ledger_table(&self) -> Option<String> {
+        if self.ledger.is_empty() {
+            return None;
+        }
+        let mut table = Table::new(&["object", "bytes", "etag", "became", "events", "text_sha256"]);
+        for object in &self.ledger {
+            table.row(&[
+                &object.name,
+                &object.bytes.map(|bytes| bytes.to_string()).unwrap_or_default(),
+                object.etag.as_deref().unwrap_or_default(),
+                object.fate,
+                &object.events.to_string(),
+                object.text_sha256.as_deref().unwrap_or_default(),
+            ]);
+        }
+        Some(table.text())
     }
 
     /// Takes the ETags that a bundle's table lists for objects whose copies have none: a copy is known by size and hash.

@@ -11,9 +11,9 @@ use crate::report::{FindingEvidence, Report};
 pub struct Located {
     /// The file, as named.
     pub object: String,
-    /// Bytes from the beginning of the inflated text to the event's `eventID`.
-    pub offset: u64,
-    /// Of the file as stored.
+    /// Bytes from the beginning of the inflated text to the event's `eventID`; none where only a ledger says that it lies there.
+    pub offset: Option<u64>,
+    /// Of the file as stored; empty where it was not read.
     pub sha256: String,
 }
 
@@ -44,7 +44,8 @@ pub(super) fn events(report: &Report, inputs: Option<&Inputs>) -> String {
     let mut table = Table::new(&["event_id", "sample_of", "object", "offset", "object_sha256"]);
     for (event, uses) in named(report) {
         let place = inputs.and_then(|inputs| inputs.located.get(event));
-        let offset = place.map(|place| place.offset.to_string()).unwrap_or_default();
+        let offset =
+            place.and_then(|place| place.offset).map(|offset| offset.to_string()).unwrap_or_default();
         let object = place.map_or("", |place| place.object.as_str());
         let sha256 = place.map_or("", |place| place.sha256.as_str());
         for one in uses {

@@ -1,9 +1,10 @@
 //! The texts of a bundle.
 
+use super::Inputs;
 use crate::report::{Report, markdown_text};
 
 /// How to check the bundle, for somebody who does not have this program.
-pub(super) fn readme(report: &Report, has_inputs: bool) -> String {
+pub(super) fn readme(report: &Report, inputs: Option<&Inputs>) -> String {
     let window = |time: Option<crate::ident::Time>| {
         time.map_or_else(|| "(no limit)".to_owned(), |time| time.to_string())
     };
@@ -39,19 +40,27 @@ pub(super) fn readme(report: &Report, has_inputs: bool) -> String {
          input/coverage.json                  what was read, what was missing, what the trails record, log file integrity\n\
          input/settings.json                  program, catalog and settings\n",
     );
-    if has_inputs {
+    if inputs.is_some() {
         text.push_str("input/objects.csv                    every input file with its SHA-256\n");
     }
-    text.push_str(
+    let is_of_ledger = inputs.is_some_and(|inputs| !inputs.ledger.is_empty());
+    if is_of_ledger {
+        text.push_str(
+            "input/ledger.csv                     what the ledger was made from, as it was read: size, ETag, and the SHA-256 of the\n\
+             \u{20}                                    inflated text, which CloudTrail's digest files tell too\n",
+        );
+    }
+    let again = if is_of_ledger { "--store LEDGER" } else { "--logs LOGS" };
+    text.push_str(&format!(
         "\nHow to check it\n\
          \n\
          Nothing was changed:      sha256sum -c SHA256SUMS\n\
          Who signed it:            minisign -V -p KEY.pub -m SHA256SUMS\n\
          When it existed:          openssl ts -verify -data SHA256SUMS -in SHA256SUMS.tsr -CAfile CA.pem\n\
-         It follows from the data: leastwise evidence verify . --logs LOGS --iam SNAPSHOTS\n\
+         It follows from the data: leastwise evidence verify . {again} --iam SNAPSHOTS\n\
          \n\
          (The second and third where SHA256SUMS.minisig and SHA256SUMS.tsr are present.)\n",
-    );
+    ));
     text
 }
 

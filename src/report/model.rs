@@ -94,6 +94,43 @@ pub struct Settings {
     pub resources: String,
     /// `--unobservable`: `keep` or `drop`.
     pub unobservable: String,
+    /// `--min-window`, in seconds.
+    #[serde(default)]
+    pub min_window: i64,
+    /// `--min-coverage`, in per mille.
+    #[serde(default)]
+    pub min_coverage: Option<u32>,
+    /// `--watch`, in seconds; 0 is two weeks.
+    #[serde(default)]
+    pub watch: i64,
+    /// `--action-names`: `shortest` or `whole`.
+    #[serde(default)]
+    pub action_names: String,
+    /// `--split-names`.
+    #[serde(default)]
+    pub split_names: String,
+    /// Accounts the settings file says should have logs.
+    #[serde(default)]
+    pub expected_accounts: Vec<String>,
+    /// Findings the settings file says somebody answers for.
+    #[serde(default)]
+    pub exceptions: Vec<ExceptionSetting>,
+}
+
+/// An exception as the settings file has it.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct ExceptionSetting {
+    /// Findings of this code; `null` is every code.
+    pub code: Option<String>,
+    /// Findings whose subject matches this pattern; `null` is every subject.
+    pub subject: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// From this moment on it counts no more.
+    #[schemars(with = "String")]
+    pub expires: Time,
 }
 
 /// What made the report.

@@ -69,6 +69,19 @@ impl Default for SplitNames {
     }
 }
 
+impl std::fmt::Display for SplitNames {
+    /// As it is read.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|part| match part {
+            Part::Text(text) => f.write_str(text),
+            Part::Value(value) => {
+                let name = VALUES.iter().find(|(_, known)| known == value).map_or("", |(name, _)| name);
+                write!(f, "{{{name}}}")
+            }
+        })
+    }
+}
+
 impl std::str::FromStr for SplitNames {
     type Err = SplitNamesError;
 

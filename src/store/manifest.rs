@@ -89,6 +89,16 @@ impl Manifest {
         dir.join(NAME)
     }
 
+    /// Its name, and where the one that counts can be read.
+    pub(super) fn at_hand(place: &Place) -> Result<(String, PathBuf), StoreError> {
+        let path = place.dir().join(NAME);
+        if let Some(shelf) = place.shelf() {
+            let text = shelf.get(NAME)?.map(|(text, _)| text).unwrap_or_default();
+            fs::write(&path, text).map_err(StoreError::io("write", &path))?;
+        }
+        Ok((NAME.to_owned(), path))
+    }
+
     /// `None` when there is none.
     pub(super) fn read(place: &Place) -> Result<Option<Self>, StoreError> {
         #[derive(Deserialize)]

@@ -6,6 +6,8 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use sha2::{Digest as _, Sha256};
+
 use crate::support::root;
 
 fn leastwise(dir: &Path, arguments: &[&str]) -> Output {
@@ -116,6 +118,20 @@ fn auditors_check_a_bundle_with_their_own_tools_and_every_change_is_found() {
         assert_eq!(sums().status.success(), !is_listed && is_signature, "{}", path.display());
         fs::write(&path, kept).unwrap();
     }
+    // A list that says the same in another way is not the one that was signed; without a key that is found, too.
+    let list = fs::read_to_string(bundle.join("SHA256SUMS")).unwrap();
+    let (first, rest) = list.split_once('\n').unwrap();
+    for other in [
+        list.trim_end().to_owned(),
+        format!("{rest}{first}\n"),
+        format!("{list}{first}\n"),
+        list.to_uppercase(),
+    ] {
+        fs::write(bundle.join("SHA256SUMS"), &other).unwrap();
+        let unsigned = leastwise(dir.path(), &["evidence", "verify", "bundle"]);
+        assert_eq!(unsigned.status.code(), Some(10), "{other}");
+    }
+    fs::write(bundle.join("SHA256SUMS"), list).unwrap();
     fs::write(bundle.join("population/more.csv"), "x\r\n").unwrap();
     assert!(text(&verify().stdout).contains("population/more.csv: it is not listed"));
     fs::remove_file(bundle.join("population/more.csv")).unwrap();
@@ -167,6 +183,98 @@ fn the_same_report_gives_the_same_bundle_and_the_audit_can_be_made_again() {
     let said = leastwise(dir.path(), &fewer);
     assert_eq!(said.status.code(), Some(10));
     assert!(text(&said.stdout).contains("an audit of these inputs gives other"), "{}", text(&said.stdout));
+}
+
+/// The logs of one account of the sample.
+const ONE_ACCOUNT: &str = "sample-logs/AWSLogs/o-5de9f6uww6/540606292626";
+
+#[test]
+fn an_audit_is_made_again_with_every_setting_it_had() {
+    let dir = bench();
+    let settings = "min-window = \"1d\"\nmin-coverage = \"10\"\nwatch = \"3d\"\naction-names = \"whole\"\n\
+        split-names = \"{workload}-of-{role}\"\nresources = \"type\"\nunobservable = \"drop\"\nsince = \"2026-06-03\"\nuntil = \"2026-06-06\"\n\
+        [[accounts]]\nid = \"111122223333\"\n\
+        [[exceptions]]\ncode = \"shared-role\"\nreason = \"r\"\nowner = \"o\"\nexpires = \"2999-01-01\"\n\
+        [[exceptions]]\ncode = \"wildcard-action\"\nreason = \"r\"\nowner = \"o\"\nexpires = \"2026-01-01\"\n";
+    fs::write(dir.path().join("leastwise.toml"), settings).unwrap();
+    let audit = ["audit", ONE_ACCOUNT, "--iam", "sample-logs/iam", "--out", "report", "--quiet"];
+    // An account that should have logs has none.
+    assert_eq!(leastwise(dir.path(), &audit).status.code(), Some(4));
+    let report: serde_json::Value =
+        serde_json::from_slice(&fs::read(dir.path().join("report/report.json")).unwrap()).unwrap();
+    assert_eq!(report["settings"]["exceptions"].as_array().unwrap().len(), 2);
+    assert_eq!(report["settings"]["split_names"], "{workload}-of-{role}");
+    let excepted = |expired: bool| {
+        let findings = report["findings"].as_array().unwrap().iter();
+        findings.filter(|finding| finding["exception"]["expired"] == expired).count()
+    };
+    assert!(excepted(true) > 0 && excepted(false) > 0, "{}", report["findings"]);
+    // What the settings file says now does not matter.
+    fs::remove_file(dir.path().join("leastwise.toml")).unwrap();
+    let inputs = ["--logs", ONE_ACCOUNT, "--iam", "sample-logs/iam"];
+    let made = leastwise(dir.path(), &[&["evidence", "report", "--out", "bundle"], &inputs[..]].concat());
+    assert_eq!(made.status.code(), Some(4), "{}", text(&made.stderr));
+    let verify = ["evidence", "verify", "bundle", "--again"];
+    let again = leastwise(dir.path(), &[&verify, &inputs[..]].concat());
+    assert_eq!(again.status.code(), Some(0), "{}{}", text(&again.stdout), text(&again.stderr));
+    assert!(text(&again.stdout).contains("the audit was made again and gives the same report"));
+    let nothing = leastwise(dir.path(), &[&verify[..], &inputs[2..]].concat());
+    assert_eq!(nothing.status.code(), Some(2));
+    assert!(text(&nothing.stderr).contains("nothing to make it from"), "{}", text(&nothing.stderr));
+}
+
+#[test]
+fn a_report_of_a_store_has_a_bundle_that_lists_the_ledger_and_what_it_was_read_from() {
+    let dir = bench();
+    let run = |arguments: &[&str], status: i32| {
+        let output = leastwise(dir.path(), arguments);
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    run(&["ingest", ONE_ACCOUNT, "--store", "ledger", "--quiet"], 4);
+    run(&["audit", "--store", "ledger", "--iam", "sample-logs/iam", "--out", "report", "--quiet"], 4);
+    let inputs = ["--store", "ledger", "--iam", "sample-logs/iam"];
+    run(&[&["evidence", "report", "--out", "bundle"], &inputs[..]].concat(), 4);
+    let read = |name: &str| fs::read_to_string(dir.path().join("bundle").join(name)).unwrap();
+    // Every file of the ledger with its hash, and every object with what CloudTrail's digest files would say of it.
+    let mut n_files = 0;
+    for line in read("input/objects.csv").lines().filter(|line| line.contains(",ledger,")) {
+        let fields: Vec<&str> = line.split(',').collect();
+        let hash = runs(Command::new("sha256sum").arg(fields[0]).current_dir(dir.path()));
+        assert!(hash.starts_with(fields[3]), "{line}: {hash}");
+        n_files += 1;
+    }
+    let is_of_the_run = |path: &&PathBuf| path.ends_with("lock") || path.ends_with("readers");
+    let there = files(&dir.path().join("ledger"));
+    assert_eq!(n_files + there.iter().filter(is_of_the_run).count(), there.len());
+    let mut n_objects = 0;
+    for line in read("input/ledger.csv").lines().skip(1).filter(|line| line.contains(",read,")) {
+        let fields: Vec<&str> = line.split(',').collect();
+        let raw = fs::read(dir.path().join(fields[0])).unwrap();
+        assert_eq!(fields[1], raw.len().to_string(), "{line}");
+        let mut inflated = Vec::new();
+        if flate2::read::MultiGzDecoder::new(raw.as_slice()).read_to_end(&mut inflated).is_ok() {
+            let hash = Sha256::digest(&inflated).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+            assert_eq!(fields[5], hash, "{line}");
+        }
+        n_objects += 1;
+    }
+    assert!(n_objects > 100, "{n_objects}");
+    let samples = read("samples/events.csv");
+    let located = samples.lines().skip(1).filter(|line| line.contains(&format!(",{ONE_ACCOUNT}"))).count();
+    assert_eq!(located + 1, samples.lines().count(), "{samples}");
+    let verify = ["evidence", "verify", "bundle", "--again"];
+    let said = run(&[&verify, &inputs[..]].concat(), 0);
+    assert!(said.contains("the audit was made again and gives the same report"), "{said}");
+    // One byte of the ledger.
+    let one =
+        files(&dir.path().join("ledger")).into_iter().find(|path| path.ends_with("objects.parquet")).unwrap();
+    let mut bytes = fs::read(&one).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    fs::write(&one, bytes).unwrap();
+    let changed = leastwise(dir.path(), &[&verify[..3], &inputs[..]].concat());
+    assert_ne!(changed.status.code(), Some(0), "{}", text(&changed.stdout));
 }
 
 #[test]
@@ -259,6 +367,20 @@ fn a_time_stamp_is_one_that_openssl_verifies() {
     runs(Command::new("openssl").args(verify).current_dir(&bundle));
     let output = leastwise(dir.path(), &["evidence", "verify", "bundle"]);
     assert!(text(&output.stdout).contains("a time stamp is present"), "{}", text(&output.stdout));
+    // A time stamp of something else is found without the authority's certificate.
+    let path = bundle.join("SHA256SUMS.tsr");
+    let mut stamp = fs::read(&path).unwrap();
+    let hash = Sha256::digest(fs::read(bundle.join("SHA256SUMS")).unwrap());
+    let at = stamp.windows(32).position(|part| part == hash.as_slice()).unwrap();
+    stamp[at] ^= 1;
+    fs::write(&path, stamp).unwrap();
+    let output = leastwise(dir.path(), &["evidence", "verify", "bundle"]);
+    assert_eq!(output.status.code(), Some(10));
+    assert!(
+        text(&output.stdout).contains("SHA256SUMS.tsr: it is no time stamp of SHA256SUMS"),
+        "{}",
+        text(&output.stdout)
+    );
 }
 
 #[test]

@@ -88,6 +88,11 @@ fn a_bundle_lists_what_was_read_of_a_bucket_and_is_checked_against_it_or_a_copy(
     };
     let (code, stdout, stderr) = check("copied");
     assert_eq!(code, 0, "{stdout}{stderr}");
+    let of = "s3://sample/AWSLogs=copied";
+    let again = ["evidence", "verify", "bundle", "--again", "--logs-copy", of];
+    let (code, stdout, stderr) = run(&silent, at, &[&again, grants.as_slice()].concat());
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    assert!(stdout.contains("the audit was made again and gives the same report"), "{stdout}");
     let one = at.join("copied").join(logs[n_listed / 2].strip_prefix("AWSLogs/").unwrap());
     let kept = fs::read(&one).unwrap();
     let mut changed = kept.clone();
