@@ -1,4 +1,4 @@
-//! For a pull request or a ticket: a summary first, then each role under a fold.
+//! For a pull request or a ticket: a summary first, then each role under a fold, as many as a comment takes.
 
 use std::io::{self, Write};
 
@@ -13,9 +13,18 @@ const MAX_RESOURCES: usize = 3;
 /// Actions listed per role; the rest is counted.
 const MAX_ACTIONS: usize = 60;
 
+/// Rows of the tables of findings and roles; the rest is counted.
+const MAX_ROWS: usize = 60;
+/// Bytes of a policy as shown; a longer one is named with its size.
+const MAX_DOCUMENT: usize = 4_000;
+/// Bytes of the whole, up to which roles have a part of their own. A comment on GitHub takes 65,536 characters.
+const ROOM: usize = 60_000;
+
 /// CommonMark with GitHub's tables.
-pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
     let summary = Summary::of(report);
+    let mut page = Vec::new();
+    let out = &mut page;
     writeln!(out, "# Least-privilege audit\n\n{}\n", markdown(&window(report)))?;
     for reason in report.incompleteness() {
         writeln!(out, "> **Not complete:** {}\n", markdown(&reason))?;
@@ -23,17 +32,35 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     totals(report, &summary, out)?;
     findings(report, out)?;
     role_table(report, out)?;
-    for role in by_excess(report) {
-        one_role(role, out)?;
-    }
-    unattributed(report, out)?;
+    let mut end = Vec::new();
+    unattributed(report, &mut end)?;
     writeln!(
-        out,
+        &mut end,
         "\n{} {}, catalog of {}",
         markdown(&report.tool.name),
         markdown(&report.tool.version),
         markdown(&report.tool.catalog.date)
-    )
+    )?;
+    // Those with the most to lose first; one that does not fit makes room for smaller ones behind it.
+    let mut n_left = 0;
+    for role in by_excess(report) {
+        let mut part = Vec::new();
+        one_role(role, &mut part)?;
+        if page.len() + part.len() + end.len() > ROOM {
+            n_left += 1;
+        } else {
+            page.extend(part);
+        }
+    }
+    if n_left > 0 {
+        let more = count(n_left, "role has", "roles have");
+        writeln!(
+            page,
+            "{more} no part here, so that a comment can carry this; `report.html` tells of all.\n"
+        )?;
+    }
+    to.write_all(&page)?;
+    to.write_all(&end)
 }
 
 fn totals(report: &Report, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
@@ -105,17 +132,18 @@ fn findings(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         return Ok(());
     }
     writeln!(out, "## Findings\n\n| severity | finding | subject | what to do |\n|---|---|---|---|")?;
-    for finding in worst_first(report) {
+    for finding in worst_first(report).into_iter().take(MAX_ROWS) {
         writeln!(
             out,
             "| {} | {} ({}) | {} | {} |",
             finding.severity.as_str(),
-            markdown(&format!("{}{}", finding.title, exception(finding))),
+            prose(&format!("{}{}", finding.title, exception(finding))),
             code(&finding.code),
             code(&finding.subject),
-            markdown(&finding.fix)
+            prose(&finding.fix)
         )?;
     }
+    rest(report.findings.len(), MAX_ROWS, out)?;
     writeln!(out)
 }
 
@@ -125,7 +153,7 @@ fn role_table(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         "## Roles\n\n| role | account | granted | used | unused | undetermined | unobservable | blocked | proposal |\n\
          |---|---|--:|--:|--:|--:|--:|--:|---|"
     )?;
-    for role in by_excess(report) {
+    for role in by_excess(report).into_iter().take(MAX_ROWS) {
         let verdicts = role.granted.verdicts;
         writeln!(
             out,
@@ -141,7 +169,19 @@ fn role_table(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             advice(role.proposal.verdict)
         )?;
     }
+    rest(report.roles.len(), MAX_ROWS, out)?;
     writeln!(out)
+}
+
+/// A sentence in which the parts between backticks are code.
+fn prose(text: &str) -> String {
+    let parts: Vec<&str> = text.split('`').collect();
+    // An even number of parts means a backtick without a partner: then they are just characters.
+    if parts.len().is_multiple_of(2) {
+        return markdown(text);
+    }
+    let part = |(at, part): (usize, &str)| if at % 2 == 1 { code(part) } else { markdown(part) };
+    parts.into_iter().enumerate().map(part).collect()
 }
 
 fn one_role(role: &Role, out: &mut dyn Write) -> io::Result<()> {
@@ -182,7 +222,7 @@ fn one_role(role: &Role, out: &mut dyn Write) -> io::Result<()> {
                 some(&used.resources, MAX_RESOURCES, ", ")
             )?;
         }
-        rest(role.used.len(), out)
+        rest(role.used.len(), MAX_ACTIONS, out)
     })?;
     fold_list("Unused actions", role.unused_actions.len(), out, |out| {
         writeln!(out, "{}", some(&role.unused_actions, MAX_ACTIONS, ", "))
@@ -200,7 +240,7 @@ fn one_role(role: &Role, out: &mut dyn Write) -> io::Result<()> {
                 some(&denied.resources, MAX_RESOURCES, ", ")
             )?;
         }
-        rest(role.denied.len(), out)
+        rest(role.denied.len(), MAX_ACTIONS, out)
     })?;
     proposal(&role.proposal, out)?;
     stages(role, out)
@@ -271,7 +311,7 @@ fn held_out(proposal: &Proposal) -> Option<String> {
 
 fn proposal(proposal: &Proposal, out: &mut dyn Write) -> io::Result<()> {
     for reason in &proposal.reasons {
-        writeln!(out, "- {}", markdown(reason))?;
+        writeln!(out, "- {}", prose(reason))?;
     }
     if !proposal.policies.is_empty() {
         let replay = &proposal.replay;
@@ -283,7 +323,7 @@ fn proposal(proposal: &Proposal, out: &mut dyn Write) -> io::Result<()> {
             count(replay.requests, "observed request", "observed requests")
         )?;
         for reason in &proposal.proof.reasons {
-            writeln!(out, "- {}", markdown(reason))?;
+            writeln!(out, "- {}", prose(reason))?;
         }
         if let Some(line) = held_out(proposal) {
             writeln!(out, "- {line}")?;
@@ -325,9 +365,14 @@ fn proposal(proposal: &Proposal, out: &mut dyn Write) -> io::Result<()> {
 
 /// A JSON document under a fold, in a fence no text inside can close: JSON strings hold no line end.
 fn document(title: &str, value: &serde_json::Value, out: &mut dyn Write) -> io::Result<()> {
+    let mut text = Vec::new();
+    super::json::pretty(value, &mut text)?;
+    if text.len() > MAX_DOCUMENT {
+        return writeln!(out, "- {}, in a file of the report's folder\n", markdown(title));
+    }
     fold(title, out, |out| {
         writeln!(out, "```json")?;
-        super::json::pretty(value, out)?;
+        out.write_all(&text)?;
         writeln!(out, "```")
     })
 }
@@ -366,9 +411,9 @@ fn some(texts: &[String], most: usize, between: &str) -> String {
     parts.join(between)
 }
 
-fn rest(total: usize, out: &mut dyn Write) -> io::Result<()> {
-    if total > MAX_ACTIONS {
-        writeln!(out, "\nand {} more", number((total - MAX_ACTIONS) as u64))?;
+fn rest(total: usize, shown: usize, out: &mut dyn Write) -> io::Result<()> {
+    if total > shown {
+        writeln!(out, "\nand {} more", number((total - shown) as u64))?;
     }
     Ok(())
 }

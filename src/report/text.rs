@@ -1,10 +1,13 @@
 //! For a person at a terminal: totals, then the roles with the most to lose, then findings by severity.
 
+use std::cmp::Reverse;
 use std::io::{self, Write};
 
 use super::escape::printable;
 use super::summary::{Summary, advice, by_excess, count, number, percent};
-use super::{Finding, Integrity, ProposalVerdict, Report, Role, Severity, Verdicts};
+use super::{
+    Finding, Integrity, ProposalVerdict, Report, Role, ServiceGrant, Severity, UsedAction, Verdicts,
+};
 
 /// Whether the text may hold ANSI colours; nothing is said by colour alone.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -18,6 +21,12 @@ pub enum Colour {
 
 /// Roles shown; the files of a report folder have them all.
 const MAX_ROLES: usize = 20;
+/// Of so many roles or fewer, the services are shown, too.
+const SINGLE_ROLES: usize = 3;
+/// Services shown of one.
+const MAX_SERVICES: usize = 30;
+/// Used actions named behind a service.
+const MAX_NAMES: usize = 8;
 /// Findings shown.
 const MAX_FINDINGS: usize = 30;
 /// Problems of digest files shown.
@@ -34,6 +43,11 @@ pub fn write_text(report: &Report, colour: Colour, out: &mut dyn Write) -> io::R
     page.head(report)?;
     page.totals(report, &summary)?;
     page.roles(report)?;
+    if report.roles.len() <= SINGLE_ROLES {
+        for role in report.roles.iter().filter(|role| !role.granted.services.is_empty()) {
+            page.services(role)?;
+        }
+    }
     page.findings(report, &summary)
 }
 
@@ -164,6 +178,42 @@ impl Page<'_> {
             )?;
         }
         rest(granted.len(), MAX_ROLES, self.out)
+    }
+
+    /// What became of each service of a role: those with the most unused actions first.
+    fn services(&mut self, role: &Role) -> io::Result<()> {
+        let name = format!("{}/{}", role.account, role.name);
+        writeln!(self.out, "\n{}", self.paint("1", &printable(&name)))?;
+        let mut services: Vec<&ServiceGrant> = role.granted.services.iter().collect();
+        services.sort_by_key(|service| {
+            (Reverse(service.verdicts.unused), Reverse(service.actions), &service.service)
+        });
+        let most = services.iter().map(|service| service.actions).max().unwrap_or_default();
+        for service in services.iter().take(MAX_SERVICES) {
+            let verdicts = service.verdicts;
+            let own =
+                |used: &&UsedAction| used.action.split_once(':').is_some_and(|(of, _)| of == service.service);
+            let names: Vec<&str> = role
+                .used
+                .iter()
+                .filter(own)
+                .filter_map(|used| used.action.split_once(':').map(|(_, name)| name))
+                .collect();
+            let mut parts: Vec<String> = named(verdicts)
+                .into_iter()
+                .filter(|(_, n)| *n > 0)
+                .map(|(word, n)| format!("{} {word}", number(n)))
+                .collect();
+            if !names.is_empty() {
+                let shown = names.iter().take(MAX_NAMES).copied().collect::<Vec<_>>().join(" ");
+                let more = if names.len() > MAX_NAMES { " …" } else { "" };
+                parts.push(format!("used {shown}{more}"));
+            }
+            let bar = self.bar(verdicts, most);
+            let line = format!("{:>7} granted: {}", number(service.actions), parts.join(", "));
+            writeln!(self.out, "  {:<20} {bar} {}", printable(&service.service), printable(&line))?;
+        }
+        rest(services.len(), MAX_SERVICES, self.out)
     }
 
     fn findings(&mut self, report: &Report, summary: &Summary) -> io::Result<()> {

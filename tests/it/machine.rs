@@ -7,7 +7,7 @@ use leastwise::report::{Format, Report, write};
 use serde_json::Value;
 
 use crate::code::{odd, sample};
-use crate::support::{python_tool, root};
+use crate::support::{node_modules, python_tool, root};
 
 /// The report with text in it that means something to somebody.
 fn hostile() -> Report {
@@ -46,6 +46,26 @@ fn security_hub_takes_every_finding() {
             findings.as_array().unwrap().iter().map(|finding| finding["Id"].as_str().unwrap()).collect();
         assert_eq!(ids.len(), report.findings.len(), "ids are distinct");
     }
+}
+
+#[test]
+fn code_scanning_takes_the_log() {
+    let path = node_modules().join("@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json");
+    let mut schema = value(&path);
+    // Its pattern for languages has a bracket too many, which is no regular expression everywhere; no log of ours names a language.
+    let language = schema.pointer_mut("/definitions/run/properties/language").unwrap();
+    assert!(language.as_object_mut().unwrap().remove("pattern").is_some());
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for report in [sample(), hostile(), odd(), Report::default()] {
+        let log = value(written(Format::Sarif, &report).path());
+        let errors: Vec<String> = validator.iter_errors(&log).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+        assert_eq!(log["runs"][0]["results"].as_array().unwrap().len(), report.findings.len());
+    }
+    // The schema is strict enough to refuse what it does not know.
+    let mut wrong = value(written(Format::Sarif, &sample()).path());
+    wrong["runs"][0]["results"][0]["severity"] = Value::from("high");
+    assert!(!validator.is_valid(&wrong));
 }
 
 #[test]

@@ -130,6 +130,70 @@ fn lines_hold_the_whole_report() {
         (of("workload"), of("role"), of("unattributed"), of("finding")),
         (report.workloads.len(), report.roles.len(), report.unattributed.len(), report.findings.len())
     );
+    // Put together again, the lines are the report, and what its schema says.
+    let bare = |line: &Value| {
+        let mut line = line.clone();
+        line.as_object_mut().unwrap().remove("type");
+        line
+    };
+    let mut whole = bare(&lines[0]);
+    for (kind, member) in [
+        ("workload", "workloads"),
+        ("binding", "bindings"),
+        ("role", "roles"),
+        ("unattributed", "unattributed"),
+        ("finding", "findings"),
+    ] {
+        whole[member] = lines.iter().filter(|line| line["type"] == kind).map(bare).collect();
+    }
+    jsonschema::validator_for(&report::schema()).unwrap().validate(&whole).unwrap();
+    assert_eq!(serde_json::from_value::<Report>(whole).unwrap(), report);
+}
+
+/// GitHub takes 65,536 characters in a comment or a pull request's text.
+#[test]
+fn a_comment_can_carry_the_markdown_however_many_roles_there_are() {
+    let sample = crate::code::sample();
+    for (report, is_whole) in [(mixed(), true), (sample, false), (crate::browser::thousand(), false)] {
+        let mut out = Vec::new();
+        report::write(Format::Markdown, &report, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.chars().count() < 65_536, "{}", text.len());
+        assert_eq!(!text.contains("`report.html` tells of all"), is_whole);
+        for folds in ["<details>", "</details>"] {
+            assert!(text.matches(folds).count() > 5, "{folds}");
+        }
+        assert_eq!(text.matches("<details>").count(), text.matches("</details>").count());
+        assert!(
+            text.contains("## Findings")
+                && text.contains("## Roles")
+                && text.trim_end().contains("catalog of")
+        );
+    }
+}
+
+#[test]
+fn a_role_asked_for_alone_is_shown_by_service() {
+    let mut report = crate::code::sample();
+    let mut out = Vec::new();
+    report::write_text(&report, Colour::Plain, &mut out).unwrap();
+    assert!(!String::from_utf8(out).unwrap().contains("used GetObject"), "27 roles are too many for that");
+    report.roles.retain(|role| role.name == "northwind-checkout");
+    let mut out = Vec::new();
+    report::write_text(&report, Colour::Plain, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let line = text.lines().find(|line| line.starts_with("  s3 ")).unwrap_or_else(|| panic!("{text}"));
+    assert!(
+        line.contains(
+            "180 granted: 3 used, 163 unused, 14 unobservable, used GetObject ListBucket PutObject"
+        ),
+        "{line}"
+    );
+    assert!(line.contains('█') && line.contains('·') && line.contains('~'), "{line}");
+    assert!(
+        text.lines().any(|line| line.starts_with("  sqs ") && line.ends_with("1 granted: 1 unobservable")),
+        "{text}"
+    );
 }
 
 /// RFC 4180, read strictly.
