@@ -208,10 +208,9 @@ fn audit_here(
     let mut keys = inventory.public_keys.clone();
     keys.merge(settings.public_keys.clone());
     let keys = vouching::Keys::new(keys, settings.live_keys, &settings.aws);
-    let keys = Some(&keys).filter(|keys| !keys.are_none());
     let (usage, gathered) = match &settings.store {
-        Some(dir) => stored::gather(settings, dir, keys, Keep::Alike)?,
-        None => gather(settings, keys, stdin, progress, cancel)?,
+        Some(dir) => stored::gather(settings, dir, Some(keys), Keep::Alike)?,
+        None => gather(settings, Some(&keys).filter(|keys| !keys.are_none()), stdin, progress, cancel)?,
     };
     let Gathered {
         objects,

@@ -60,6 +60,6 @@ pub use model::{
     PodCredentials, PodIdentityAssociation, PodOwner, Role, ServiceAccount, User,
 };
 pub use organization::{Guardrail, Level, Organization, OrganizationPolicy, Target};
-pub use public_key::read_public_keys;
+pub use public_key::{find_public_keys, read_public_keys};
 pub use read::{Manifest, Sources, Text, parse, read, read_all};
 pub use trail::{Selected, Selector, Trail};

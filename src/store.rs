@@ -23,6 +23,9 @@
 //! that no manifest names any more are removed a day later, when nobody reads by an old manifest. `lock` there runs out two minutes
 //! after the run that holds it ended without giving it back.
 //!
+//! What proves the logs is kept where it was asked for: digest files, hashes of log files (in `objects`), and in the manifest the public
+//! keys. An object that was read without is read again when it is asked for later.
+//!
 //! An object is known by its name (a local file by its whole path), its size, and the mark of its content: the ETag of an S3
 //! object, the time of the last change of a file. When size or mark are others than before, it is read again, and what was read
 //! from it before no longer counts.
@@ -51,4 +54,4 @@ pub use place::Place;
 pub use query::{Cells, NAMED, Named, View, answer, named};
 pub use rows::{issuance_word, kind_word};
 pub use table::{Evidence, Restored, Store};
-pub use writer::{Added, Batch, Writer};
+pub use writer::{Added, Batch, Proof, Writer};

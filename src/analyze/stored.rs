@@ -1,17 +1,18 @@
 //! Logs into a store, and a store's ledger out of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::vouching::{Gatherer, Keys};
+use super::vouching::{self, Gatherer, Keys};
 use super::{AuditError, Gathered, Settings, inputs};
 use crate::aws;
 use crate::ident::{Time, TimeRange};
 use crate::ingest::{self, Issue, Known as _, ObjectRef, Progress, Recorder, Run};
 use crate::integrity::Asked;
+use crate::inventory;
 use crate::record::Event;
 use crate::store::{Batch, Known, Place, Store, StoreError, Writer};
 use crate::usage::{Keep, Scope, Usage};
@@ -31,12 +32,23 @@ pub struct Ingestion<'s> {
     pub compact: bool,
     /// Read only the objects of this shard, of so many: each object is in one, whoever asks.
     pub shard: Option<(u64, u64)>,
+    /// Keep what a check against digest files needs, so that an audit of the store needs nothing more. It is kept all the same when keys
+    /// are given (also in the snapshots that the settings name), and by a store that began to.
+    pub keep_proof: bool,
 }
 
 impl<'s> Ingestion<'s> {
     /// The usual way.
     pub fn new(store: &'s Path, base: &'s Path) -> Self {
-        Self { store, base, keep_from: None, commit_every: 20_000, compact: false, shard: None }
+        Self {
+            store,
+            base,
+            keep_from: None,
+            commit_every: 20_000,
+            compact: false,
+            shard: None,
+            keep_proof: false,
+        }
     }
 }
 
@@ -49,6 +61,8 @@ pub struct Stored {
     pub added: u64,
     /// Of these, objects read before with another content, which now counts instead.
     pub changed: u64,
+    /// Of those added, objects read again because what proves them had not been kept.
+    pub proven: u64,
     /// Objects known from before.
     pub known: u64,
     /// Objects passed over because of their day.
@@ -59,6 +73,8 @@ pub struct Stored {
     pub too_old: u64,
     /// What is wrong with objects of this run.
     pub issues: Vec<Issue>,
+    /// Keys that AWS was asked for and did not tell; the next run that may asks again.
+    pub unread_keys: BTreeSet<aws::Unread>,
     /// Records of this run that are no events.
     pub malformed: u64,
     /// Files found in the sources that hold no CloudTrail events, by kind.
@@ -129,6 +145,7 @@ pub fn reduce(
         let added = writer.absorb(Place::of(part, aws)?, &mut known)?;
         stored.added += added.objects;
         stored.changed += added.changed;
+        stored.proven += added.proven;
         stored.events += added.events;
     }
     writer.compact(compact)?;
@@ -151,6 +168,12 @@ pub fn ingest(
     let catalog = settings.catalog();
     let catalog_name = format!("{} ({})", catalog.date(), catalog.source());
     let mut known = writer.known(how.base)?;
+    let mut keys = inventory::find_public_keys(&settings.iam)?;
+    keys.merge(settings.public_keys.clone());
+    let keeps_proof = how.keep_proof || !keys.is_empty() || settings.live_keys || writer.keeps_proof();
+    if keeps_proof {
+        known.want_proof();
+    }
     let always = TimeRange::ALWAYS;
     let from = settings.since.unwrap_or(always.from);
     let window = TimeRange {
@@ -180,8 +203,8 @@ pub fn ingest(
             pause: (!has_stream).then_some(&pause),
             known: Some(&Sharded { known: &known, shard: how.shard }),
             outcomes: true,
-            hashes: true,
-            digests: Some(&take),
+            hashes: keeps_proof,
+            digests: if keeps_proof { Some(&take) } else { None },
             ..Run::new(cancel)
         };
         let ingested = ingest::run(inputs(&settings.sources, stdin.take(), &settings.aws)?, &run, || {
@@ -213,17 +236,27 @@ pub fn ingest(
         let is_rest = ingested.is_cancelled;
         stored.is_cancelled = cancel.load(Ordering::Relaxed);
         let is_last = !is_rest || !stored.is_cancelled && !pause.load(Ordering::Relaxed);
+        let digests = digest_files.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let proof = keeps_proof.then(|| {
+            let mut proof = writer.proof();
+            proof.keys.merge(keys.clone());
+            let live = settings.live_keys.then_some(&settings.aws);
+            stored.unread_keys = vouching::keys_for(&digests, &mut proof, live);
+            proof
+        });
         let batch = Batch {
             ledger: ingested.collector.into_ledger(),
             outcomes: ingested.outcomes,
             issues: ingested.issues,
-            digests: digest_files.into_inner().unwrap_or_else(PoisonError::into_inner),
+            digests,
             catalog: catalog_name.clone(),
             is_last,
+            proof,
         };
         let added = writer.add(batch, &mut known)?;
         stored.added += added.objects;
         stored.changed += added.changed;
+        stored.proven += added.proven;
         stored.events += added.events;
         stored.too_old += added.too_old;
         if is_last || stored.is_cancelled {
@@ -240,15 +273,29 @@ pub fn ingest(
 
 /// Everything in a store, summed up, and what became of the objects.
 ///
-/// With `keys` its digest files are checked as those of logs that are read directly.
+/// With `keys`, or with those the store keeps, its digest files are checked as those of logs that are read directly; none is checked
+/// without.
 pub(super) fn gather(
     settings: &Settings,
     dir: &Path,
-    keys: Option<&Keys<'_>>,
+    keys: Option<Keys<'_>>,
     keep: Keep,
 ) -> Result<(Usage, Gathered), AuditError> {
     let scope = Scope { window: settings.window(), regions: settings.regions.iter().cloned().collect() };
     let store = Store::open(Place::of(dir, &settings.aws)?)?;
+    let mut notes = Vec::new();
+    let keys = keys
+        .map(|keys| keys.with(store.public_keys()))
+        .filter(|keys| !keys.are_none())
+        .filter(|_| {
+            if !store.keeps_proof() {
+                notes.push(
+                    "Nothing was checked: hashes and digest files are kept by `leastwise ingest --verify-logs`, which reads again what was read without."
+                        .to_owned(),
+                );
+            }
+            store.keeps_proof()
+        });
     let restored = match keys {
         Some(_) => store.restore_with_evidence(scope)?,
         None => store.restore(scope)?,
@@ -265,7 +312,6 @@ pub(super) fn gather(
             others.join(", ")
         ));
     }
-    let mut notes = Vec::new();
     let evidence = restored.evidence.filter(|_| !restored.is_unfinished);
     if keys.is_some() && restored.is_unfinished {
         notes.push(
@@ -277,7 +323,7 @@ pub(super) fn gather(
     let verification = keys.zip(evidence).map(|(keys, evidence)| {
         let gatherer = Gatherer::default();
         evidence.digests.into_iter().for_each(|file| gatherer.take(file));
-        let (verification, unread) = gatherer.verify(evidence.outcomes, keys, asked);
+        let (verification, unread) = gatherer.verify(evidence.outcomes, &keys, asked);
         problems.extend(unread);
         verification
     });

@@ -1,6 +1,6 @@
 //! Digest files and hashes, gathered while the logs are read, and what they prove.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
@@ -14,6 +14,7 @@ use crate::integrity::{
     PublicKeys, Verification,
 };
 use crate::record::{Event, RecordError};
+use crate::store::Proof;
 
 /// The end of the name of a side file, which holds the metadata of the digest file it is named after.
 const SIDE_FILE: &str = ".metadata.json";
@@ -103,42 +104,82 @@ impl<'k> Keys<'k> {
         Self { at_hand, live: live.then_some(aws) }
     }
 
+    /// With more at hand.
+    pub(super) fn with(mut self, more: PublicKeys) -> Self {
+        self.at_hand.merge(more);
+        self
+    }
+
     /// Whether nothing can be checked at all.
     pub(super) fn are_none(&self) -> bool {
         self.at_hand.is_empty() && self.live.is_none()
     }
 
-    /// What is needed for these digests; AWS is asked for the Regions and the time they are of, and for nothing else.
+    /// What is needed for these digests; AWS is asked for the Regions and the time of those whose keys are not at hand, and for nothing else.
     fn of(&self, found: &Found) -> (PublicKeys, Vec<aws::Unread>) {
         let mut keys = self.at_hand.clone();
         let Some(settings) = self.live else { return (keys, Vec::new()) };
-        let (live, unread) = aws::public_keys(settings, &key_times(found));
+        let mut times = KeyTimes::default();
+        for one in &found.digests {
+            times.add(&one.name, one.content.as_ref().ok(), one.metadata.as_ref(), &keys);
+        }
+        let (live, unread) = aws::public_keys(settings, &times.with_margin());
         keys.merge(live);
-        (keys, unread)
+        let unread: BTreeSet<aws::Unread> = unread.into_values().collect();
+        (keys, unread.into_iter().collect())
     }
 }
 
-/// For each Region with digests the time in which their keys were valid, with a margin: AWS's own check asks for two hours more.
-fn key_times(found: &Found) -> BTreeMap<String, (Time, Time)> {
-    const MARGIN: i64 = 2 * 3_600;
-    let mut times: BTreeMap<String, (Time, Time)> = BTreeMap::new();
-    for one in &found.digests {
-        let Some(name) = DigestName::parse(&one.name) else { continue };
-        let digest = one.content.as_ref().ok();
+/// The Regions and times of keys that are needed and not at hand.
+#[derive(Default)]
+struct KeyTimes(BTreeMap<String, (Time, Time)>);
+
+impl KeyTimes {
+    fn add(&mut self, name: &str, digest: Option<&Digest>, metadata: Option<&Metadata>, keys: &PublicKeys) {
+        let Some(name) = DigestName::parse(name) else { return };
+        if digest.is_some_and(|digest| keys.has(&digest.fingerprint)) {
+            return;
+        }
         // One that was made later is signed with a key of that later time.
-        let made =
-            one.metadata.as_ref().and_then(|metadata| metadata.backfill_generated.as_deref()?.parse().ok());
+        let made = metadata.and_then(|metadata| metadata.backfill_generated.as_deref()?.parse().ok());
         let own =
             [Some(name.end), digest.map(|digest| digest.end), digest.and_then(|digest| digest.start), made];
         for time in own.into_iter().flatten() {
-            let range = times.entry(name.region.to_owned()).or_insert((time, time));
+            let range = self.0.entry(name.region.to_owned()).or_insert((time, time));
             *range = (range.0.min(time), range.1.max(time));
         }
     }
-    times
-        .into_iter()
-        .map(|(region, (from, to))| (region, (from.plus_seconds(-MARGIN), to.plus_seconds(MARGIN))))
-        .collect()
+
+    /// AWS's own check asks for two hours more.
+    fn with_margin(self) -> BTreeMap<String, (Time, Time)> {
+        const MARGIN: i64 = 2 * 3_600;
+        let wider = |(from, to): (Time, Time)| (from.plus_seconds(-MARGIN), to.plus_seconds(MARGIN));
+        self.0.into_iter().map(|(region, times)| (region, wider(times))).collect()
+    }
+}
+
+/// Adds the keys that new digest files of a store need to those it has. Where AWS may be asked, it is asked for what is missing, now or since
+/// before; what it does not tell is told, and stays wanted.
+pub(super) fn keys_for(
+    digests: &[DigestFile],
+    proof: &mut Proof,
+    live: Option<&aws::Settings>,
+) -> BTreeSet<aws::Unread> {
+    let mut times = KeyTimes::default();
+    for file in digests.iter().filter(|file| !file.object.name.ends_with(SIDE_FILE)) {
+        let digest = file.text.as_ref().ok().and_then(|text| Digest::parse(text).ok());
+        let pairs = file.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        times.add(&file.object.name, digest.as_ref(), Some(&Metadata::from_pairs(pairs)), &proof.keys);
+    }
+    for (region, (from, to)) in times.with_margin() {
+        let range = proof.keys_wanted.entry(region).or_insert((from, to));
+        *range = (range.0.min(from), range.1.max(to));
+    }
+    let Some(settings) = live else { return BTreeSet::new() };
+    let (keys, unread) = aws::public_keys(settings, &proof.keys_wanted);
+    proof.keys.merge(keys);
+    proof.keys_wanted.retain(|region, _| unread.contains_key(region));
+    unread.into_values().collect()
 }
 
 /// What to verify, and how.

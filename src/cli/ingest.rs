@@ -9,6 +9,7 @@ use leastwise::ident::Time;
 
 use super::aws::AwsArgs;
 use super::config::Config;
+use super::live::LIVE;
 use super::progress::Bar;
 use super::time::{self, When};
 use super::{Exit, Failure, Terminal, audit, cancel};
@@ -42,6 +43,8 @@ pub(super) struct Args {
     /// Write down what was read after so many objects
     #[arg(long, value_name = "N", default_value_t = 20_000, help_heading = "Store")]
     commit_every: u64,
+    #[command(flatten)]
+    proof: ProofArgs,
     /// The folder of a catalog that `leastwise catalog refresh` made [default: the embedded one]
     #[arg(long, value_name = "DIR", help_heading = "Running")]
     catalog: Option<PathBuf>,
@@ -53,6 +56,34 @@ pub(super) struct Args {
     config: Option<PathBuf>,
     #[command(flatten)]
     aws: AwsArgs,
+}
+
+/// Keeping what a check of the logs needs.
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Integrity")]
+pub(super) struct ProofArgs {
+    /// Keep what proves the logs (digest files, hashes of log files, CloudTrail's public keys), so that `audit --store` checks them and needs
+    /// nothing more. AWS is asked for the keys, unless --public-keys names them. A store that began with this goes on with it
+    #[arg(long)]
+    pub(super) verify_logs: bool,
+    /// The same with the keys in a file or folder, as `aws cloudtrail list-public-keys` prints them; `live` asks AWS (repeatable)
+    #[arg(long, value_name = "FILE|DIR|live")]
+    public_keys: Vec<PathBuf>,
+}
+
+impl ProofArgs {
+    /// Sets what is to be kept, and how keys are had.
+    pub(super) fn apply(
+        &self,
+        configured: &[PathBuf],
+        settings: &mut analyze::Settings,
+    ) -> Result<(), Failure> {
+        let named = if self.public_keys.is_empty() { configured } else { &self.public_keys };
+        let (keys, live) = super::verify_logs::public_keys(named)?;
+        settings.public_keys = keys;
+        settings.live_keys = live || self.verify_logs && named.is_empty();
+        Ok(())
+    }
 }
 
 pub(super) fn run(args: Args, terminal: &mut Terminal) -> Result<Exit, Failure> {
@@ -69,17 +100,22 @@ pub(super) fn run(args: Args, terminal: &mut Terminal) -> Result<Exit, Failure> 
             .hint("name CloudTrail log files or folders, or - for standard input: leastwise ingest logs/ --store ledger/"));
     }
     let catalog = args.catalog.or(config.catalog);
-    let settings = analyze::Settings {
+    let mut settings = analyze::Settings {
         sources,
         aws,
+        // Keys in a snapshot ask for the check, as they do in an audit.
+        iam: config.iam.iter().filter(|path| *path != LIVE).map(PathBuf::from).collect(),
         since: args.since.map(|when| when.resolve(now)),
         until: args.until.map(|when| when.resolve(now)),
         threads: args.threads.or(config.threads).unwrap_or(0),
         catalog: catalog.map(|folder| super::catalog::chosen(Some(&folder))).transpose()?,
         ..analyze::Settings::default()
     };
+    args.proof.apply(&config.public_keys, &mut settings)?;
     let keep_from = args.keep.map(|when| when.resolve(now));
-    let how = How { keep_from, compact: args.compact, commit_every: args.commit_every, shard: None };
+    let keep_proof = args.proof.verify_logs;
+    let how =
+        How { keep_from, compact: args.compact, commit_every: args.commit_every, shard: None, keep_proof };
     let stored = into_store(&settings, &store, &how, &cancel::on_signals(), terminal)?;
     if !settings.sources.is_empty() && stored.listed == stored.skipped.values().sum::<u64>() {
         let error = AuditError::NoInput {
@@ -89,8 +125,12 @@ pub(super) fn run(args: Args, terminal: &mut Terminal) -> Result<Exit, Failure> 
         return Err(audit::failure(&error));
     }
     terminal.data(|out| writeln!(out, "{}", summary(&stored)))?;
-    let is_complete = stored.issues.is_empty() && stored.malformed == 0 && !stored.is_cancelled;
-    Ok(if is_complete { Exit::Done } else { Exit::Incomplete })
+    Ok(if is_complete(&stored) { Exit::Done } else { Exit::Incomplete })
+}
+
+/// Whether everything that was to be read was.
+pub(super) fn is_complete(stored: &Stored) -> bool {
+    stored.issues.is_empty() && stored.malformed == 0 && !stored.is_cancelled && stored.unread_keys.is_empty()
 }
 
 /// How logs go into a store, besides the settings.
@@ -99,13 +139,14 @@ pub(super) struct How {
     pub(super) compact: bool,
     pub(super) commit_every: u64,
     pub(super) shard: Option<(u64, u64)>,
+    pub(super) keep_proof: bool,
 }
 
 impl Default for How {
     fn default() -> Self {
-        let Ingestion { keep_from, compact, commit_every, shard, .. } =
+        let Ingestion { keep_from, compact, commit_every, shard, keep_proof, .. } =
             Ingestion::new(Path::new(""), Path::new(""));
-        Self { keep_from, compact, commit_every, shard }
+        Self { keep_from, compact, commit_every, shard, keep_proof }
     }
 }
 
@@ -129,6 +170,7 @@ pub(super) fn into_store(
         commit_every: how.commit_every,
         compact: how.compact,
         shard: how.shard,
+        keep_proof: how.keep_proof,
     };
     let bar = Bar::new(terminal.shows_progress());
     let stored = analyze::ingest(settings, &ingestion, stdin, &bar, cancelled);
@@ -136,6 +178,13 @@ pub(super) fn into_store(
     let stored = stored.map_err(|error| audit::failure(&error))?;
     for issue in &stored.issues {
         terminal.warning(&format!("`{}`: {} ({})", issue.object, issue.detail, issue.kind));
+    }
+    for unread in &stored.unread_keys {
+        let hint = unread.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+        terminal.warning(&format!(
+            "public keys are missing: {}: {}{hint}; the next run with --verify-logs asks again",
+            unread.what, unread.error
+        ));
     }
     if stored.changed > 0 {
         terminal.warning(&format!(
@@ -165,6 +214,9 @@ pub(super) fn summary(stored: &Stored) -> String {
     let Stored { added, changed, known, events, too_old, size: (segments, deliveries), .. } = stored;
     let mut text =
         format!("{added} new objects ({changed} read again), {events} events; {known} objects were known");
+    if stored.proven > 0 {
+        text.push_str(&format!("; {} were read again for what proves them", stored.proven));
+    }
     if *too_old > 0 {
         text.push_str(&format!("; {too_old} events are older than what is kept"));
     }

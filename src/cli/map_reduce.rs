@@ -23,6 +23,8 @@ pub(super) struct MapArgs {
     /// Where the partial rows go: a folder, or s3://BUCKET/PREFIX
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    #[command(flatten)]
+    proof: ingest::ProofArgs,
     /// The folder of a catalog that `leastwise catalog refresh` made [default: the embedded one]
     #[arg(long, value_name = "DIR")]
     catalog: Option<PathBuf>,
@@ -70,19 +72,19 @@ impl FromStr for Shard {
 }
 
 pub(super) fn map(args: MapArgs, terminal: &mut Terminal) -> Result<Exit, Failure> {
-    let settings = analyze::Settings {
+    let mut settings = analyze::Settings {
         sources: args.sources,
         aws: args.aws.settings()?,
         threads: args.threads.unwrap_or(0),
         catalog: args.catalog.map(|folder| super::catalog::chosen(Some(&folder))).transpose()?,
         ..analyze::Settings::default()
     };
+    args.proof.apply(&[], &mut settings)?;
     let shard = args.shard.map(|Shard(shard, of)| (shard, of));
-    let how = ingest::How { shard, ..ingest::How::default() };
+    let how = ingest::How { shard, keep_proof: args.proof.verify_logs, ..ingest::How::default() };
     let stored = ingest::into_store(&settings, &args.out, &how, &cancel::on_signals(), terminal)?;
     terminal.data(|out| writeln!(out, "{}", ingest::summary(&stored)))?;
-    let is_complete = stored.issues.is_empty() && stored.malformed == 0 && !stored.is_cancelled;
-    Ok(if is_complete { Exit::Done } else { Exit::Incomplete })
+    Ok(if ingest::is_complete(&stored) { Exit::Done } else { Exit::Incomplete })
 }
 
 pub(super) fn reduce(args: ReduceArgs, terminal: &mut Terminal) -> Result<Exit, Failure> {

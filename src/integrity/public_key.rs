@@ -15,9 +15,9 @@ pub struct PublicKeys {
     by_fingerprint: BTreeMap<String, Key>,
 }
 
-/// An `RSAPublicKey` (PKCS #1) in DER.
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Key {
+    /// In DER, as AWS gave it.
     Usable(Vec<u8>),
     /// No RSA key of at least 2048 bits, or not the one its fingerprint names.
     Unusable,
@@ -90,7 +90,7 @@ impl PublicKeys {
         let key = der.and_then(|der| {
             // The fingerprint is the MD5 of the key's DER. A key under another's name is not that key.
             let is_named = hex(&<md5::Md5 as md5::Digest>::digest(&der)).eq_ignore_ascii_case(fingerprint);
-            is_named.then(|| rsa_public_key(&der).map(<[u8]>::to_vec)).flatten()
+            (is_named && rsa_public_key(&der).is_some()).then_some(der)
         });
         let key = key.map_or(Key::Unusable, Key::Usable);
         let slot = self.by_fingerprint.entry(fingerprint.to_ascii_lowercase()).or_insert(Key::Unusable);
@@ -109,13 +109,29 @@ impl PublicKeys {
         }
     }
 
+    /// Whether a usable key of this fingerprint is here.
+    pub fn has(&self, fingerprint: &str) -> bool {
+        matches!(self.by_fingerprint.get(&fingerprint.to_ascii_lowercase()), Some(Key::Usable(_)))
+    }
+
+    /// Every usable key in DER, by fingerprint: what [`Self::add`] takes.
+    pub fn usable(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.by_fingerprint.iter().filter_map(|(fingerprint, key)| match key {
+            Key::Usable(der) => Some((fingerprint.as_str(), der.as_slice())),
+            Key::Unusable => None,
+        })
+    }
+
     /// Whether `signature` (hexadecimal) is one of `text`: RSASSA-PKCS1-v1_5 with SHA-256.
     pub fn verify(&self, fingerprint: &str, text: &str, signature: &str) -> Verdict {
         match self.by_fingerprint.get(&fingerprint.to_ascii_lowercase()) {
             None => Verdict::NoKey,
             Some(Key::Unusable) => Verdict::UnusableKey,
             Some(Key::Usable(key)) => {
-                let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key);
+                let key = UnparsedPublicKey::new(
+                    &RSA_PKCS1_2048_8192_SHA256,
+                    rsa_public_key(key).unwrap_or_default(),
+                );
                 let valid =
                     unhex(signature).is_some_and(|signature| key.verify(text.as_bytes(), &signature).is_ok());
                 if valid { Verdict::Valid } else { Verdict::Invalid }

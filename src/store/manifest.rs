@@ -5,12 +5,14 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 
+use aws_smithy_types::base64;
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 use super::place::Place;
 use crate::aws::{Only, Shelf};
 use crate::ident::Time;
+use crate::integrity::PublicKeys;
 
 /// The schema this version writes, and the newest it reads.
 pub(super) const SCHEMA: &str = "leastwise.store/v1";
@@ -34,6 +36,15 @@ pub(super) struct Manifest {
     /// What was written last is a part of what a run was to read.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) is_unfinished: bool,
+    /// Hashes of log files and digest files are kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) keeps_proof: bool,
+    /// CloudTrail's public keys that digest files were signed with: fingerprint, and DER in Base64.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) public_keys: BTreeMap<String, String>,
+    /// Regions whose keys of a time could not be had yet.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) keys_wanted: BTreeMap<String, (Time, Time)>,
     pub(super) segments: Vec<Segment>,
     /// In a bucket: files that no manifest names any more, since when.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -76,6 +87,9 @@ impl Default for Manifest {
             kept_from: None,
             unlisted: Vec::new(),
             is_unfinished: false,
+            keeps_proof: false,
+            public_keys: BTreeMap::new(),
+            keys_wanted: BTreeMap::new(),
             segments: Vec::new(),
             retired: BTreeMap::new(),
             mark: None,
@@ -155,6 +169,21 @@ impl Manifest {
         let only = before.mark.as_deref().map_or(Only::New, Only::Marked);
         self.mark = shelf.put(NAME, &text, only)?;
         if self.mark.is_some() { Ok(self) } else { Err(StoreError::Overtaken(place.name(""))) }
+    }
+
+    /// The keys kept.
+    pub(super) fn keys(&self) -> PublicKeys {
+        let mut keys = PublicKeys::default();
+        for (fingerprint, text) in &self.public_keys {
+            keys.add(fingerprint, base64::decode(text).ok());
+        }
+        keys
+    }
+
+    /// Keeps keys.
+    pub(super) fn add_keys(&mut self, keys: &PublicKeys) {
+        let texts = keys.usable().map(|(fingerprint, der)| (fingerprint.to_owned(), base64::encode(der)));
+        self.public_keys.extend(texts);
     }
 
     fn text(&self) -> std::io::Result<Vec<u8>> {

@@ -16,6 +16,9 @@ use crate::integrity::FileHours;
 /// Troubles that may be gone the next time.
 const PASSING: [&str; 6] = ["fetch-failed", "deleted", "denied", "kms-denied", "archived", "changed"];
 
+/// What a digest file is passed over as by those who read logs.
+pub(super) const DIGEST: &str = "digest";
+
 /// One object as the store keeps it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct ObjectRow {
@@ -36,11 +39,20 @@ pub(super) struct ObjectRow {
     pub(super) skipped: BTreeMap<&'static str, u64>,
     /// Kind and what is to be said; the trouble that came first is first.
     pub(super) issues: Vec<(&'static str, String)>,
+    /// What a check against digest files needs of it is here, or cannot be had.
+    pub(super) has_proof: bool,
 }
 
 impl ObjectRow {
-    pub(super) fn of(outcome: Outcome, key: String, mut issues: Vec<(&'static str, String)>) -> Self {
+    /// `with_proof`: whether the run kept hashes and digest files.
+    pub(super) fn of(
+        outcome: Outcome,
+        key: String,
+        mut issues: Vec<(&'static str, String)>,
+        with_proof: bool,
+    ) -> Self {
         issues.sort_by_key(|(kind, _)| outcome.issue != Some(*kind));
+        let would_prove = matches!(outcome.fate, Fate::Read | Fate::Skipped(DIGEST));
         let ObjectRef { name, size, etag, last_modified } = outcome.object;
         Self {
             key,
@@ -55,6 +67,7 @@ impl ObjectRow {
             sha256: outcome.sha256,
             skipped: outcome.skipped,
             issues,
+            has_proof: with_proof || !would_prove,
         }
     }
 
@@ -116,6 +129,7 @@ pub(super) fn columns(rows: &[ObjectRow]) -> Columns {
         .text("skipped", skipped.iter().map(Option::as_deref))
         .text("issues", issues.iter().map(Option::as_deref))
         .bool("again", rows.iter().map(|row| Some(row.is_passing())))
+        .bool("proof", rows.iter().map(|row| Some(row.has_proof)))
 }
 
 pub(super) fn read(rows: &Rows) -> Result<Vec<ObjectRow>, StoreError> {
@@ -124,8 +138,9 @@ pub(super) fn read(rows: &Rows) -> Result<Vec<ObjectRow>, StoreError> {
     let marks = rows.i64("size")?.zip(rows.i64("modified")?);
     let fates = rows.text("fate")?.zip(rows.text("kind")?);
     let counts = rows.u64("records")?.zip(rows.u64("events")?).zip(rows.u64("malformed")?);
-    let said = rows.text("skipped")?.zip(rows.text("issues")?).zip(rows.bytes("sha256")?);
-    for (((((key, name), etag), (size, modified)), fate), (counts, ((skipped, issues), sha256))) in
+    let said = rows.text("skipped")?.zip(rows.text("issues")?);
+    let said = said.zip(rows.bytes("sha256")?.zip(rows.bool("proof")?));
+    for (((((key, name), etag), (size, modified)), fate), (counts, ((skipped, issues), (sha256, proof)))) in
         names.zip(marks).zip(fates).zip(counts.zip(said))
     {
         let damaged = || rows.damaged(format!("object {} cannot be read", objects.len()));
@@ -151,6 +166,7 @@ pub(super) fn read(rows: &Rows) -> Result<Vec<ObjectRow>, StoreError> {
             sha256: sha256.and_then(|hash| hash.try_into().ok()),
             skipped: skipped.into_iter().map(|(kind, n)| (fixed(&kind), n)).collect(),
             issues: issues.into_iter().map(|(kind, detail)| (fixed(&kind), detail)).collect(),
+            has_proof: proof.unwrap_or_default(),
         });
     }
     Ok(objects)
@@ -220,6 +236,8 @@ pub(super) struct Seen {
     pub(super) place: (u32, u32),
     /// It could not be fetched: worth another try.
     again: bool,
+    /// See [`ObjectRow::has_proof`].
+    has_proof: bool,
 }
 
 /// Which objects a store knows; what it knows of each are 40 bytes, whatever the length of names.
@@ -229,6 +247,8 @@ pub struct Known {
     base: PathBuf,
     seeds: [DefaultHashBuilder; 2],
     all: HashMap<(u64, u64), Seen>,
+    /// Whether what has no proof is to be read again for it.
+    wants_proof: bool,
 }
 
 /// What became of an object before.
@@ -236,6 +256,8 @@ pub(super) enum Before {
     New,
     /// This content was read.
     Same,
+    /// This content was read, and what proves it was not kept.
+    Unproven(Seen),
     /// Another content was read, or none could be.
     Other(Seen),
 }
@@ -246,7 +268,13 @@ impl Known {
             base: base.to_owned(),
             seeds: [DefaultHashBuilder::default(), DefaultHashBuilder::default()],
             all: HashMap::new(),
+            wants_proof: false,
         }
+    }
+
+    /// From now on what was read without what proves it counts as not read.
+    pub fn want_proof(&mut self) {
+        self.wants_proof = true;
     }
 
     /// Number of objects known.
@@ -285,32 +313,42 @@ impl Known {
 
     pub(super) fn insert(&mut self, row: &ObjectRow, place: (u32, u32)) {
         let version = self.version(row.etag.as_deref(), row.size, row.modified);
-        let seen = Seen { version, place, again: row.is_passing() };
+        let seen = Seen { version, place, again: row.is_passing(), has_proof: row.has_proof };
         self.all.insert(self.hash(&row.key), seen);
     }
 
     pub(super) fn read(&mut self, rows: &Rows, segment: u32, replaced: &[u32]) -> Result<(), StoreError> {
         let marks = rows.text("etag")?.zip(rows.i64("size")?).zip(rows.i64("modified")?);
-        let all = rows.text("key")?.zip(marks).zip(rows.bool("again")?);
-        for (((key, ((etag, size), modified)), again), number) in all.zip(0_u32..) {
+        let flags = rows.bool("again")?.zip(rows.bool("proof")?);
+        let all = rows.text("key")?.zip(marks).zip(flags);
+        for (((key, ((etag, size), modified)), (again, proof)), number) in all.zip(0_u32..) {
             if replaced.binary_search(&number).is_ok() {
                 continue;
             }
             let version = self.version(etag, size.and_then(|size| u64::try_from(size).ok()), modified);
-            let seen = Seen { version, place: (segment, number), again: again.unwrap_or_default() };
+            let seen = Seen {
+                version,
+                place: (segment, number),
+                again: again.unwrap_or_default(),
+                has_proof: proof.unwrap_or_default(),
+            };
             self.all.insert(self.hash(key.unwrap_or_default()), seen);
         }
         Ok(())
     }
 
     /// The columns that [`Known::read`] looks at.
-    pub(super) const COLUMNS: [&'static str; 5] = ["key", "etag", "size", "modified", "again"];
+    pub(super) const COLUMNS: [&'static str; 6] = ["key", "etag", "size", "modified", "again", "proof"];
 
     /// Of an object that another store knows.
     pub(super) fn before_row(&self, row: &ObjectRow) -> Before {
         let Some(seen) = self.all.get(&self.hash(&row.key)) else { return Before::New };
         let is_same = seen.version == self.version(row.etag.as_deref(), row.size, row.modified);
-        if is_same && (!seen.again || row.is_passing()) { Before::Same } else { Before::Other(*seen) }
+        match is_same && (!seen.again || row.is_passing()) {
+            true if row.has_proof && !seen.has_proof => Before::Unproven(*seen),
+            true => Before::Same,
+            false => Before::Other(*seen),
+        }
     }
 
     pub(super) fn before(&self, object: &ObjectRef) -> Before {
@@ -320,7 +358,11 @@ impl Known {
         let modified = object.last_modified.map(Time::unix);
         let has_mark = object.etag.is_some() || modified.is_some();
         let is_same = has_mark && seen.version == self.version(object.etag.as_deref(), object.size, modified);
-        if is_same && !seen.again { Before::Same } else { Before::Other(*seen) }
+        match is_same && !seen.again {
+            true if self.wants_proof && !seen.has_proof => Before::Unproven(*seen),
+            true => Before::Same,
+            false => Before::Other(*seen),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use super::place::Place;
 use super::segment;
 use crate::ident::{Time, TimeRange, fixed};
 use crate::ingest::{DigestFile, Issue, Outcome};
+use crate::integrity::PublicKeys;
 use crate::usage::{Caps, Ledger, Reading, Restorer, Scope};
 
 /// A store as it was at one moment: what runs write meanwhile is not seen.
@@ -71,6 +72,16 @@ impl Store {
     /// to stays as it is: see [`Caps`].
     pub fn restore(&self, scope: Scope) -> Result<Restored, StoreError> {
         restore(&self.place, &self.manifest, scope, false)
+    }
+
+    /// CloudTrail's public keys kept in the store.
+    pub fn public_keys(&self) -> PublicKeys {
+        self.manifest.keys()
+    }
+
+    /// Whether it keeps what proves its logs.
+    pub fn keeps_proof(&self) -> bool {
+        self.manifest.keeps_proof
     }
 
     /// The same, with digest files and the hashes of log files.

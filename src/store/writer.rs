@@ -10,12 +10,13 @@ use super::StoreError;
 use super::digests::Numbered;
 use super::lock::Lock;
 use super::manifest::{FileInfo, Manifest, Segment};
-use super::objects::{Before, Known, ObjectRow};
+use super::objects::{Before, DIGEST, Known, ObjectRow, Seen};
 use super::place::Place;
 use super::table::{Store, missing, since};
 use super::{compact, segment};
 use crate::ident::Time;
 use crate::ingest::{DigestFile, Fate, Issue, LogKey, Outcome};
+use crate::integrity::PublicKeys;
 use crate::usage::Ledger;
 
 /// What a run read.
@@ -33,6 +34,17 @@ pub struct Batch {
     pub catalog: String,
     /// Whether the run has read all it was to read.
     pub is_last: bool,
+    /// What the run kept for a check against digest files; none when nobody asked for it.
+    pub proof: Option<Proof>,
+}
+
+/// What is kept besides hashes and digest files, so that a check needs nothing else.
+#[derive(Clone, Debug, Default)]
+pub struct Proof {
+    /// Public keys to keep, with those that were kept before or without.
+    pub keys: PublicKeys,
+    /// Regions whose keys of a time are still to be had.
+    pub keys_wanted: BTreeMap<String, (Time, Time)>,
 }
 
 /// What a batch brought.
@@ -42,6 +54,8 @@ pub struct Added {
     pub objects: u64,
     /// Of these, objects that were read before with another content.
     pub changed: u64,
+    /// Of these, objects that were read before without what proves them.
+    pub proven: u64,
     /// Deliveries of events.
     pub events: u64,
     /// Deliveries that were left out because their events are older than what is kept.
@@ -90,6 +104,16 @@ impl Writer {
         Ok(())
     }
 
+    /// Whether the store keeps what proves its logs; once it does, it goes on.
+    pub fn keeps_proof(&self) -> bool {
+        self.manifest.keeps_proof
+    }
+
+    /// See [`Proof`].
+    pub fn proof(&self) -> Proof {
+        Proof { keys: self.manifest.keys(), keys_wanted: self.manifest.keys_wanted.clone() }
+    }
+
     /// The objects known so far. `base` is where relative paths begin.
     pub fn known(&self, base: &Path) -> Result<Known, StoreError> {
         let mut known = Known::new(base);
@@ -122,6 +146,12 @@ impl Writer {
         let mut numbers: HashMap<u32, u32> = HashMap::new();
         let mut of_digests: HashMap<String, u32> = HashMap::new();
         manifest.is_unfinished = !batch.is_last;
+        let with_proof = batch.proof.is_some();
+        if let Some(proof) = batch.proof {
+            manifest.keeps_proof = true;
+            manifest.add_keys(&proof.keys);
+            manifest.keys_wanted = proof.keys_wanted;
+        }
         for outcome in batch.outcomes {
             if matches!(outcome.fate, Fate::Skipped("outside-window" | "cancelled" | "already-read")) {
                 continue;
@@ -131,21 +161,22 @@ impl Writer {
             match known.before(&outcome.object) {
                 Before::Same => continue,
                 Before::New => {}
+                Before::Unproven(seen) => {
+                    added.proven += 1;
+                    manifest.replace(seen);
+                }
                 Before::Other(seen) => {
                     added.changed += 1;
-                    let (segment, number) = seen.place;
-                    if let Some(segment) = manifest.segments.get_mut(segment as usize) {
-                        replace(segment, number);
-                    }
+                    manifest.replace(seen);
                 }
             }
             let said = issues.remove(&outcome.object.name).unwrap_or_default();
             let key = known.key(&outcome.object.name);
             let key = key.unwrap_or_else(|| format!("{}#{name}.{number}", outcome.object.name));
-            if outcome.fate == Fate::Skipped("digest") {
+            if outcome.fate == Fate::Skipped(DIGEST) {
                 of_digests.insert(outcome.object.name.clone(), number);
             }
-            rows.push(ObjectRow::of(outcome, key, said));
+            rows.push(ObjectRow::of(outcome, key, said, with_proof));
             if let Some(of_run) = of_run {
                 numbers.insert(of_run, number);
             }
@@ -159,8 +190,12 @@ impl Writer {
             })
             .collect();
         if rows.is_empty() {
-            let is_changed = manifest.unlisted != self.manifest.unlisted
-                || manifest.is_unfinished != self.manifest.is_unfinished;
+            let own = |manifest: &Manifest| {
+                let Manifest { unlisted, is_unfinished, keeps_proof, public_keys, keys_wanted, .. } =
+                    manifest;
+                (unlisted.clone(), *is_unfinished, *keeps_proof, public_keys.len(), keys_wanted.clone())
+            };
+            let is_changed = own(&manifest) != own(&self.manifest);
             if is_changed || self.manifest.next == 1 {
                 self.publish(manifest)?;
             }
@@ -197,18 +232,26 @@ impl Writer {
         let keep = |row: &ObjectRow| match known.before_row(row) {
             Before::Same => false,
             Before::New => true,
+            Before::Unproven(seen) => {
+                added.proven += 1;
+                manifest.replace(seen);
+                true
+            }
             Before::Other(seen) => {
                 added.changed += 1;
-                let (segment, number) = seen.place;
-                if let Some(segment) = manifest.segments.get_mut(segment as usize) {
-                    replace(segment, number);
-                }
+                manifest.replace(seen);
                 true
             }
         };
         let (merged, rows) =
             compact::merge(self.place.dir(), &sources, self.manifest.kept_from, &name, keep)?;
         (added.objects, added.events) = (rows.len() as u64, merged.events);
+        manifest.keeps_proof |= other.manifest.keeps_proof;
+        manifest.public_keys.extend(other.manifest.public_keys.clone());
+        for (region, (from, to)) in &other.manifest.keys_wanted {
+            let range = manifest.keys_wanted.entry(region.clone()).or_insert((*from, *to));
+            *range = (range.0.min(*from), range.1.max(*to));
+        }
         for unlisted in &other.manifest.unlisted {
             if !manifest.unlisted.contains(unlisted) {
                 manifest.unlisted.push(unlisted.clone());
@@ -312,6 +355,16 @@ fn has_others(place: &Place) -> Result<bool, StoreError> {
     let dir = place.dir();
     let mut entries = fs::read_dir(dir).map_err(StoreError::io("list", dir))?;
     Ok(entries.any(|entry| entry.is_ok_and(|entry| entry.file_name().to_str().is_none_or(is_other))))
+}
+
+impl Manifest {
+    /// An object no longer counts.
+    fn replace(&mut self, seen: Seen) {
+        let (segment, number) = seen.place;
+        if let Some(segment) = self.segments.get_mut(segment as usize) {
+            replace(segment, number);
+        }
+    }
 }
 
 /// An object of a segment no longer counts.

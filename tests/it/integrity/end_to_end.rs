@@ -282,7 +282,14 @@ fn a_store_filled_in_pieces_grades_evidence_as_the_logs_do() {
         for part in 0..3 {
             let some = bucket.objects.iter().enumerate().filter(|(n, _)| n * 7 % 3 == part);
             write_some(some.map(|(_, object)| object), Path::new(&logs), side_files);
-            let (exit, _, error) = run(&["ingest", &logs, "--store", &store, "--commit-every", "2"]);
+            let keys = at("keys.json");
+            let ingest = ["ingest", &logs, "--store", &store, "--commit-every", "2"];
+            // The first run says that proof is to be kept; those after it go on with it.
+            let (exit, _, error) = run(&if part == 0 {
+                [&ingest[..], &["--public-keys", &keys]].concat()
+            } else {
+                ingest.to_vec()
+            });
             assert!(exit == 0 || name == "broken", "{name}: {error}");
         }
         let (iam, keys) = (at("iam.json"), at("keys.json"));
@@ -290,12 +297,9 @@ fn a_store_filled_in_pieces_grades_evidence_as_the_logs_do() {
             [&[], &["--since", "2024-06-01T02:00:00Z", "--until", "2024-06-01T06:00:00Z"]];
         for compact in [false, true] {
             for (window, n) in windows.into_iter().zip(0..) {
-                let rest = [
-                    &["--iam", &iam, "--public-keys", &keys, "--format", "json", "--min-window", "0d"],
-                    window,
-                ]
-                .concat();
-                let (exit, expected, _) = run(&[&["audit", logs.as_str()], rest.as_slice()].concat());
+                let rest = [&["--iam", &iam, "--format", "json", "--min-window", "0d"], window].concat();
+                let direct = ["audit", logs.as_str(), "--public-keys", &keys];
+                let (exit, expected, _) = run(&[&direct, rest.as_slice()].concat());
                 let (own, found, error) = run(&[&["audit", "--store", &store], rest.as_slice()].concat());
                 assert_eq!((own, &found), (exit, &expected), "{name} {window:?} {error}");
                 let report: Value = serde_json::from_str(&found).unwrap();
@@ -308,10 +312,6 @@ fn a_store_filled_in_pieces_grades_evidence_as_the_logs_do() {
                 assert_eq!(run(&["ingest", "--store", &store, "--compact"]).0, 0);
             }
         }
-        // Without keys nothing is checked, and the report is the same again.
-        let rest = ["--iam", &iam, "--format", "json"];
-        let expected = run(&[&["audit", logs.as_str()], rest.as_slice()].concat());
-        assert_eq!(run(&[&["audit", "--store", &store], rest.as_slice()].concat()).1, expected.1, "{name}");
     }
     // Of a store whose last run was cut short nothing is said: what it had not read would look missing.
     let manifest = Path::new(&at("whole-store")).join("store.json");
@@ -319,12 +319,77 @@ fn a_store_filled_in_pieces_grades_evidence_as_the_logs_do() {
     value["is_unfinished"] = json!(true);
     fs::write(&manifest, value.to_string()).unwrap();
     let store = at("whole-store");
-    let (_, out, _) =
-        run(&["audit", "--store", &store, "--public-keys", &at("keys.json"), "--format", "json"]);
+    let (_, out, _) = run(&["audit", "--store", &store, "--format", "json"]);
     let report: Value = serde_json::from_str(&out).unwrap();
     let integrity = &report["coverage"]["integrity"];
     assert_eq!(integrity["status"], "not-checked");
     assert!(integrity["notes"][0].as_str().unwrap().contains("cut short"), "{integrity}");
+}
+
+#[test]
+fn proof_is_kept_when_asked_for_and_what_was_read_without_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    fs::write(at("keys.json"), key_list()).unwrap();
+    let (logs, store, keys) = (at("logs"), at("store"), at("keys.json"));
+    let mut bucket = busy();
+    write(&bucket, Path::new(&logs), true);
+    let audit = |arguments: &[&str]| {
+        let (exit, out, error) = run(&[&["audit"], arguments, &["--format", "json"]].concat());
+        assert_eq!(exit, 0, "{error}");
+        out
+    };
+    let status = |report: &str| {
+        let report: Value = serde_json::from_str(report).unwrap();
+        let integrity = &report["coverage"]["integrity"];
+        (integrity["status"].as_str().unwrap().to_owned(), integrity["notes"].to_string())
+    };
+    // Nobody asks: nothing is hashed, and the report is the one without.
+    let (exit, out, _) = run(&["ingest", &logs, "--store", &store]);
+    assert_eq!(exit, 0);
+    assert!(!Path::new(&store).join("segments/00000001/digests.parquet").exists(), "{out}");
+    assert_eq!(audit(&["--store", &store]), audit(&[&logs]));
+    let (word, notes) = status(&audit(&["--store", &store, "--public-keys", &keys]));
+    assert_eq!(word, "not-checked");
+    assert!(notes.contains("leastwise ingest --verify-logs"), "{notes}");
+    // Somebody asks: six log files, six digest files and their side files are read again, and count once.
+    let (exit, out, error) = run(&["ingest", &logs, "--store", &store, "--public-keys", &keys]);
+    assert_eq!(exit, 0, "{error}");
+    assert!(out.contains("18 new objects (0 read again)") && out.contains("18 were read again for"), "{out}");
+    assert!(!error.contains("another content"), "{error}");
+    let direct = audit(&[&logs, "--public-keys", &keys]);
+    assert_eq!(status(&direct).0, "verified");
+    assert_eq!(audit(&["--store", &store]), direct);
+    // It stays so, without being asked for again.
+    bucket.hour(&[&record("2024-06-01T06:05:00Z", 6)]);
+    write(&bucket, Path::new(&logs), true);
+    let newest = bucket.objects.len() - 2;
+    write_some(&bucket.objects[newest..], Path::new(&logs), true);
+    for store in [&store, &at("other")] {
+        let first = if store.ends_with("other") { vec!["--public-keys", keys.as_str()] } else { Vec::new() };
+        assert_eq!(run(&[&["ingest", &logs, "--store", store][..], &first].concat()).0, 0);
+        let direct = audit(&[&logs, "--public-keys", &keys]);
+        assert_eq!(status(&direct).0, "verified");
+        assert_eq!(&audit(&["--store", store]), &direct);
+        assert!(run(&["ingest", &logs, "--store", store]).1.starts_with("0 new objects"));
+    }
+    // Shards keep it too.
+    let parts = [at("part-0"), at("part-1")];
+    for (shard, part) in ["0/2", "1/2"].iter().zip(&parts) {
+        let map = ["map", &logs, "--shard", shard, "--out", part, "--public-keys", &keys];
+        assert_eq!(run(&map).0, 0);
+    }
+    let whole = at("whole");
+    assert_eq!(run(&["reduce", &parts[0], &parts[1], "--store", &whole]).0, 0);
+    assert_eq!(audit(&["--store", &whole]), audit(&[&logs, "--public-keys", &keys]));
+    // Keys among the grants ask for it, as they do in an audit.
+    fs::create_dir(at("iam")).unwrap();
+    fs::write(at("iam/iam.json"), snapshot().to_string()).unwrap();
+    fs::rename(&keys, at("iam/public-keys.json")).unwrap();
+    let iam = at("iam");
+    let stored = audit(&[&logs, "--store", &at("granted"), "--iam", &iam]);
+    assert_eq!(stored, audit(&[&logs, "--iam", &iam]));
+    assert_eq!(status(&stored).0, "verified");
 }
 
 #[test]
@@ -353,6 +418,19 @@ fn a_bucket_s_own_metadata_are_kept_in_the_store() {
     let direct = told(command(&server, &[&["audit", &source], rest.as_slice()].concat()));
     let stored = told(command(&server, &[&["audit", &source, "--store", &store], rest.as_slice()].concat()));
     assert_eq!((stored.0, &stored.1), (direct.0, &direct.1), "{}", stored.2);
+    assert_eq!(
+        told(command(&server, &["audit", "--store", &store, "--path-style", "--format", "json"])).1,
+        direct.1
+    );
+    // Nobody who does not ask for it pays for digest files.
+    server.gets.lock().unwrap().clear();
+    let (exit, out, _) =
+        told(command(&server, &["ingest", &source, "--store", &format!("{store}-2"), "--path-style"]));
+    assert_eq!(exit, 0);
+    assert!(out.starts_with("12 new objects"), "{out}");
+    let asked = server.gets.lock().unwrap().clone();
+    assert_eq!(asked.iter().filter(|path| path.contains("/CloudTrail/")).count(), 6, "{asked:?}");
+    assert!(!asked.iter().any(|path| path.contains("CloudTrail-Digest")), "{asked:?}");
     let report: Value = serde_json::from_str(&direct.1).unwrap();
     let integrity = &report["coverage"]["integrity"];
     // All six: the newest, too, whose signature stands in the metadata only.
@@ -405,14 +483,20 @@ fn live_keys_are_asked_for_where_and_when_the_digests_are() {
     let (from, to) = (body["StartTime"].as_f64().unwrap(), body["EndTime"].as_f64().unwrap());
     assert_eq!((from as i64, to as i64), (1_717_200_000 - 7_200, 1_717_200_000 + 8 * 3_600));
 
-    assert_eq!(run(&["ingest", &logs, "--store", &store]).0, 0);
-    for source in [vec![logs.as_str()], vec!["--store", &store]] {
-        let arguments =
-            [&["audit"], source.as_slice(), &["--public-keys", "live", "--format", "json"]].concat();
+    // Every night: the keys are asked for once, and the audit needs nothing more.
+    let nightly = ["ingest", &logs, "--store", &store, "--verify-logs"];
+    let asked = || runtime.block_on(server.received_requests()).unwrap().len();
+    for expected in [2, 2] {
+        let (exit, _, error) = run(&nightly);
+        assert_eq!((exit, asked()), (0, expected), "{error}");
+    }
+    for source in [vec![logs.as_str(), "--public-keys", "live"], vec!["--store", &store]] {
+        let arguments = [&["audit"], source.as_slice(), &["--format", "json"]].concat();
         let (exit, out, error) = run(&arguments);
         let report: Value = serde_json::from_str(&out).unwrap();
         assert_eq!((exit, &report["coverage"]["integrity"]["status"]), (0, &json!("verified")), "{error}");
     }
+    assert_eq!(asked(), 3);
     // Refused: nothing is called valid, and the reason is told.
     let denied = json!({"__type": "AccessDeniedException", "message": "not authorized to perform: cloudtrail:ListPublicKeys"});
     say(ResponseTemplate::new(400).set_body_json(denied));
@@ -428,4 +512,21 @@ fn live_keys_are_asked_for_where_and_when_the_digests_are() {
     let report: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(report["coverage"]["integrity"]["status"], "not-checked");
     assert!(report["coverage"]["grant_problems"].to_string().contains("ListPublicKeys"), "{report}");
+    // Of a store, too; what could not be had is asked for by the next run that may.
+    let late = at("late");
+    let nightly = ["ingest", &logs, "--store", &late, "--verify-logs"];
+    let (exit, _, error) = run(&nightly);
+    assert_eq!(exit, 4);
+    assert!(error.contains("public keys are missing") && error.contains("asks again"), "{error}");
+    say(ResponseTemplate::new(200).set_body_json(&list));
+    let status = || {
+        let (_, out, _) = run(&["audit", "--store", &late, "--format", "json"]);
+        let report: Value = serde_json::from_str(&out).unwrap();
+        report["coverage"]["integrity"]["status"].clone()
+    };
+    assert_eq!(status(), "not-checked");
+    let (exit, out, error) = run(&nightly);
+    assert_eq!((exit, asked()), (0, 1), "{error}");
+    assert!(out.starts_with("0 new objects"), "{out}");
+    assert_eq!(status(), "verified");
 }
