@@ -23,14 +23,14 @@ pub(super) struct MapArgs {
     /// Where the partial rows go: a folder, or s3://BUCKET/PREFIX
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    #[command(flatten)]
-    proof: ingest::ProofArgs,
     /// The folder of a catalog that `leastwise catalog refresh` made [default: the embedded one]
     #[arg(long, value_name = "DIR")]
     catalog: Option<PathBuf>,
     /// Number of threads [default: one per core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    #[command(flatten)]
+    proof: ingest::ProofArgs,
     #[command(flatten)]
     aws: AwsArgs,
 }
