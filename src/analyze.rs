@@ -497,7 +497,7 @@ fn assemble(
         settings: view::settings(settings),
         coverage: report::Coverage {
             accounts: view::accounts(&usage.observation, &shown, &trails, verification),
-            hours: hours_view::hours(settings, inventory, &usage.observation, &shown),
+            hours: hours_view::hours(settings, inventory, &shown),
             integrity: verification.map(integrity_view::integrity).unwrap_or_default(),
             grant_problems: problems(inventory, usage),
             aws_itself: access.aws_itself,

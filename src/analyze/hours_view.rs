@@ -3,20 +3,22 @@
 use std::collections::BTreeSet;
 
 use super::Settings;
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Organization};
 use crate::report;
 use crate::rightsize::Coverage;
-use crate::usage::Observation;
 
 /// The hours of all accounts that should have logs, or do.
 pub(super) fn hours(
     settings: &Settings,
     inventory: &Inventory,
-    observation: &Observation,
     shown: &Coverage<'_>,
 ) -> report::CoveredHours {
     let mut accounts: BTreeSet<&str> = inventory.accounts.keys().map(String::as_str).collect();
-    accounts.extend(observation.regions.keys().map(|account| account.as_ref()));
+    accounts.extend(shown.accounts());
+    // An organization's trail delivers for every account of it, those nobody read a snapshot of included.
+    let has_trail = inventory.trails.iter().any(|trail| trail.is_organization);
+    accounts
+        .extend(inventory.organization.iter().filter(|_| has_trail).flat_map(Organization::active_accounts));
     accounts.extend(settings.expected_accounts.iter().map(String::as_str));
     let wanted = |account: &&str| {
         settings.accounts.is_empty() || settings.accounts.iter().any(|wanted| wanted == account)

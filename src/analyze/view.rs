@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::attribution::{Access, Grade, Labels, PrincipalAccess, Workload};
-use crate::ident::{Arn, Time};
+use crate::ident::{Arn, Time, TimeRange};
 use crate::ingest::Issue;
 use crate::integrity::Verification;
 use crate::inventory::Trail;
 use crate::report;
 use crate::rightsize::Coverage;
-use crate::usage::{EventCounts, Observation, Text};
+use crate::usage::{EventCounts, Observation};
 
 /// Whole hours without an event that count as a gap in a Region's log.
 ///
@@ -24,24 +24,26 @@ pub(super) fn accounts(
     trails: &[Trail],
     verification: Option<&Verification>,
 ) -> Vec<report::AccountCoverage> {
-    observation
-        .regions
-        .iter()
-        .map(|(account, regions)| {
-            let regions = regions
-                .iter()
-                .map(|(region, seen)| report::RegionCoverage {
-                    region: region.to_string(),
-                    first: seen.span.map(|(first, _)| first),
-                    last: seen.span.map(|(_, last)| last),
-                    hours_with_events: seen.hours.len() as u64,
-                    hours_with_files: shown.file_hours(account, region).map(|hours| hours.covered),
-                    hours_without_files: shown
-                        .file_hours(account, region)
-                        .map(|hours| hours.all.saturating_sub(hours.covered)),
-                    gaps: gaps(&shown.with_logs(account, region, seen)),
-                })
-                .collect();
+    shown
+        .accounts()
+        .into_iter()
+        .map(|account| {
+            let seen = observation.regions.get(account);
+            let regions = shown.regions(account).into_iter().map(|region| {
+                let seen = seen.and_then(|regions| regions.get(region));
+                let span = seen.and_then(|seen| seen.span);
+                let files = shown.file_hours(account, region);
+                report::RegionCoverage {
+                    region: region.to_owned(),
+                    first: span.map(|(first, _)| first),
+                    last: span.map(|(_, last)| last),
+                    hours_with_events: seen.map_or(0, |seen| seen.hours.len() as u64),
+                    hours_with_files: files.map(|hours| hours.covered),
+                    hours_without_files: files.map(|hours| hours.all.saturating_sub(hours.covered)),
+                    gaps: gaps(&shown.with_logs(account, region), shown.window()),
+                }
+            });
+            let regions = regions.collect();
             let kinds = observation.data_types.get(account);
             let has = |service: &str| {
                 kinds.is_some_and(|kinds| kinds.iter().any(|kind| data_service(kind) == service))
@@ -61,7 +63,7 @@ pub(super) fn accounts(
                 data_event_kinds: data_event_kinds(observation, account, shown),
                 trails: trails
                     .iter()
-                    .filter(|trail| trail.account() == account.as_ref() || trail.is_organization)
+                    .filter(|trail| trail.account() == account || trail.is_organization)
                     .map(|trail| trail.arn.clone())
                     .collect(),
             }
@@ -72,7 +74,7 @@ pub(super) fn accounts(
 /// Kinds seen in the logs, and kinds the trails record of which nothing was seen.
 fn data_event_kinds(
     observation: &Observation,
-    account: &Text,
+    account: &str,
     shown: &Coverage<'_>,
 ) -> Vec<report::DataEventKind> {
     let recorded = shown.account(account).recorded;
@@ -115,8 +117,15 @@ fn data_service(kind: &str) -> String {
     service.to_ascii_lowercase()
 }
 
-fn gaps(hours: &BTreeSet<i64>) -> Vec<report::Gap> {
-    let hours: Vec<i64> = hours.iter().copied().collect();
+/// Stretches of the window without logs; a Region that falls silent has one to the window's end.
+fn gaps(hours: &BTreeSet<i64>, window: Option<TimeRange>) -> Vec<report::Gap> {
+    let hour = |time: Time| time.unix().div_euclid(3_600);
+    let edges = window.map(|window| (hour(window.from) - 1, hour(window.to.plus_seconds(-1)) + 1));
+    let inside =
+        hours.iter().copied().filter(|hour| edges.is_none_or(|(from, to)| (from..=to).contains(hour)));
+    let before = edges.map(|(from, _)| from);
+    let after = edges.map(|(_, to)| to);
+    let hours: Vec<i64> = before.into_iter().chain(inside).chain(after).collect();
     hours
         .windows(2)
         .filter_map(|pair| match pair {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Digest, DigestError};
+use super::{Digest, DigestError, FileHours};
 use crate::ident::Time;
 
 /// Digest files and log files as they were found.
@@ -334,6 +334,8 @@ pub struct Verification {
     pub notes: Vec<String>,
     /// Log files found for which no valid digest vouches, by account.
     pub unverified_by_account: std::collections::BTreeMap<String, u64>,
+    /// The hours a valid digest speaks of: what was delivered in them is known, though it be nothing. Holes are told apart.
+    pub proven: FileHours,
 }
 
 impl Verification {

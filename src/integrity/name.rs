@@ -78,7 +78,8 @@ impl<'a> FileName<'a> {
     }
 }
 
-/// The hours (seconds since the epoch / 3600) in which log files were delivered, by account and Region, as their names tell.
+/// Hours (seconds since the epoch / 3600) by account and Region: those in which log files were delivered, as their names tell, or those digest
+/// files speak of.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct FileHours(BTreeMap<String, BTreeMap<String, BTreeSet<i64>>>);
 
@@ -86,19 +87,31 @@ impl FileHours {
     /// Takes note of a log file by its path or key; of another file there is nothing to note.
     pub fn see(&mut self, path: &str) {
         let Some(FileName { account, region, time }) = FileName::parse(path) else { return };
+        if let Some(hours) = self.hours(account, region) {
+            hours.insert(time.unix().div_euclid(3_600));
+        }
+    }
+
+    /// Takes note of every hour a stretch of time lies in.
+    pub(super) fn add(&mut self, account: &str, region: &str, from: Time, to: Time) {
+        let (from, to) = (from.unix().div_euclid(3_600), (to.unix() - 1).div_euclid(3_600));
+        // A digest speaks of an hour or so; one that claims a year is not believed in full.
+        let to = to.min(from.saturating_add(MOST_HOURS));
+        if let Some(hours) = self.hours(account, region) {
+            hours.extend(from..=to);
+        }
+    }
+
+    /// None for what is no account or no Region.
+    fn hours(&mut self, account: &str, region: &str) -> Option<&mut BTreeSet<i64>> {
         let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
         if !is_account || region.len() > LONGEST_REGION {
-            return;
+            return None;
         }
-        let regions = match self.0.get_mut(account) {
-            Some(regions) => regions,
-            None => self.0.entry(account.to_owned()).or_default(),
-        };
-        let hours = match regions.get_mut(region) {
-            Some(hours) => hours,
-            None => regions.entry(region.to_owned()).or_default(),
-        };
-        hours.insert(time.unix().div_euclid(3_600));
+        if !self.0.get(account).is_some_and(|regions| regions.contains_key(region)) {
+            self.0.entry(account.to_owned()).or_default().entry(region.to_owned()).or_default();
+        }
+        self.0.get_mut(account)?.get_mut(region)
     }
 
     /// All of both.
@@ -111,11 +124,24 @@ impl FileHours {
         }
     }
 
+    /// The accounts there are files of.
+    pub fn accounts(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// The Regions there are files of an account in.
+    pub fn regions(&self, account: &str) -> impl Iterator<Item = &str> {
+        self.0.get(account).into_iter().flat_map(|regions| regions.keys()).map(String::as_str)
+    }
+
     /// Those of one account and Region.
     pub fn of(&self, account: &str, region: &str) -> Option<&BTreeSet<i64>> {
         self.0.get(account)?.get(region)
     }
 }
+
+/// Hours one stretch of time may fill.
+const MOST_HOURS: i64 = 48;
 
 /// No Region's name is longer.
 const LONGEST_REGION: usize = 32;

@@ -160,7 +160,10 @@ fn chain<'f>(links: &mut Links<'f>, files: &mut Files<'f>, asked: Asked, verific
     }
     for link in &links.list {
         chain.digests += 1;
-        chain.valid += u64::from(link.status == Status::Valid);
+        if link.status == Status::Valid {
+            chain.valid += 1;
+            verification.proven.add(id.account, id.region, link.start(), link.digest.end);
+        }
         if link.status != Status::Valid && link.status != Status::NotChecked {
             verification.entries.push(super::Entry {
                 kind,

@@ -65,6 +65,8 @@ pub struct Target {
     pub parent: Option<String>,
     /// Ids of the policies attached to it.
     pub policies: BTreeSet<String>,
+    /// An account that is closed, or about to be.
+    pub is_closed: bool,
 }
 
 impl Target {
@@ -121,6 +123,14 @@ impl Organization {
     /// Whether the account is a member, the management account included.
     pub fn knows(&self, account: &str) -> bool {
         self.targets.contains_key(account) || self.management_account.as_deref() == Some(account)
+    }
+
+    /// The accounts that are not closed, as far as the files tell.
+    pub fn active_accounts(&self) -> impl Iterator<Item = &str> {
+        let is_account = |id: &str| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
+        let members =
+            self.targets.values().filter(|target| !target.is_closed).map(|target| target.id.as_str());
+        members.filter(move |id| is_account(id)).chain(self.management_account.as_deref())
     }
 
     /// The levels of policies that bind an account, from the root down. Empty when none do: for the management account, for an
@@ -190,6 +200,7 @@ mod tests {
             name: None,
             parent: parent.map(str::to_owned),
             policies: policies.iter().map(|id| (*id).to_owned()).collect(),
+            is_closed: false,
         };
         (id.to_owned(), target)
     }

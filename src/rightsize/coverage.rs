@@ -3,8 +3,8 @@
 //! An account's window counts as covered when
 //!
 //! 1. its logs are here at all,
-//! 2. its most active Region (the one with events in the most hours) has no stretch of more than 24 hours without an event and without a
-//!    log file, counting the edges of the window, and
+//! 2. its most active Region (the one with events in the most hours) has no stretch of more than 24 hours without an event, without a
+//!    log file, and without a valid digest file that says that there was none, counting the edges of the window, and
 //! 3. no object of the account failed to be read; an object whose account its name does not tell counts for all accounts, and
 //! 4. no digest file leaves time inside the window open (see [`crate::integrity`]); without digest files this says nothing.
 //!
@@ -127,8 +127,8 @@ impl<'a> Coverage<'a> {
     pub fn account(&self, account: &str) -> AccountCoverage {
         let mut not_covered = Vec::new();
         match (self.busiest(account), self.window) {
-            (Some((region, seen)), Some(window)) => {
-                let hours = self.with_logs(account, region, seen);
+            (Some(region), Some(window)) => {
+                let hours = self.with_logs(account, region);
                 not_covered.extend(silence(window, &hours, LONGEST_SILENCE).map(|(from, to)| {
                     format!("No event of account {account} between {from} and {to} in {region}, its most active Region.")
                 }));
@@ -196,8 +196,8 @@ impl<'a> Coverage<'a> {
         let end = (window.to.unix() - 1).div_euclid(3_600) + 1;
         let mut open: BTreeSet<i64> = BTreeSet::new();
         let all = u64::try_from(end - start).unwrap_or(0);
-        let Some((region, seen)) = self.busiest(account) else { return Hours { all, covered: 0 } };
-        for (from, to) in silences(window, &self.with_logs(account, region, seen), LONGEST_SILENCE) {
+        let Some(region) = self.busiest(account) else { return Hours { all, covered: 0 } };
+        for (from, to) in silences(window, &self.with_logs(account, region), LONGEST_SILENCE) {
             open.extend(from.unix().div_euclid(3_600).max(start)..to.unix().div_euclid(3_600).min(end));
         }
         let holes =
@@ -222,17 +222,39 @@ impl<'a> Coverage<'a> {
         stops.map_or_else(Vec::new, |(changes, window)| changes.stops(account, self.trails, window))
     }
 
-    /// The hours of a Region with an event or a log file.
-    pub fn with_logs<'s>(
-        &'s self,
-        account: &str,
-        region: &str,
-        seen: &'s RegionObservation,
-    ) -> Cow<'s, BTreeSet<i64>> {
-        match self.files.and_then(|files| files.of(account, region)) {
-            Some(files) => Cow::Owned(seen.hours.union(files).copied().collect()),
-            None => Cow::Borrowed(&seen.hours),
+    /// The hours of a Region with an event or a log file, or of which a valid digest file says that there was none.
+    pub fn with_logs(&self, account: &str, region: &str) -> Cow<'_, BTreeSet<i64>> {
+        let files = self.files.and_then(|files| files.of(account, region));
+        let proven = self.verification.and_then(|one| one.proven.of(account, region));
+        let seen = self.seen(account, region).map(|seen| &seen.hours);
+        let mut all = [seen, files, proven].into_iter().flatten();
+        match (all.next(), all.next()) {
+            (None, _) => Cow::Owned(BTreeSet::new()),
+            (Some(one), None) => Cow::Borrowed(one),
+            (Some(one), Some(other)) => {
+                Cow::Owned(one.iter().chain(other).chain(all.flatten()).copied().collect())
+            }
         }
+    }
+
+    fn seen(&self, account: &str, region: &str) -> Option<&RegionObservation> {
+        self.observation.regions.get(account)?.get(region)
+    }
+
+    /// The Regions of an account of which the logs tell anything.
+    pub fn regions(&self, account: &str) -> BTreeSet<&str> {
+        let seen = self.observation.regions.get(account).into_iter().flat_map(|regions| regions.keys());
+        let files = self.files.into_iter().flat_map(|files| files.regions(account));
+        let proven = self.verification.into_iter().flat_map(|one| one.proven.regions(account));
+        seen.map(AsRef::as_ref).chain(files).chain(proven).collect()
+    }
+
+    /// The accounts of which the logs tell anything, though it be that nothing happened.
+    pub fn accounts(&self) -> BTreeSet<&str> {
+        let seen = self.observation.regions.keys().map(AsRef::as_ref);
+        let files = self.files.into_iter().flat_map(FileHours::accounts);
+        let proven = self.verification.into_iter().flat_map(|one| one.proven.accounts());
+        seen.chain(files).chain(proven).collect()
     }
 
     /// The hours of the window with and without a log file of a Region; `None` when no name of a file tells.
@@ -244,10 +266,15 @@ impl<'a> Coverage<'a> {
         Some(Hours { all: u64::try_from(end - start).unwrap_or(0), covered })
     }
 
-    /// The Region with events in the most hours; the first of equals, so that the answer does not depend on anything but the logs.
-    fn busiest(&self, account: &str) -> Option<(&Text, &RegionObservation)> {
-        let regions = self.observation.regions.get(account)?;
-        regions.iter().rev().max_by_key(|(_, region)| region.hours.len())
+    /// The Region with events in the most hours, of those without any the one with the most log files; the first of equals, so that the
+    /// answer does not depend on anything but the logs.
+    fn busiest(&self, account: &str) -> Option<&str> {
+        let busy = |region: &&str| {
+            let events = self.seen(account, region).map_or(0, |seen| seen.hours.len());
+            let logs = if events > 0 { 0 } else { self.with_logs(account, region).len() };
+            (events, logs)
+        };
+        self.regions(account).into_iter().rev().max_by_key(busy)
     }
 
     /// Where the digest files of an account leave the window open.

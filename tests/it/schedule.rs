@@ -427,3 +427,86 @@ fn a_log_file_that_holds_nothing_shows_that_logs_come() {
     assert_eq!(run(folder.path(), &["ingest", "logs", "--store", "store"]).0, 0);
     assert_eq!(audit(&["--store", "store"]), report);
 }
+
+#[test]
+fn accounts_and_regions_that_should_have_logs_and_have_none_are_told() {
+    let other = "222233334444";
+    let audit = |folder: &TempDir| {
+        let (_, out, error) = run(
+            folder.path(),
+            &[
+                "audit",
+                "logs",
+                "--iam",
+                "iam",
+                "--format",
+                "json",
+                "--since",
+                "2024-06-01",
+                "--until",
+                "2024-06-15",
+            ],
+        );
+        let report: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{error}"));
+        report["coverage"].clone()
+    };
+    // The organization's trail delivers for each account that is not closed; of one there is not even a folder.
+    let [mut described, selectors] = trail("arn:aws:cloudtrail:eu-west-1:111122223333:trail/org");
+    let organization = json!({
+        "Organization": {"Id": "o-a1", "MasterAccountId": ACCOUNT},
+        "Accounts": [
+            {"Id": ACCOUNT, "Name": "main", "Status": "ACTIVE"}, {"Id": other, "Name": "silent", "State": "ACTIVE"},
+            {"Id": "333344445555", "Name": "closed", "Status": "SUSPENDED"},
+        ],
+    });
+    let lacking = json!([{"account": other, "all": 336, "covered": 0}]);
+    for (is_organization, percent, lacking) in [(true, 50.0, lacking), (false, 100.0, Value::Null)] {
+        described["trailList"][0]["IsOrganizationTrail"] = json!(is_organization);
+        let folder =
+            folder(&two_weeks(1..=14), &[described.clone(), selectors.clone(), organization.clone()]);
+        let hours = audit(&folder)["hours"].clone();
+        assert_eq!(
+            (&hours["percent"], hours.get("lacking").unwrap_or(&Value::Null)),
+            (&json!(percent), &lacking),
+            "{hours}"
+        );
+    }
+    // Log files that hold nothing, a day each, are all that comes of an account in which nothing happens.
+    let quiet = folder(&two_weeks(1..=14), &[]);
+    for day in 1..=14 {
+        let name = format!("logs/{other}_CloudTrail_eu-west-1_202406{day:02}T1205Z_abcdefgh.json");
+        fs::write(quiet.path().join(name), "{\"Records\":[]}").unwrap();
+    }
+    let coverage = audit(&quiet);
+    assert_eq!(coverage["hours"]["percent"], 100.0);
+    assert_eq!(coverage["accounts"][1]["account"], other);
+    assert_eq!(
+        coverage["accounts"][1]["regions"],
+        json!([{"region": "eu-west-1", "first": null, "last": null, "hours_with_events": 0, "hours_with_files": 14,
+            "hours_without_files": 336 - 14, "gaps": []}])
+    );
+    // A Region that stops midway has a gap to the end. Beside a busier one it says nothing more; the busiest says that logs are missing.
+    let elsewhere = |events: Vec<Value>, days: std::ops::RangeInclusive<u32>| -> Vec<Value> {
+        let of_days = events.into_iter().filter(|event| {
+            let day: u32 = event["eventTime"].as_str().unwrap()[8..10].parse().unwrap();
+            days.contains(&day)
+        });
+        let there = of_days.map(|mut event| {
+            event["awsRegion"] = json!("us-east-1");
+            event["eventID"] = json!(event["eventID"].as_str().unwrap().replace("-0000-", "-0001-"));
+            event
+        });
+        there.collect()
+    };
+    let gap = json!([{"from": "2024-06-06T00:00:00Z", "to": "2024-06-15T00:00:00Z"}]);
+    let busier = [two_weeks(1..=14), elsewhere(two_weeks(1..=14), 1..=5)].concat();
+    let coverage = audit(&folder(&busier, &[]));
+    assert_eq!(
+        (&coverage["accounts"][0]["regions"][1]["gaps"], &coverage["hours"]["percent"]),
+        (&gap, &json!(100.0))
+    );
+    let only = elsewhere(two_weeks(1..=14), 1..=5);
+    let coverage = audit(&folder(&only, &[]));
+    assert_eq!(coverage["accounts"][0]["regions"][0]["gaps"], gap);
+    assert_eq!(coverage["hours"]["lacking"], json!([{"account": ACCOUNT, "all": 336, "covered": 5 * 24}]));
+}

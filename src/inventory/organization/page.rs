@@ -56,6 +56,11 @@ struct Node<'a> {
     name: Option<String>,
     #[serde(default)]
     parent_id: Option<String>,
+    /// Of an account; `State` takes the place of `Status`.
+    #[serde(default)]
+    state: Option<String>,
+    #[serde(default)]
+    status: Option<String>,
     #[serde(default)]
     policy_types: Option<Vec<PolicyType>>,
     #[serde(borrow, default)]
@@ -128,6 +133,8 @@ impl OrganizationPage<'_> {
                     arn: self.arn,
                     name: self.name,
                     parent_id: None,
+                    state: None,
+                    status: None,
                     policy_types: self.policy_types,
                     policies: self.policies,
                     children: self.children.unwrap_or_default(),
@@ -191,6 +198,7 @@ impl Reader<'_> {
         }
         let target = self.target(&node.id);
         target.name = target.name.take().or(node.name);
+        target.is_closed |= node.state.or(node.status).is_some_and(|state| state != "ACTIVE");
         let parent = node.parent_id.as_deref().or(parent);
         target.parent = target.parent.take().or(parent.map(str::to_owned));
         for (index, child) in node.children.into_iter().enumerate() {

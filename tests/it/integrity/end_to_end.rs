@@ -222,6 +222,43 @@ fn a_hole_makes_unused_undetermined_and_every_finding_says_what_stands_behind_it
     assert!(report["coverage"]["accounts"][0].get("integrity").is_none());
 }
 
+#[test]
+fn a_digest_that_says_that_nothing_was_delivered_proves_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    fs::write(at("iam.json"), snapshot().to_string()).unwrap();
+    fs::write(at("keys.json"), key_list()).unwrap();
+    let mut bucket = Bucket::new("t", "2024-06-01T00:00:00Z");
+    bucket.hour(&[&record("2024-06-01T00:05:00Z", 1)]);
+    bucket.quiet(40);
+    bucket.hour(&[&record("2024-06-02T17:05:00Z", 2)]);
+    let audit = |name: &str, bucket: &Bucket, more: &[&str]| {
+        write(bucket, &folder.path().join(name), true);
+        let (logs, iam) = (at(name), at("iam.json"));
+        let arguments = ["audit", &logs, "--iam", &iam, "--format", "json", "--min-window", "0d"];
+        let (_, out, error) = run(&[&arguments[..], more].concat());
+        let report: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{error}"));
+        let roles = report["roles"].as_array().unwrap();
+        let of = |word: &str| -> u64 {
+            roles.iter().map(|role| role["granted"]["verdicts"][word].as_u64().unwrap()).sum()
+        };
+        let region = &report["coverage"]["accounts"][0]["regions"][0];
+        (of("unused"), of("undetermined"), region["gaps"].as_array().unwrap().len())
+    };
+    let keys = at("keys.json");
+    let keys = ["--public-keys", keys.as_str()];
+    // Forty hours without a log file look like missing logs, unless valid digest files speak of them.
+    assert_eq!(audit("whole", &bucket, &[]), (0, 3, 1));
+    assert_eq!(audit("whole", &bucket, &keys), (3, 0, 0));
+    // One of them is gone, or is not what CloudTrail wrote.
+    let key = bucket.digests()[20].clone();
+    let mut without = bucket.clone();
+    without.remove(&key);
+    assert_eq!(audit("without", &without, &keys), (0, 3, 0));
+    bucket.edit(&key, |digest| digest["digestStartTime"] = json!("2024-06-01T10:00:00Z"), false);
+    assert_eq!(audit("changed", &bucket, &keys), (0, 3, 0));
+}
+
 /// Changes a bucket.
 type Harm = dyn Fn(&mut Bucket);
 
