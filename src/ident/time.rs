@@ -76,11 +76,34 @@ impl FromStr for Time {
     type Err = InvalidTime;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        parse(text.trim().as_bytes()).ok_or_else(|| InvalidTime(text.chars().take(64).collect()))
+        let plain = text.as_bytes().try_into().ok().and_then(parse_plain);
+        plain
+            .or_else(|| parse(text.trim().as_bytes()))
+            .ok_or_else(|| InvalidTime(text.chars().take(64).collect()))
     }
 }
 
-/// The one reader of all forms; `None` for anything else.
+/// CloudTrail's own form, `2023-07-10T12:16:15Z`, which nearly every time has; `None` for anything else.
+fn parse_plain(text: &[u8; 20]) -> Option<Time> {
+    let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', i1, i2, b':', s1, s2, b'Z'] = text
+    else {
+        return None;
+    };
+    let digits = [y1, y2, y3, y4, m1, m2, d1, d2, h1, h2, i1, i2, s1, s2];
+    if digits.iter().fold(false, |any, digit| any | !digit.is_ascii_digit()) {
+        return None;
+    }
+    let pair = |tens: u8, ones: u8| i64::from(tens - b'0') * 10 + i64::from(ones - b'0');
+    let (year, month, day) = (pair(y1, y2) * 100 + pair(y3, y4), pair(m1, m2), pair(d1, d2));
+    let (hour, minute, second) = (pair(h1, h2), pair(i1, i2), pair(s1, s2));
+    let is_date = (1..=12).contains(&month) && day >= 1 && day <= i64::from(days_in_month(year, month));
+    if !is_date || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    Some(Time(days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second))
+}
+
+/// The reader of all forms; `None` for anything else.
 fn parse(text: &[u8]) -> Option<Time> {
     let mut rest = Digits(text);
     let year = rest.take(4)?;
@@ -239,6 +262,24 @@ mod tests {
             assert_eq!(text.parse::<Time>().unwrap().to_string(), "2023-07-10T12:16:15Z", "{text}");
         }
         assert_eq!("2024-02-29".parse::<Time>().unwrap().to_string(), "2024-02-29T00:00:00Z");
+    }
+
+    #[test]
+    fn the_plain_form_is_read_like_all_forms() {
+        let plain = b"2024-02-28T23:59:58Z";
+        for place in 0..plain.len() {
+            for byte in b' '..=b'~' {
+                let mut text = *plain;
+                text[place] = byte;
+                // Other separators are other forms, which are left to the other reader.
+                if let Some(time) = parse_plain(&text) {
+                    assert_eq!(Some(time), parse(&text), "{}", String::from_utf8_lossy(&text));
+                } else if byte.is_ascii_digit() && plain[place].is_ascii_digit() {
+                    assert_eq!(parse(&text), None, "{}", String::from_utf8_lossy(&text));
+                }
+            }
+        }
+        assert!(parse_plain(plain).is_some());
     }
 
     #[test]

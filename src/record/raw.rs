@@ -80,6 +80,12 @@ impl<'t> RawRecord<'t> {
         plain(self.spans.id.of(self.text)).filter(|id| !id.is_empty())
     }
 
+    /// `eventID` as written, without its quotes; empty when it is no string.
+    pub fn id_text(&self) -> &'t [u8] {
+        let id = self.spans.id.of(self.text).strip_prefix(b"\"");
+        id.and_then(|id| id.strip_suffix(b"\"")).unwrap_or_default()
+    }
+
     /// `eventTime`, as written.
     pub fn time_text(&self) -> &'t [u8] {
         self.spans.time.of(self.text)

@@ -130,7 +130,7 @@ impl CallView<'_> {
 
 impl CallView<'_> {
     /// An owned copy.
-    fn to_call(self, texts: &mut Texts) -> Call {
+    fn to_call(self, needs: &Arc<Needs>, texts: &mut Texts) -> Call {
         Call {
             source: texts.intern(self.source),
             name: texts.intern(self.name),
@@ -139,7 +139,7 @@ impl CallView<'_> {
             data_type: texts.option(self.data_type),
             read_only: self.read_only,
             outcome: self.outcome.to_owned(texts),
-            needs: Arc::new(self.needs.clone()),
+            needs: Arc::clone(needs),
             vpc_endpoint: texts.option(self.vpc_endpoint),
         }
     }
@@ -183,12 +183,12 @@ impl Calls {
         self.table.find(hash, same).copied()
     }
 
-    /// The number of a call borrowed from a record.
-    pub(super) fn number(&mut self, call: &CallView<'_>, texts: &mut Texts) -> u32 {
+    /// The number of a call borrowed from a record; `needs` are the call's own.
+    pub(super) fn number(&mut self, call: &CallView<'_>, needs: &Arc<Needs>, texts: &mut Texts) -> u32 {
         let hash = self.hash_of(call);
         match self.find(hash, call) {
             Some(slot) => slot.number,
-            None => self.insert(hash, call.to_call(texts)),
+            None => self.insert(hash, call.to_call(needs, texts)),
         }
     }
 

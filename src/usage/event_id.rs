@@ -24,15 +24,20 @@ impl EventKey {
 
     /// The key of an event's id; equal in every process.
     pub fn of(id: &str) -> Self {
-        Self::guid(id).unwrap_or_else(|| Self::of_parts([id]))
+        Self::guid(id.as_bytes()).unwrap_or_else(|| Self::of_parts([id]))
     }
 
     /// The value of a GUID written as CloudTrail writes it: lower-case, 8-4-4-4-12.
-    fn guid(text: &str) -> Option<Self> {
-        let [a, b, c, d, e] = split_guid(text.as_bytes())?;
-        let (a, b, c) = (hex(a)?, hex(b)?, hex(c)?);
-        let (d, e) = (hex(d)?, hex(e)?);
-        Some(Self(a << 32 | b << 16 | c, d << 48 | e))
+    pub(super) fn guid(text: &[u8]) -> Option<Self> {
+        let (a, rest) = text.split_first_chunk::<8>()?;
+        let (b, rest) = rest.strip_prefix(b"-")?.split_first_chunk::<4>()?;
+        let (c, rest) = rest.strip_prefix(b"-")?.split_first_chunk::<4>()?;
+        let (d, rest) = rest.strip_prefix(b"-")?.split_first_chunk::<4>()?;
+        let (e, rest) = rest.strip_prefix(b"-")?.split_first_chunk::<4>()?;
+        let f: &[u8; 8] = rest.try_into().ok()?;
+        let both = |[a, b, c, d]: [u8; 4], [e, f, g, h]: [u8; 4]| [a, b, c, d, e, f, g, h];
+        let whole = |high, low| Some(u64::from(hex(high)?) << 32 | u64::from(hex(low)?));
+        Some(Self(whole(*a, both(*b, *c))?, whole(both(*d, *e), *f)?))
     }
 
     /// Both halves, for writing down.
@@ -51,32 +56,42 @@ impl EventKey {
     }
 }
 
-/// The five groups of digits of a GUID.
-fn split_guid(text: &[u8]) -> Option<[&[u8]; 5]> {
-    let (a, rest) = text.split_at_checked(8)?;
-    let (b, rest) = rest.strip_prefix(b"-")?.split_at_checked(4)?;
-    let (c, rest) = rest.strip_prefix(b"-")?.split_at_checked(4)?;
-    let (d, rest) = rest.strip_prefix(b"-")?.split_at_checked(4)?;
-    let e = rest.strip_prefix(b"-")?;
-    (e.len() == 12).then_some([a, b, c, d, e])
+/// The value of eight lower-case hexadecimal digits, all at once.
+fn hex(digits: [u8; 8]) -> Option<u32> {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const TOPS: u64 = ONES << 7;
+    let word = u64::from_le_bytes(digits);
+    if word & TOPS != 0 {
+        return None;
+    }
+    // The top bit of each byte that is at least so much; no byte carries into the next.
+    let at_least = |byte: u8| (word + u64::from(0x80 - byte) * ONES) & TOPS;
+    let letters = at_least(b'a');
+    let right = at_least(b'0') & !at_least(b'9' + 1) | letters & !at_least(b'f' + 1);
+    if right != TOPS {
+        return None;
+    }
+    // Both kinds of digits have their value in the lower bits; letters are nine more.
+    let values = (word & (0xf * ONES)) + (letters >> 7) * 9;
+    let pairs = (values << 4 | values >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs << 8 | pairs >> 16) & 0x0000_ffff_0000_ffff;
+    u32::try_from((fours << 16 | fours >> 32) & 0xffff_ffff).ok()
 }
 
-/// Lower-case hexadecimal digits, sixteen at most.
-fn hex(digits: &[u8]) -> Option<u64> {
-    let (mut value, mut wrong) = (0_u64, 0_u8);
-    for byte in digits {
-        // Both kinds of digits have their value in the lower bits; letters are nine more.
-        let is_letter = u8::from(matches!(byte, b'a'..=b'f'));
-        wrong |= u8::from(!byte.is_ascii_digit()) & !is_letter;
-        value = value << 4 | u64::from((byte & 0xf) + 9 * is_letter);
+/// The digits of a number, in lower case.
+fn digits(number: u32) -> [u8; 8] {
+    let mut digits = [0; 8];
+    for (place, digit) in digits.iter_mut().rev().enumerate() {
+        let value = (number >> (place * 4) & 0xf) as u8;
+        *digit = if value < 10 { b'0' + value } else { b'a' + value - 10 };
     }
-    (wrong & 1 == 0).then_some(value)
+    digits
 }
 
 impl OddIds {
     /// The key of an id; keeps `text` when the key alone would not give it back.
     pub(super) fn key(&mut self, text: &str) -> EventKey {
-        EventKey::guid(text).unwrap_or_else(|| {
+        EventKey::guid(text.as_bytes()).unwrap_or_else(|| {
             let key = EventKey::of_parts([text]);
             self.0.entry(key).or_insert_with(|| text.into());
             key
@@ -86,16 +101,17 @@ impl OddIds {
     /// The text behind a key.
     pub(super) fn text(&self, key: EventKey) -> Text {
         self.0.get(&key).cloned().unwrap_or_else(|| {
+            #[expect(clippy::cast_possible_truncation, reason = "the two halves are meant")]
+            let quarters = [key.0 >> 32, key.0, key.1 >> 32, key.1].map(|quarter| digits(quarter as u32));
+            let digits = quarters.as_flattened();
             let mut text = [b'-'; 36];
-            let digits = (0..32_u32).rev().map(|place| {
-                let half = if place < 16 { key.1 } else { key.0 };
-                b"0123456789abcdef"
-                    .get((half >> (place % 16 * 4) & 0xf) as usize)
-                    .copied()
-                    .unwrap_or_default()
-            });
-            let places = text.iter_mut().enumerate().filter(|(at, _)| !matches!(at, 8 | 13 | 18 | 23));
-            places.zip(digits).for_each(|((_, place), digit)| *place = digit);
+            for (to, from) in
+                [(0..8, 0..8), (9..13, 8..12), (14..18, 12..16), (19..23, 16..20), (24..36, 20..32)]
+            {
+                if let (Some(to), Some(from)) = (text.get_mut(to), digits.get(from)) {
+                    to.copy_from_slice(from);
+                }
+            }
             std::str::from_utf8(&text).unwrap_or_default().into()
         })
     }
@@ -159,8 +175,23 @@ mod tests {
     }
 
     #[test]
+    fn every_digit_counts_and_nothing_else_is_one() {
+        for place in 0..8 {
+            for byte in 0..=u8::MAX {
+                let mut text = *b"0a9f0a9f";
+                text[place] = byte;
+                let is_digit = byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+                let value =
+                    std::str::from_utf8(&text).ok().and_then(|text| u32::from_str_radix(text, 16).ok());
+                assert_eq!(hex(text), value.filter(|_| is_digit), "{text:?}");
+                assert!(value.filter(|_| is_digit).is_none_or(|value| digits(value) == text));
+            }
+        }
+    }
+
+    #[test]
     fn keys_of_guids_sort_like_their_texts() {
         let texts = ["0fffffff-0000-0000-0000-000000000000", "10000000-0000-0000-0000-000000000000"];
-        assert!(EventKey::guid(texts[0]) < EventKey::guid(texts[1]));
+        assert!(EventKey::of(texts[0]) < EventKey::of(texts[1]));
     }
 }

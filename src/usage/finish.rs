@@ -324,8 +324,8 @@ fn rows(
     sessions: &HashMap<u32, SessionId>,
     ids: &OddIds,
 ) -> Vec<Row> {
-    let mut rows: Vec<Row> = Vec::with_capacity(tallies.len());
-    rows.extend(tallies.into_iter().filter_map(|((session, place), tally)| {
+    let tallies: Vec<_> = tallies.into_iter().collect();
+    let row = |((session, place), tally): ((u32, u32), Tally)| {
         let call = calls.get(place as usize)?;
         Some(Row {
             session: *sessions.get(&session)?,
@@ -343,7 +343,8 @@ fn rows(
             last: time(tally.last),
             sample: ids.text(tally.sample),
         })
-    }));
+    };
+    let mut rows: Vec<Row> = tallies.into_par_iter().filter_map(row).collect();
     rows.par_sort_unstable_by(row_order);
     rows
 }

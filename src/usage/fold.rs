@@ -283,20 +283,34 @@ impl Folds {
 
     /// Needs in their present form; `None` when they stay as they are.
     pub(super) fn needs(&self, needs: &Needs) -> Option<Needs> {
-        if !needs.needs.iter().any(|need| self.may_fold(need)) {
+        if !needs.needs.iter().any(|need| self.is_stale(need)) {
             return None;
         }
         let mut copy = needs.clone();
         self.fold(&mut copy).then_some(copy)
     }
 
-    /// Whether anything a need says could have another form.
-    fn may_fold(&self, need: &Need) -> bool {
-        !need.context.is_empty()
-            || need.resources.iter().any(|resource| {
-                let Resource::Arn(arn) = resource else { return false };
-                self.resources.get(split(arn).0).is_some_and(|parent| parent.level != EXACT)
+    /// Whether anything a need says has another form by now.
+    fn is_stale(&self, need: &Need) -> bool {
+        let action = need.action.as_str();
+        need.context.iter().any(|(key, _)| self.is_varied(action, key))
+            || need.resources.iter().any(|resource| match resource {
+                Resource::Arn(arn) => self.folded(arn).is_some(),
+                _ => false,
             })
+    }
+
+    /// How much of an ARN stays, followed by `*`; `None` when it stays as it is.
+    fn folded(&self, arn: &str) -> Option<usize> {
+        let (head, rest) = split(arn);
+        let (stays, common) = self.resources.get(head)?.form(rest)?;
+        let length = head.len() + stays.len() + common.len();
+        // Whatever followed the common part is now any text.
+        (arn.get(length..) != Some("*")).then_some(length)
+    }
+
+    fn is_varied(&self, action: &str, key: &str) -> bool {
+        matches!(self.values.get(&Pair(action, key)), Some(Values::Varied))
     }
 
     /// Brings needs into their present form; true when that changed them.
@@ -306,12 +320,7 @@ impl Folds {
             let mut folded = false;
             for resource in &mut need.resources {
                 let Resource::Arn(arn) = resource else { continue };
-                let (head, rest) = split(arn);
-                let form = self.resources.get(head).and_then(|parent| parent.form(rest));
-                let Some((stays, common)) = form else { continue };
-                let length = head.len() + stays.len() + common.len();
-                // Whatever followed the common part is now any text.
-                if arn.get(length..) != Some("*") {
+                if let Some(length) = self.folded(arn) {
                     arn.truncate(length);
                     arn.push('*');
                     folded = true;
@@ -320,8 +329,7 @@ impl Folds {
             let n_keys = need.context.len();
             if n_keys > 0 {
                 let action = need.action.as_str();
-                let varied = |key: &str| matches!(self.values.get(&Pair(action, key)), Some(Values::Varied));
-                need.context.retain(|(key, _)| !varied(key));
+                need.context.retain(|(key, _)| !self.is_varied(action, key));
             }
             // Several resources of one call may have become one pattern.
             if folded && need.resources.len() > 1 {

@@ -3,6 +3,7 @@
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry as MapEntry;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::calls::{CallView, Calls, OutcomeView};
 use super::event_id::{EventKey, OddIds};
@@ -167,7 +168,12 @@ impl Ledger {
 
     fn known_call(&mut self, raw: &RawRecord<'_>, caller: KnownCaller) -> Option<()> {
         let known = self.memo.call(Memo::call_key(raw, caller))?;
-        let (id, time, shared) = (raw.id()?, self.memo.time(raw)?, raw.shared_id()?);
+        let (time, shared) = (self.memo.time(raw)?, raw.shared_id()?);
+        // A GUID, as nearly always, is no other text.
+        let key = match EventKey::guid(raw.id_text()) {
+            Some(key) => key,
+            None => self.odd_ids.key(limited(raw.id()?)),
+        };
         if !self.scope.window.contains(time) {
             return None;
         }
@@ -180,7 +186,7 @@ impl Ledger {
         };
         let (_, session_print) = self.sessions.form_and_print(caller.session);
         let entry = Entry {
-            key: self.odd_ids.key(limited(id)),
+            key,
             fingerprint: content_print(session_print, known.print),
             time: seconds(time),
             session: caller.session,
@@ -338,6 +344,7 @@ impl Ledger {
             (Some(message), OutcomeView::Denied(code, _)) => OutcomeView::Denied(code, message.as_deref()),
             _ => outcome,
         };
+        let needs = Arc::new(needs);
         let call = CallView {
             source,
             name,
@@ -349,7 +356,7 @@ impl Ledger {
             needs: &needs,
             vpc_endpoint: event.vpc_endpoint.map(limited),
         };
-        self.calls.number(&call, &mut self.texts)
+        self.calls.number(&call, &needs, &mut self.texts)
     }
 
     /// Lets calls that folding made equal become one.

@@ -212,19 +212,26 @@ fn is_about_its_caller(source: &[u8]) -> bool {
     SOURCES.iter().any(|own| source.starts_with(own)) || source.contains(&b'\\')
 }
 
-/// Where the first quote or backslash of sixteen bytes is.
-fn near_end(bytes: &[u8; 16]) -> Option<usize> {
+/// Bytes of a text that are looked at eight at a time before many at once are.
+const NEAR: usize = 64;
+
+/// Where the first quote or backslash is, if there is one in the first bytes.
+fn near_end(bytes: &[u8]) -> Option<usize> {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const TOPS: u64 = u64::from_le_bytes([0x80; 8]);
     // The lowest byte that is marked is nothing; what is above it may be marked wrongly.
-    let nothing = |word: u64| word.wrapping_sub(ONES) & !word & TOPS;
+    let nothing = |word: u64| word.wrapping_sub(ONES) & !word;
     let (words, _) = bytes.as_chunks::<8>();
-    words.iter().enumerate().find_map(|(number, word)| {
+    for (number, word) in words.iter().enumerate().take(NEAR / 8) {
         let word = u64::from_le_bytes(*word);
         let marks =
             nothing(word ^ u64::from_le_bytes([b'"'; 8])) | nothing(word ^ u64::from_le_bytes([b'\\'; 8]));
-        (marks != 0).then(|| number * 8 + marks.trailing_zeros() as usize / 8)
-    })
+        let marks = marks & TOPS;
+        if marks != 0 {
+            return Some(number * 8 + marks.trailing_zeros() as usize / 8);
+        }
+    }
+    None
 }
 
 /// A place in a text that is taken for JSON.
@@ -289,8 +296,10 @@ impl<'t> Syntax<'t> {
         loop {
             let rest = self.text.get(self.at..)?;
             // Most texts are short: what would look at many bytes at once has hardly begun when they end.
-            let near = rest.first_chunk().and_then(near_end);
-            let found = near.or_else(|| memchr::memchr2(b'"', b'\\', rest))?;
+            let found = match near_end(rest) {
+                Some(found) => found,
+                None => memchr::memchr2(b'"', b'\\', rest)?,
+            };
             self.at += found + 1;
             if rest.get(found) == Some(&b'"') {
                 return Some(());
@@ -377,15 +386,15 @@ impl<'t> Syntax<'t> {
 
 #[cfg(test)]
 mod tests {
-    use super::near_end;
+    use super::{NEAR, near_end};
 
     #[test]
     fn the_first_quote_or_backslash_is_found() {
         let others = [b'a', 0, b'!', b'#', b'[', b']', 0xff, 0x80, 0xa2, 0xdc];
-        for place in 0..16 {
+        for place in 0..NEAR {
             for other in others {
                 for mark in [b'"', b'\\'] {
-                    let mut bytes = [other; 16];
+                    let mut bytes = [other; NEAR];
                     assert_eq!(near_end(&bytes), None, "{other}");
                     bytes[place..].fill(mark);
                     assert_eq!(near_end(&bytes), Some(place), "{other} {mark}");

@@ -53,7 +53,7 @@ impl Runs {
 
     fn slot_of(&self, head: &[u8]) -> u32 {
         #[expect(clippy::cast_possible_truncation, reason = "some bits of a hash")]
-        let hash = self.seeds.key(head).0 as u32;
+        let hash = self.seeds.place(head) as u32;
         hash % SLOTS as u32
     }
 

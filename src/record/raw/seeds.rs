@@ -49,6 +49,22 @@ impl Seeds {
     }
 }
 
+impl Seeds {
+    /// A hash of the first bytes of a text, which decides about a place and nothing else: half the work of a key.
+    pub(super) fn place(&self, bytes: &[u8]) -> u64 {
+        let [a, b, c, ..] = self.0;
+        let mut hash = a ^ bytes.len() as u64;
+        let (pairs, rest) = bytes.as_chunks::<16>();
+        for pair in pairs {
+            let both = u128::from_le_bytes(*pair);
+            #[expect(clippy::cast_possible_truncation, reason = "the two halves are meant")]
+            let (low, high) = (both as u64, (both >> 64) as u64);
+            hash = folded(low ^ b, high ^ hash);
+        }
+        rest.iter().fold(hash, |hash, byte| folded(hash ^ u64::from(*byte), c))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
