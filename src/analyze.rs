@@ -378,7 +378,13 @@ fn trails<'i>(settings: &Settings, inventory: &'i Inventory) -> Cow<'i, [Trail]>
         arn: "event-history".to_owned(),
         is_multi_region: Some(true),
         is_organization: true,
-        selectors: Some(vec![Selector { what, reads: true, writes: true, is_narrowed: false }]),
+        selectors: Some(vec![Selector {
+            what,
+            reads: true,
+            writes: true,
+            is_narrowed: false,
+            within: Vec::new(),
+        }]),
         ..Trail::default()
     }])
 }
@@ -410,7 +416,9 @@ fn assemble(
     };
     let trails = trails(settings, inventory);
     let changes = rightsize::TrailChanges::of(usage);
+    let resources = rightsize::SeenResources::of(usage);
     let shown = rightsize::Coverage::new(&usage.observation, &losses, &sizing)
+        .with_resources(&resources)
         .with_files(files)
         .with_trails(&trails)
         .with_changes(&changes)

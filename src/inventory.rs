@@ -62,4 +62,4 @@ pub use model::{
 pub use organization::{Guardrail, Level, Organization, OrganizationPolicy, Target};
 pub use public_key::{find_public_keys, read_public_keys};
 pub use read::{Manifest, Sources, Text, parse, read, read_all};
-pub use trail::{Selected, Selector, Trail};
+pub use trail::{ArnRange, Selected, Selector, Trail};

@@ -38,7 +38,9 @@ mod witness;
 
 pub use action_set::ActionSet;
 pub use changes::{Recordable, RecordingChange, TrailChanges};
-pub use coverage::{AccountCoverage, Blind, Coverage, Hours, KindCoverage, Losses};
+pub use coverage::{
+    AccountCoverage, Blind, Coverage, Hours, KindCoverage, Losses, SeenOfAccount, SeenResources,
+};
 pub use escalation::{ESCALATION_PATHS, EscalationPath, escalation_path};
 pub use limit::{Limit, Source, limits_of_account, resource_limits, unknown_accounts};
 pub use model::{
@@ -47,7 +49,7 @@ pub use model::{
     Replay, SplitRole, StatementAt, TrustProposal, UsedAction,
 };
 pub use open_paths::Passable;
-pub use recorded::{Recorded, Recording};
+pub use recorded::{Part, Recorded, Recording};
 pub use role::{Expected, RightSized, RightSizer, Subject, expected_by_role, issuances_by_role};
 pub use sensitive::Sensitive;
 pub use settings::{ActionNames, Quotas, ResourceLevel, Settings, Unobservable};

@@ -66,6 +66,14 @@ pub fn hides_parameters(action: &Action, resource: &Resource) -> bool {
 }
 
 impl Catalog {
+    /// Actions of KMS that calls of other services may need without an event of KMS, because these keep its data keys for a while: each with the
+    /// actions of those services.
+    pub fn kept_keys(&self) -> impl Iterator<Item = (ActionId, Vec<ActionId>)> {
+        Curated::embedded().kept_keys().filter_map(|(key, actions)| {
+            Some((self.find(key)?, actions.iter().filter_map(|action| self.find(action)).collect()))
+        })
+    }
+
     /// The actions AWS documents as needed beside this one in some uses, as far as the catalog has them; sorted by action.
     pub fn beside(&self, id: ActionId) -> impl Iterator<Item = Beside> + use<> {
         let mut all = BTreeMap::new();

@@ -2,6 +2,7 @@
 //!
 //! Each is a small text file in `data/`: tab-separated, `#` starts a comment line, the last column tells what the row rests on.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use hashbrown::HashMap;
@@ -98,6 +99,8 @@ pub(super) struct Curated {
     narrowings: Vec<NarrowingRow>,
     /// Action in lower case, or `prefix:*`, to what may be needed beside it and what shows that.
     beside: HashMap<String, Vec<(&'static str, &'static str)>>,
+    /// KMS action to the actions of services that may need it without an event of KMS.
+    kept_keys: BTreeMap<&'static str, Vec<&'static str>>,
     /// API Gateway's events in lower case to action and paths.
     paths: HashMap<String, (&'static str, &'static str)>,
     /// Action in lower case to why CloudTrail never shows it.
@@ -168,6 +171,11 @@ impl Curated {
             for [action, others, shown_by, _ground] in rows(BESIDE) {
                 let row = tables.beside.entry(action.to_ascii_lowercase()).or_default();
                 row.extend(others.split(' ').map(|other| (other, shown_by)));
+            }
+            for [actions, keys, _ground] in rows(KEPT_KEYS) {
+                for key in keys.split(' ') {
+                    tables.kept_keys.entry(key).or_default().extend(actions.split(' '));
+                }
             }
             for [event, action, paths, _ground] in rows(API_GATEWAY) {
                 tables.paths.insert(event.to_ascii_lowercase(), (action, paths));
@@ -243,6 +251,11 @@ impl Curated {
         self.beside.get(action).map_or(&[], Vec::as_slice)
     }
 
+    /// The KMS actions that services need for a caller, each with the actions of services that may need it without an event; sorted.
+    pub(super) fn kept_keys(&self) -> impl Iterator<Item = (&'static str, &[&'static str])> {
+        self.kept_keys.iter().map(|(key, actions)| (*key, actions.as_slice()))
+    }
+
     /// Action and possible paths of one of API Gateway's events (in lower case).
     pub(super) fn path(&self, event: &str) -> Option<(&'static str, &'static str)> {
         self.paths.get(event).copied()
@@ -284,19 +297,20 @@ const PARAMETERS: &str = include_str!("data/resource-parameters.tsv");
 const PASS_ROLE: &str = include_str!("data/pass-role.tsv");
 const PASSED_TO: &str = include_str!("data/passed-to.tsv");
 const NARROWING: &str = include_str!("data/narrowing.tsv");
+const KEPT_KEYS: &str = include_str!("data/kept-keys.tsv");
 const BESIDE: &str = include_str!("data/beside.tsv");
 const API_GATEWAY: &str = include_str!("data/api-gateway.tsv");
 const GUESSED: &str = include_str!("data/guessed-actions.tsv");
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeSet;
 
     use super::*;
     use crate::catalog::Catalog;
 
     /// Every table, with its number of columns and the columns that name actions.
-    const TABLES: [(&str, &str, usize, &[usize]); 13] = [
+    const TABLES: [(&str, &str, usize, &[usize]); 14] = [
         ("event-sources", SOURCES, 3, &[]),
         ("event-actions", RENAMES, 4, &[2]),
         ("guessed-actions", GUESSED, 4, &[2]),
@@ -308,6 +322,7 @@ mod tests {
         ("passed-to", PASSED_TO, 4, &[]),
         ("narrowing", NARROWING, 6, &[4]),
         ("beside", BESIDE, 4, &[1]),
+        ("kept-keys", KEPT_KEYS, 3, &[0, 1]),
         ("api-gateway", API_GATEWAY, 4, &[1]),
         ("clients", include_str!("data/clients.tsv"), 3, &[]),
     ];

@@ -38,6 +38,19 @@ pub struct Selector {
     pub writes: bool,
     /// Of some resources, event names or callers only.
     pub is_narrowed: bool,
+    /// Where nothing but resources narrows it: all of its events of these.
+    pub within: Vec<ArnRange>,
+}
+
+/// Resources a selector of data events names.
+///
+/// See: <https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_AdvancedFieldSelector.html>
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ArnRange {
+    /// All whose ARN starts so.
+    StartsWith(String),
+    /// This one.
+    Exactly(String),
 }
 
 /// A category of events.
@@ -188,16 +201,25 @@ fn basic(selector: &Basic) -> Vec<Selector> {
             reads,
             writes,
             is_narrowed: false,
+            within: Vec::new(),
         });
     }
     for resource in &selector.data_resources {
         // `arn:aws:s3`, `arn:aws:lambda`, `arn:aws:s3:::`: the service alone stands for all of its resources.
         let is_all = |value: &String| value.trim_end_matches(':').split(':').count() <= 3;
+        let is_narrowed = !resource.values.iter().any(is_all);
+        // `arn:aws:s3:::bucket/prefix` stands for all that begins so; a function or table is named whole.
+        let range = |value: &String| match value.starts_with("arn:aws") && value.contains(":s3:::") {
+            true if value.contains('/') => ArnRange::StartsWith(value.clone()),
+            true => ArnRange::StartsWith(format!("{value}/")),
+            false => ArnRange::Exactly(value.clone()),
+        };
         selectors.push(Selector {
             what: Selected::Data(resource.r#type.clone()),
             reads,
             writes,
-            is_narrowed: !resource.values.iter().any(is_all),
+            is_narrowed,
+            within: if is_narrowed { resource.values.iter().map(range).collect() } else { Vec::new() },
         });
     }
     selectors
@@ -209,6 +231,7 @@ fn basic(selector: &Basic) -> Vec<Selector> {
 fn advanced(selector: &Advanced) -> Vec<Selector> {
     let (mut category, mut kinds, mut excluded) = (None, Vec::new(), Vec::new());
     let (mut reads, mut writes, mut is_narrowed) = (true, true, false);
+    let mut within: Option<Vec<ArnRange>> = None;
     for field in &selector.field_selectors {
         let only_equals = field.not_equals.is_none()
             && field.starts_with.is_none()
@@ -226,16 +249,37 @@ fn advanced(selector: &Advanced) -> Vec<Selector> {
             ("eventSource", None, Some(sources)) if field.equals.is_none() => {
                 excluded.extend(sources.iter().cloned())
             }
+            // Fields are looked at together: resources named twice are fewer than either says.
+            ("resources.ARN", _, None)
+                if within.is_none()
+                    && field.ends_with.is_none()
+                    && field.not_starts_with.is_none()
+                    && field.not_ends_with.is_none() =>
+            {
+                let exactly = field.equals.iter().flatten().cloned().map(ArnRange::Exactly);
+                let starting = field.starts_with.iter().flatten().cloned().map(ArnRange::StartsWith);
+                within = Some(exactly.chain(starting).collect());
+            }
             _ => is_narrowed = true,
         }
     }
     match category {
         Some("Management") => {
-            vec![Selector { what: Selected::Management { excluded }, reads, writes, is_narrowed }]
+            let is_narrowed = is_narrowed || within.is_some();
+            let what = Selected::Management { excluded };
+            vec![Selector { what, reads, writes, is_narrowed, within: Vec::new() }]
         }
         Some("Data") => {
             let is_narrowed = is_narrowed || !excluded.is_empty();
-            let data = |kind| Selector { what: Selected::Data(kind), reads, writes, is_narrowed };
+            // Narrowed otherwise too, it holds not even all of those resources.
+            let ranges = within.clone().filter(|_| !is_narrowed).unwrap_or_default();
+            let data = |kind| Selector {
+                what: Selected::Data(kind),
+                reads,
+                writes,
+                is_narrowed: is_narrowed || within.is_some(),
+                within: ranges.clone(),
+            };
             kinds.into_iter().map(data).collect()
         }
         // Network activity events are refusals of VPC endpoints, and use of none.

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::draft::widened;
 use super::effective::{EffectiveGrant, Surroundings, effective};
 use super::grant::{Expander, Grant};
-use super::pattern::Reach;
+use super::pattern::{Reach, ResourcePattern};
 use super::witness::Witness;
 use super::{AccountCoverage, ActionSet, ActionVerdict, Blind, Comparison, GrantedBy, UsedAction};
 use crate::attribution::{PrincipalAccess, Use};
 use crate::catalog::{ActionId, Catalog, Resource, ShownBy, hides_parameters};
+use crate::ident::glob::Glob;
 use crate::ident::{Action, Time};
 use crate::policy::ActionElement;
 
@@ -109,14 +111,20 @@ pub(super) fn compare(
     let hidden = hidden(access, catalog, &mut comparison);
     let beside = beside(&seen, uses, catalog);
     for id in granted.iter() {
+        let patterns = || patterns(grant, id, catalog);
         let verdict = if seen.contains(id) {
+            if let Some(why) = coverage.blind_to_on(id, &patterns, catalog).filter(|why| why.is_partial()) {
+                blind.insert(why);
+                comparison.used_partly.insert(id);
+            }
             ActionVerdict::Used
         } else if blocked.contains(id) {
             ActionVerdict::Blocked
         } else if hidden.contains(id) {
             ActionVerdict::Undetermined
         } else {
-            let verdict = match unseen(id, coverage, comparison.not_covered.is_empty(), catalog, &mut blind) {
+            let why = coverage.blind_to_on(id, &patterns, catalog);
+            let verdict = match unseen(why, comparison.not_covered.is_empty(), &mut blind) {
                 ActionVerdict::Unused if beside.contains_key(&id) => ActionVerdict::Unobservable,
                 verdict => verdict,
             };
@@ -139,6 +147,8 @@ pub(super) fn compare(
         }
         comparison.granted.entry(verdict).or_default().insert(id);
     }
+    let kept = kept_keys(grant, &mut comparison, catalog);
+    comparison.partly_blind.extend(kept);
     comparison.partly_blind.extend(beside_sentence(&comparison.beside, &beside, catalog));
     if !comparison.last_accessed.is_empty() {
         comparison.partly_blind.push(
@@ -211,15 +221,75 @@ fn beside_sentence(
     })
 }
 
-/// The verdict on an action that was not seen and that nothing blocks.
-fn unseen(
-    id: ActionId,
-    coverage: &AccountCoverage,
-    covered: bool,
-    catalog: &Catalog,
-    blind: &mut BTreeSet<Blind>,
-) -> ActionVerdict {
-    match coverage.blind_to(id, catalog) {
+/// The resource patterns of the statements that allow an action, of its own kinds of resources; `*` where they are not a list.
+fn patterns<'g>(grant: &Grant<'g>, id: ActionId, catalog: &Catalog) -> Vec<&'g str> {
+    let allows = || grant.allows.iter().filter(|allow| allow.actions.contains(id));
+    if allows().any(|allow| allow.resources.except || allow.resources.is_everything()) {
+        return vec!["*"];
+    }
+    let kinds = catalog.info(id).into_iter().flat_map(|info| info.resource_types());
+    let formats: Vec<&str> = kinds.flat_map(|part| part.kind.formats.clone()).collect();
+    let is_of_the_action = |pattern: &&ResourcePattern<'_>| {
+        let service = service_of(pattern.text);
+        let glob = Glob::new(&widened(pattern.text));
+        let mut formats = formats.iter().filter(|format| {
+            service.is_none_or(|service| service_of(format).is_none_or(|other| other == service))
+        });
+        formats.any(|format| Glob::new(&widened(format)).overlaps(&glob))
+    };
+    let patterns = allows().flat_map(|allow| &allow.resources.patterns).filter(is_of_the_action);
+    patterns.map(|pattern| pattern.text).collect()
+}
+
+/// The service an ARN pattern names, when it names one.
+fn service_of(pattern: &str) -> Option<&str> {
+    pattern.split(':').nth(2).filter(|service| !service.contains(['*', '?', '$']))
+}
+
+/// Services keep KMS's data keys for a while, so that calls they make for the role need a key without an event of KMS: where the role used
+/// such a service, or may have done so unseen, the absence of these actions, or of further keys, proves nothing.
+fn kept_keys(grant: &Grant<'_>, comparison: &mut Comparison, catalog: &Catalog) -> Option<String> {
+    let granted = &mut comparison.granted;
+    let is = |granted: &BTreeMap<ActionVerdict, ActionSet>, id, verdicts: &[ActionVerdict]| {
+        verdicts.iter().any(|verdict| granted.get(verdict).is_some_and(|set| set.contains(id)))
+            && !patterns(grant, id, catalog).is_empty()
+    };
+    let maybe = [ActionVerdict::Used, ActionVerdict::Undetermined, ActionVerdict::Unobservable];
+    let (mut services, mut actions) = (BTreeSet::new(), Vec::new());
+    for (key, mut through) in catalog.kept_keys() {
+        let is_used = is(granted, key, &[ActionVerdict::Used]);
+        if !is_used && !is(granted, key, &[ActionVerdict::Unused]) {
+            continue;
+        }
+        through.retain(|id| is(granted, *id, &maybe));
+        if through.is_empty() {
+            continue;
+        }
+        if is_used {
+            comparison.used_partly.insert(key);
+        } else if let Some(unused) = granted.get_mut(&ActionVerdict::Unused) {
+            unused.remove_all(&ActionSet::from_iter([key]));
+            if unused.is_empty() {
+                granted.remove(&ActionVerdict::Unused);
+            }
+            granted.entry(ActionVerdict::Undetermined).or_default().insert(key);
+        }
+        let name = |id: ActionId| catalog.info(id).map(|info| info.action());
+        services.extend(through.into_iter().filter_map(name).map(|action| action.service()));
+        actions.extend(name(key).map(|action| action.as_str()));
+    }
+    (!actions.is_empty()).then(|| {
+        format!(
+            "Calls of {} may have needed {} without an event of KMS, because data keys are kept for a while (S3 bucket keys, data key reuse): that the logs show none, or only some keys, proves nothing.",
+            services.into_iter().collect::<Vec<_>>().join(", "),
+            actions.join(" and ")
+        )
+    })
+}
+
+/// The verdict on an action that was not seen and that nothing blocks; `why` its absence may prove nothing.
+fn unseen(why: Option<Blind>, covered: bool, blind: &mut BTreeSet<Blind>) -> ActionVerdict {
+    match why {
         Some(why) => {
             blind.insert(why);
             if why.is_missing_log() { ActionVerdict::Undetermined } else { ActionVerdict::Unobservable }

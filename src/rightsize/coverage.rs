@@ -12,16 +12,20 @@
 //! CloudTrail delivers nothing where nothing happens. On top of that, some kinds of events may not be recorded at all; that is
 //! judged kind by kind (see [`AccountCoverage::blind_to`]).
 //!
-//! A kind of data event counts as recorded when the trails of the snapshot record it for every resource in every Region. Where no
-//! trail of the snapshot names the kind, it does when the account's logs hold events of it with no silence of more than a week in the Region
-//! that has them on the most days: reading ones for actions that read, writing ones for actions that write.
+//! A kind of data event counts as recorded when the trails of the snapshot record it for every resource in every Region, or for all that
+//! is granted. Where no trail of the snapshot names the kind, it does when the account's logs hold events of it with no silence of more than a
+//! week in the Region that has them on the most days (reading ones for actions that read, writing ones for actions that write), and events of
+//! the very resources that are granted, or, where many are granted at once, of several of them.
 
 mod account;
+mod resources;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use account::{AccountCoverage, Blind, KindCoverage};
+pub(super) use resources::RDS_DATA;
+pub use resources::{SeenOfAccount, SeenResources};
 
 use super::Settings;
 use super::changes::{Stop, TrailChanges};
@@ -62,6 +66,7 @@ pub struct Coverage<'a> {
     verification: Option<&'a Verification>,
     files: Option<&'a FileHours>,
     changes: Option<&'a TrailChanges>,
+    resources: Option<&'a SeenResources>,
     window: Option<TimeRange>,
     min_window: i64,
 }
@@ -89,6 +94,7 @@ impl<'a> Coverage<'a> {
             verification: None,
             files: None,
             changes: None,
+            resources: None,
             window,
             min_window: settings.min_window,
         }
@@ -116,6 +122,12 @@ impl<'a> Coverage<'a> {
     #[must_use]
     pub fn with_changes(self, changes: &'a TrailChanges) -> Self {
         Self { changes: Some(changes), ..self }
+    }
+
+    /// The same, with the resources the logs hold data events of; without them, the events of one count for all.
+    #[must_use]
+    pub fn with_resources(self, resources: &'a SeenResources) -> Self {
+        Self { resources: Some(resources), ..self }
     }
 
     /// The window judged.
@@ -155,13 +167,17 @@ impl<'a> Coverage<'a> {
         let recorded = Recorded::of(account, self.trails);
         let management = recorded.as_ref().map(|recorded| recorded.management).unwrap_or_default();
         let kms = recorded.as_ref().map(|recorded| recorded.kms).unwrap_or_default();
+        let told = recorded.as_ref().map(|recorded| recorded.rds_data.reads && recorded.rds_data.writes);
+        let seen = self.resources.map(|seen| seen.has_rds_data(account));
         AccountCoverage {
             window: self.window,
             not_covered,
             reads: management.reads || self.observation.management_reads.contains(account),
             writes: management.writes || !long || self.observation.management_writes.contains(account),
             kms: (kms.reads && kms.writes) || self.observation.kms.contains(account),
+            rds_data: told == Some(true) || seen == Some(true) || (told.is_none() && seen.is_none()),
             data_types: self.data_types(account, long),
+            resources: self.resources.map(|seen| seen.of_account(account)),
             changed: self.changes.and_then(|changes| changes.of_account(account, self.trails)),
             recorded,
         }
@@ -492,6 +508,7 @@ mod tests {
             reads,
             writes,
             is_narrowed,
+            within: Vec::new(),
         };
         let all = || data("AWS::S3::Object", true, true, false);
         let trail = |selectors: Vec<Selector>| Trail {
@@ -540,7 +557,7 @@ mod tests {
         let management = |excluded: &[&str]| {
             let excluded = excluded.iter().map(|source| (*source).to_owned()).collect();
             let what = Selected::Management { excluded };
-            trail(vec![Selector { what, reads: true, writes: true, is_narrowed: false }])
+            trail(vec![Selector { what, reads: true, writes: true, is_narrowed: false, within: Vec::new() }])
         };
         assert_eq!(blind(&seen, &[], "kms:Decrypt"), Some(Blind::KmsOff));
         assert_eq!(blind(&seen, &[management(&[])], "kms:Decrypt"), None);

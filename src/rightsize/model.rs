@@ -183,6 +183,8 @@ pub struct Comparison {
     pub beside: ActionSet,
     /// Of the used actions, those that calls of other used ones may have needed too without any event to show it, perhaps on other resources.
     pub used_beside: ActionSet,
+    /// Of the used actions, those that may have been used on further resources without the logs showing it: they keep their resources.
+    pub used_partly: ActionSet,
     /// Why absence proves nothing for some granted actions (reads not recorded, KMS left out, …), each a sentence.
     pub partly_blind: Vec<String>,
 }

@@ -137,7 +137,8 @@ impl Start<'_> {
                 Visibility::NoPublicOperation | Visibility::NeverLogged { .. }
             );
             let is_inferred = catalog.info(id).is_some_and(|info| inferred.contains(info.action().as_str()));
-            let is_open = self.comparison.used_beside.contains(id);
+            let is_open =
+                self.comparison.used_beside.contains(id) || self.comparison.used_partly.contains(id);
             if is_open || (by_chance && !is_inferred && keep) {
                 plan.whole.insert(id);
             } else {
@@ -291,6 +292,12 @@ impl Start<'_> {
                 self.comparison.beside.len()
             ));
         }
+        if !self.comparison.used_partly.is_empty() {
+            reasons.push(format!(
+                "{} used actions keep the resources they were granted on because the logs may not show all of those they were used on.",
+                self.comparison.used_partly.len()
+            ));
+        }
         match (self.n_unobservable_alone(), self.settings.unobservable) {
             (0, _) => {}
             (n, Unobservable::Keep) => reasons.push(format!(
@@ -302,7 +309,7 @@ impl Start<'_> {
         }
         if n(ActionVerdict::Undetermined) > 0 {
             reasons.push(format!(
-                "{} granted actions stay as they were granted because logs are missing.",
+                "{} granted actions stay as they were granted because their absence from the logs proves nothing.",
                 n(ActionVerdict::Undetermined)
             ));
         }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::inventory::{Selected, Trail};
+use super::coverage::RDS_DATA;
+use crate::inventory::{ArnRange, Selected, Trail};
 
 /// Whether the trails record a kind of events.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -42,8 +43,23 @@ pub struct Recorded {
     pub management: Recording,
     /// Management events of KMS.
     pub kms: Recording,
+    /// Management events of the RDS Data API.
+    pub rds_data: Recording,
     /// Data events by `resources[].type`; a kind that is not here is recorded by no trail.
     pub data: BTreeMap<String, Recording>,
+    /// Of which resources alone some of them are recorded in every Region, by kind.
+    pub parts: BTreeMap<String, Vec<Part>>,
+}
+
+/// The data events of some resources.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Part {
+    /// The resources.
+    pub of: ArnRange,
+    /// All read-only events of them.
+    pub reads: bool,
+    /// All write events of them.
+    pub writes: bool,
 }
 
 impl Recorded {
@@ -60,8 +76,12 @@ impl Recorded {
                 match &selector.what {
                     Selected::Management { excluded } => {
                         recorded.management.add(selector.reads, selector.writes, is_everywhere);
-                        if !excluded.iter().any(|source| source == "kms.amazonaws.com") {
+                        let is_in = |source: &str| !excluded.iter().any(|excluded| excluded == source);
+                        if is_in("kms.amazonaws.com") {
                             recorded.kms.add(selector.reads, selector.writes, is_everywhere);
+                        }
+                        if is_in(RDS_DATA) {
+                            recorded.rds_data.add(selector.reads, selector.writes, is_everywhere);
                         }
                     }
                     Selected::Data(kind) => {
@@ -70,6 +90,15 @@ impl Recorded {
                             selector.writes,
                             is_everywhere,
                         );
+                        if trail.is_multi_region == Some(true) {
+                            let part = |of: &ArnRange| Part {
+                                of: of.clone(),
+                                reads: selector.reads,
+                                writes: selector.writes,
+                            };
+                            let parts = recorded.parts.entry(kind.clone()).or_default();
+                            parts.extend(selector.within.iter().map(part));
+                        }
                     }
                 }
             }

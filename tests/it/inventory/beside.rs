@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use leastwise::inventory::{Selected, Selector};
+use leastwise::inventory::{ArnRange, Selected, Selector};
 use serde_json::{Value, json};
 
 use super::{folder, problems, read};
@@ -26,12 +26,15 @@ fn selectors_old_and_new_say_what_a_trail_records() {
         reads,
         writes,
         is_narrowed,
+        within: Vec::new(),
     };
+    let within = |range: ArnRange, of: Selector| Selector { within: vec![range], ..of };
     let management = |excluded: &[&str], reads, writes| Selector {
         what: Selected::Management { excluded: excluded.iter().map(|source| (*source).to_owned()).collect() },
         reads,
         writes,
         is_narrowed: false,
+        within: Vec::new(),
     };
     let s3 = "AWS::S3::Object";
     for (text, expected) in [
@@ -42,7 +45,13 @@ fn selectors_old_and_new_say_what_a_trail_records() {
         (
             r#""EventSelectors":[{"ReadWriteType":"WriteOnly","IncludeManagementEvents":false,"DataResources":[
                 {"Type":"AWS::S3::Object","Values":["arn:aws:s3"]},{"Type":"AWS::Lambda::Function","Values":["arn:aws:lambda:eu-west-1:1:function:f"]}]}]"#,
-            vec![data(s3, false, true, false), data("AWS::Lambda::Function", false, true, true)],
+            vec![
+                data(s3, false, true, false),
+                within(
+                    ArnRange::Exactly("arn:aws:lambda:eu-west-1:1:function:f".to_owned()),
+                    data("AWS::Lambda::Function", false, true, true),
+                ),
+            ],
         ),
         (
             r#""EventSelectors":[{"DataResources":[{"Type":"AWS::S3::Object","Values":["arn:aws:s3:::logs/","arn:aws:s3:::"]}]}]"#,
@@ -58,13 +67,26 @@ fn selectors_old_and_new_say_what_a_trail_records() {
             vec![
                 management(&["kms.amazonaws.com", "rdsdata.amazonaws.com"], false, true),
                 data(s3, true, true, false),
-                data(s3, true, false, true),
+                within(ArnRange::StartsWith("arn:aws:s3:::b/".to_owned()), data(s3, true, false, true)),
             ],
         ),
         (
             r#""AdvancedEventSelectors":[{"FieldSelectors":[{"Field":"eventCategory","Equals":["Data"]},
                 {"Field":"resources.type","Equals":["AWS::S3::Object"]},{"Field":"eventName","NotEquals":["GetObject"]}]}]"#,
             vec![data(s3, true, true, true)],
+        ),
+        // Of a bucket, and not all of its events; of all but a bucket.
+        (
+            r#""AdvancedEventSelectors":[{"FieldSelectors":[{"Field":"eventCategory","Equals":["Data"]},
+                {"Field":"resources.type","Equals":["AWS::S3::Object"]},{"Field":"resources.ARN","StartsWith":["arn:aws:s3:::b/"]},
+                {"Field":"eventName","Equals":["PutObject"]}]},{"FieldSelectors":[{"Field":"eventCategory","Equals":["Data"]},
+                {"Field":"resources.type","Equals":["AWS::S3::Object"]},{"Field":"resources.ARN","NotStartsWith":["arn:aws:s3:::b/"]}]}]"#,
+            vec![data(s3, true, true, true), data(s3, true, true, true)],
+        ),
+        // A bucket without its slash is that bucket.
+        (
+            r#""EventSelectors":[{"IncludeManagementEvents":false,"DataResources":[{"Type":"AWS::S3::Object","Values":["arn:aws:s3:::b"]}]}]"#,
+            vec![within(ArnRange::StartsWith("arn:aws:s3:::b/".to_owned()), data(s3, true, true, true))],
         ),
     ] {
         assert_eq!(selectors(text), expected, "{text}");
@@ -191,9 +213,10 @@ fn an_audit_tells_what_could_be_seen_and_resolves_the_template() {
     let unused = |report: &Value| report["roles"][0]["unused_actions"].clone();
     let kinds = |report: &Value| report["coverage"]["accounts"][0]["data_event_kinds"].clone();
 
-    // By the logs alone: reads of objects were recorded all the time, writes and Lambda never.
+    // By the logs alone: reads of objects were recorded all the time, but of one bucket, where all are granted; writes and Lambda never.
     let report = audit(&[]);
-    assert_eq!(unused(&report), json!(["s3:GetObjectAcl"]));
+    assert_eq!(unused(&report), json!([]));
+    assert_eq!(report["roles"][0]["granted"]["undetermined_actions"], json!(["s3:GetObjectAcl"]));
     let seen = json!([{"region": "eu-west-1", "first_day": "2026-03-01T00:00:00Z", "last_day": "2026-03-15T00:00:00Z", "days": 15, "reads": true, "writes": false}]);
     assert_eq!(
         kinds(&report),

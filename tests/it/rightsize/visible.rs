@@ -1,8 +1,11 @@
 //! What could have been seen, from what trails are told to record: by account, Region and kind of data event.
 
+use std::sync::Arc;
+
+use leastwise::catalog::{Need, Needs};
 use leastwise::inventory::{self, Trail};
-use leastwise::rightsize::Blind;
-use leastwise::usage::DataObservation;
+use leastwise::rightsize::{Blind, SeenResources};
+use leastwise::usage::{CallOutcome, DataObservation, Row, SessionId, Usage};
 
 use super::*;
 
@@ -152,4 +155,194 @@ fn without_selectors_the_days_and_the_account_of_data_events_decide() {
         let seen = with_objects(seen, ACCOUNT, "us-east-1", &[15, 20, 25, 29]);
         assert_eq!(visible(&seen, &[], ACCOUNT), expected, "{other:?}");
     }
+}
+
+/// Whether the absence of an action on a resource proves something, with a trail's selectors or without.
+fn blind_on(
+    seen: &Observation,
+    trails: &[Trail],
+    resources: &SeenResources,
+    action: &str,
+    pattern: &str,
+) -> Option<Blind> {
+    let (catalog, losses, settings) = (Catalog::embedded(), Losses::default(), Settings::default());
+    let coverage = Coverage::new(seen, &losses, &settings).with_trails(trails).with_resources(resources);
+    coverage.account(ACCOUNT).blind_to_on(catalog.find(action).unwrap(), &|| vec![pattern], catalog)
+}
+
+#[test]
+fn selectors_of_single_resources_show_those_and_no_others() {
+    let objects = trail(
+        EVERYWHERE,
+        &objects(
+            r#",{"Field":"resources.ARN","StartsWith":["arn:aws:s3:::one/"]},{"Field":"readOnly","Equals":["true"]}"#,
+        ),
+    );
+    let narrowed = Some(Blind::DataEventsNarrowed);
+    for (action, pattern, expected) in [
+        ("s3:GetObject", "arn:aws:s3:::one/*", None),
+        ("s3:GetObject", "arn:aws:s3:::one/reports/*", None),
+        ("s3:GetObject", "arn:aws:s3:::one*/*", narrowed),
+        ("s3:GetObject", "arn:aws:s3:::other/*", narrowed),
+        ("s3:GetObject", "*", narrowed),
+        // Writes are not recorded there.
+        ("s3:PutObject", "arn:aws:s3:::one/*", narrowed),
+    ] {
+        let blind = blind_on(&quiet(), &objects, &SeenResources::default(), action, pattern);
+        assert_eq!(blind, expected, "{action} {pattern}");
+    }
+    // Of one Region only, the trail shows not even those.
+    let here = trail(
+        r#""IsMultiRegionTrail":false"#,
+        r#""EventSelectors":[{"DataResources":[{"Type":"AWS::S3::Object","Values":["arn:aws:s3:::one/"]}]}]"#,
+    );
+    let blind = blind_on(&quiet(), &here, &SeenResources::default(), "s3:GetObject", "arn:aws:s3:::one/*");
+    assert_eq!(blind, narrowed);
+}
+
+/// Calls of the account's, as `SOURCE NAME KIND RESOURCE`, a dash for a management event.
+fn seen_of(calls: &[&str]) -> SeenResources {
+    let time = "2026-01-10T00:00:00Z".parse().unwrap();
+    let row = |text: &&str| {
+        let mut words = text.split(' ');
+        let mut next = || words.next().unwrap();
+        let (source, name, kind, resource) = (next(), next(), next(), next());
+        let need = Need {
+            action: "s3:GetObject".parse().unwrap(),
+            resources: vec![Resource::Arn(resource.to_owned())],
+            evidence: Evidence::Observed,
+            context: Vec::new(),
+        };
+        Row {
+            session: SessionId(0),
+            source: source.into(),
+            name: name.into(),
+            region: "eu-west-1".into(),
+            recipient_account: Some(ACCOUNT.into()),
+            data_type: Some(kind.into()).filter(|_| kind != "-"),
+            read_only: Some(true),
+            outcome: CallOutcome::Used { failed: None },
+            needs: Arc::new(Needs {
+                verdict: leastwise::catalog::Verdict::Mapped,
+                needs: vec![need],
+                rule: "same-name",
+            }),
+            vpc_endpoint: None,
+            calls: 1,
+            first: time,
+            last: time,
+            sample: "1".into(),
+        }
+    };
+    SeenResources::of(&Usage { rows: calls.iter().map(row).collect(), ..Usage::default() })
+}
+
+#[test]
+fn without_selectors_the_events_of_one_bucket_do_not_show_the_others() {
+    let seen = with_objects(quiet(), ACCOUNT, "eu-west-1", &[0, 6, 12, 18, 24, 29]);
+    let one = "s3.amazonaws.com GetObject AWS::S3::Object arn:aws:s3:::one/a/b";
+    let two = "s3.amazonaws.com PutObject AWS::S3::Object arn:aws:s3:::two/a";
+    let elsewhere = Some(Blind::DataEventsElsewhere);
+    for (calls, pattern, expected) in [
+        (&[one][..], "arn:aws:s3:::one/*", None),
+        (&[one], "arn:aws:s3:::two/*", elsewhere),
+        (&[one], "*", elsewhere),
+        (&[one, two], "*", None),
+        (&[one, two], "arn:aws:s3:::three/*", elsewhere),
+        (&[], "arn:aws:s3:::one/*", elsewhere),
+    ] {
+        for action in ["s3:GetObject", "s3:PutObject"] {
+            let blind = blind_on(&seen, &[], &seen_of(calls), action, pattern);
+            assert_eq!(blind, expected, "{calls:?} {action} {pattern}");
+        }
+    }
+    assert!(Blind::DataEventsElsewhere.is_missing_log());
+    // Selectors that take all settle it.
+    let all = trail(EVERYWHERE, &objects(""));
+    assert_eq!(blind_on(&seen, &all, &seen_of(&[one]), "s3:GetObject", "*"), None);
+}
+
+#[test]
+fn events_of_the_rds_data_api_may_be_left_out() {
+    let cluster = "arn:aws:rds:eu-west-1:111122223333:cluster:c";
+    let management = |excluded: &str| {
+        let selector = format!(
+            r#"{{"ReadWriteType":"All","ExcludeManagementEventSources":[{excluded}],
+            "DataResources":[{{"Type":"AWS::RDS::DBCluster","Values":["arn:aws:rds"]}}]}}"#
+        );
+        trail(EVERYWHERE, &format!(r#""EventSelectors":[{selector}]"#))
+    };
+    let all = management("");
+    let without = management(r#""rdsdata.amazonaws.com""#);
+    let (nothing, one) = (seen_of(&[]), seen_of(&["rdsdata.amazonaws.com ExecuteSql - *"]));
+    let off = Some(Blind::RdsDataOff);
+    for (trails, resources, action, expected) in [
+        (&all, &nothing, "rds-data:ExecuteSql", None),
+        (&all, &nothing, "rds-data:ExecuteStatement", None),
+        (&without, &nothing, "rds-data:ExecuteSql", off),
+        // Management events of older clusters.
+        (&without, &nothing, "rds-data:ExecuteStatement", off),
+        (&without, &nothing, "rds:CreateDBCluster", None),
+        // Another trail that the snapshot does not have records them.
+        (&without, &one, "rds-data:ExecuteSql", None),
+        (&Vec::new(), &nothing, "rds-data:ExecuteSql", off),
+        (&Vec::new(), &one, "rds-data:ExecuteSql", None),
+    ] {
+        assert_eq!(blind_on(&quiet(), trails, resources, action, cluster), expected, "{trails:?} {action}");
+    }
+}
+
+#[test]
+fn a_used_action_keeps_its_resources_where_the_logs_may_hide_some() {
+    let grant =
+        |resource: &str| format!(r#"[{{"Effect":"Allow","Action":"s3:GetObject","Resource":"{resource}"}}]"#);
+    let seen = with_objects(observation(S3), ACCOUNT, "eu-west-1", &[0, 5, 9]);
+    let kept = |resource: &str, resources: &SeenResources, trails: &[Trail]| {
+        let (role, losses) = (role(&[&grant(resource)]), Losses::default());
+        let access = access(&["s3:GetObject arn:aws:s3:::one/a/b"]);
+        let settings = Settings::default();
+        let coverage = Coverage::new(&seen, &losses, &settings).with_trails(trails).with_resources(resources);
+        let subject = Subject { arn: ROLE, role: Some(&role), access: Some(&access), ..Subject::default() };
+        let result = RightSizer::new(Catalog::embedded(), settings).right_size(&subject, &coverage);
+        assert_eq!(verdict_of(&result, "s3:GetObject"), Some(ActionVerdict::Used));
+        result.comparison.used_partly.contains(Catalog::embedded().find("s3:GetObject").unwrap())
+    };
+    let one = seen_of(&["s3.amazonaws.com GetObject AWS::S3::Object arn:aws:s3:::one/a/b"]);
+    assert!(kept("*", &one, &[]));
+    assert!(!kept("arn:aws:s3:::one/*", &one, &[]));
+    assert!(!kept("*", &one, &trail(EVERYWHERE, &objects(""))));
+    let narrowed =
+        trail(EVERYWHERE, &objects(r#",{"Field":"resources.ARN","StartsWith":["arn:aws:s3:::one/"]}"#));
+    assert!(kept("*", &one, &narrowed) && !kept("arn:aws:s3:::one/*", &one, &narrowed));
+}
+
+#[test]
+fn keys_that_services_keep_need_no_event() {
+    let grant = r#"[{"Effect":"Allow","Action":["s3:GetObject","s3:PutObject","s3:ListBucket","kms:Decrypt","kms:GenerateDataKey","kms:Sign"],"Resource":"*"}]"#;
+    let role = role(&[grant]);
+    let verdicts = |uses: &[&str], observation: &Observation| {
+        let result = right_size_in(&role, uses, observation, Settings::default());
+        ["kms:Decrypt", "kms:GenerateDataKey", "kms:Sign"].map(|action| verdict_of(&result, action).unwrap())
+    };
+    let (used, unused, open) = (ActionVerdict::Used, ActionVerdict::Unused, ActionVerdict::Undetermined);
+    let seen = observation(S3);
+    // Reads need a key to decrypt; writes, one to generate as well.
+    assert_eq!(verdicts(&["s3:GetObject arn:aws:s3:::b/k"], &seen), [open, unused, unused]);
+    assert_eq!(verdicts(&["s3:PutObject arn:aws:s3:::b/k"], &seen), [open, open, unused]);
+    assert_eq!(verdicts(&["s3:ListBucket arn:aws:s3:::b"], &seen), [unused, unused, unused]);
+    // Objects may be read and written unseen.
+    assert_eq!(verdicts(&["s3:ListBucket arn:aws:s3:::b"], &observation(&[])), [open, open, unused]);
+
+    // A key that was seen may not be the only one.
+    let key = "arn:aws:kms:eu-west-1:111122223333:key/a";
+    let uses = ["s3:GetObject arn:aws:s3:::b/k".to_owned(), format!("kms:Decrypt {key}")];
+    let uses: Vec<&str> = uses.iter().map(String::as_str).collect();
+    assert_eq!(verdicts(&uses, &seen), [used, unused, unused]);
+    let result = right_size_in(&role, &uses, &seen, Settings::default());
+    let told = result.comparison.partly_blind.join(" ");
+    assert!(told.contains("Calls of s3 may have needed kms:Decrypt without an event of KMS"), "{told}");
+    let statements = proposed(&result);
+    let decrypt =
+        statements.as_array().unwrap().iter().find(|one| one["Action"].to_string().contains("kms:Decrypt"));
+    assert_eq!(decrypt.unwrap()["Resource"], "*");
 }
