@@ -42,7 +42,9 @@ pub(super) fn odd() -> Report {
                 "Action": ["s3:GetObject", "s3:PutObject"],
                 "Resource": "arn:aws:s3:::home/${aws:username}/*",
                 "Condition": {
-                    "StringLike": {"s3:prefix": ["a'b", "c\"d", "e\\f", "%{x}", "$${y}", "yes", "012", "# no"]},
+                    "StringLike": {"s3:prefix": ["a'b", "c\"d", "e\\f", "%{x}", "$${y}", "yes", "012", "# no",
+                        "ü€\u{1f600}", "two\nlines", "\ttab ", "<<EOF", "`${x}`", "*/", "//", "'''", "!Ref x", "{{x}}", "null", "~", "1e3", "-",
+                        ": ", "@x", "&a", "*b", "\u{202e}right", "$$", "$", "<%= x %>", "#{x}", "\\u0041", "\\", "Fn::Sub"]},
                     "Bool": {"aws:SecureTransport": "true"},
                     "ForAnyValue:StringEquals": {"aws:TagKeys": "on"}
                 }
@@ -193,6 +195,68 @@ fn every_language_writes_every_account_in_one_stream() {
             assert!(text.contains(word), "{language:?} lacks {word}:\n{text}");
         }
         assert!(text.contains("old one"), "{language:?} does not say what has to go");
+    }
+}
+
+/// A key in a bucket is chosen by whoever may write there; CloudFormation would put a secret in the place of one, and the CDK a value of its own.
+#[test]
+fn no_stack_holds_what_is_replaced_on_the_way() {
+    for (mark, whose) in [
+        (
+            "{{resolve:secretsmanager:prod/db:SecretString:password}}",
+            &["cloudformation", "cloudformation-json", "cdk"][..],
+        ),
+        ("${Token[AWS.AccountId.4]}", &["cdk"]),
+        ("#{Token[TOKEN.4]}", &["cdk"]),
+    ] {
+        let mut report = odd();
+        report.roles[0].proposal.policies[0].document["Statement"][2]["Resource"] =
+            json!([format!("arn:aws:s3:::b/{mark}/*")]);
+        report.roles[1].proposal.replay.lost.push(format!("s3:GetObject on {mark}"));
+        for language in Language::ALL {
+            let mut out = Vec::new();
+            write(Format::Code(language), &report, &mut out).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            let is_code = |line: &&str| !line.trim_start().starts_with(['#', '/']);
+            let code: String = text.lines().filter(is_code).collect::<Vec<_>>().join("\n");
+            let is_left_out = whose.contains(&language.as_str());
+            if mark.starts_with("{{") {
+                assert_eq!(!code.contains("{{resolve:"), is_left_out, "{language:?}:\n{text}");
+            }
+            assert_eq!(
+                text.contains("1-odd.role_x is not here"),
+                is_left_out,
+                "{language:?} {mark}:\n{text}"
+            );
+            let other = text.contains("1_odd-role.x") && text.contains("sqs:SendMessage");
+            assert!(other, "{language:?}: the other role stays");
+        }
+    }
+}
+
+/// Signs of templates that python-hcl2 cannot read behind one of their own kind: by the parser that edits users' files.
+#[test]
+fn terraform_takes_signs_of_its_templates_as_they_are() {
+    let texts = [
+        "arn:aws:s3:::a/%%{x",
+        "arn:aws:s3:::a/$${y}%%{z}",
+        "arn:aws:s3:::a/$$$",
+        "arn:aws:s3:::a/%{ if x }$",
+    ];
+    let mut report = odd();
+    report.roles[0].proposal.policies[0].document["Statement"][2]["Resource"] = json!(texts);
+    for language in [Language::Terraform, Language::TerraformInline] {
+        let mut out = Vec::new();
+        write(Format::Code(language), &report, &mut out).unwrap();
+        let code = String::from_utf8(out).unwrap();
+        assert!(hcl_edit::parser::parse_body(&code).is_ok());
+        let lines = code
+            .lines()
+            .filter_map(|line| hcl_edit::parser::parse_expr(line.trim().trim_end_matches(',')).ok());
+        let read: Vec<String> = lines.filter_map(|line| Some(line.as_str()?.to_owned())).collect();
+        for text in texts {
+            assert!(read.iter().any(|one| one == text), "{language:?}: {text}\n{code}");
+        }
     }
 }
 

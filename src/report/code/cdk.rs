@@ -1,14 +1,14 @@
 //! A stack of the AWS CDK in TypeScript, of the constructs that take documents as they are.
 
 use super::names::{Names, camel};
-use super::plan::{Account, comments};
+use super::plan::{Account, OF_CDK, comments};
 use super::typescript::{string, value};
 
 /// <https://docs.aws.amazon.com/cdk/api/v2/docs/aws-cdk-lib.aws_iam.CfnRolePolicy.html>
 pub(super) fn write(account: &Account<'_>) -> String {
     let mut names = Names::default();
     let mut body = String::new();
-    for change in &account.roles {
+    for change in account.of_stack(OF_CDK) {
         body.push('\n');
         let remarks = std::iter::once(format!("Role {}", change.role.arn)).chain(change.remarks());
         body.push_str(&comments("    //", remarks));
@@ -33,12 +33,12 @@ pub(super) fn write(account: &Account<'_>) -> String {
             ));
         }
     }
-    let mut out = comments("//", account.head());
+    let mut out = comments("//", account.head_of_stack(OF_CDK));
     out.push_str(
         "import * as cdk from \"aws-cdk-lib\";\nimport * as iam from \"aws-cdk-lib/aws-iam\";\nimport { Construct } from \"constructs\";\n\n",
     );
     let trusts: Vec<_> =
-        account.roles.iter().filter_map(|change| Some((change.role, change.trust?))).collect();
+        account.of_stack(OF_CDK).filter_map(|change| Some((change.role, change.trust?))).collect();
     if !trusts.is_empty() {
         out.push_str("/** Narrower trust policies, by role: set each where the role is declared. */\n");
         out.push_str("export const trustPolicies = {\n");

@@ -5,17 +5,16 @@ use std::io::{self, Write};
 use serde_json::{Map, Value, json};
 
 use super::names::{Names, camel};
-use super::plan::{Account, comments};
+use super::plan::{Account, OF_TEMPLATES, comments, unresolved};
 use super::yaml as yaml_form;
 use crate::report::json::pretty;
 
 /// The template as YAML, with the remarks as comments.
 pub(super) fn yaml(account: &Account<'_>) -> String {
     let remarks = account
-        .roles
-        .iter()
+        .of_stack(OF_TEMPLATES)
         .flat_map(|change| std::iter::once(format!("Role {}", change.role.arn)).chain(change.remarks()));
-    let head = comments("#", account.head().into_iter().chain(remarks));
+    let head = comments("#", account.head_of_stack(OF_TEMPLATES).into_iter().chain(remarks));
     format!("---\n{head}{}", yaml_form::block(&template(account), 0))
 }
 
@@ -39,7 +38,7 @@ fn template(account: &Account<'_>) -> Value {
     let mut names = Names::default();
     let mut resources = Map::new();
     let mut notes = Map::new();
-    for change in &account.roles {
+    for change in account.of_stack(OF_TEMPLATES) {
         for policy in &change.inline {
             let name = names.claim(camel(&[&change.role.name, &policy.name]), "");
             let properties = json!({
@@ -58,12 +57,16 @@ fn template(account: &Account<'_>) -> Value {
             });
             resources.insert(name, json!({"Type": "AWS::IAM::ManagedPolicy", "Properties": properties}));
         }
-        let mut note = Map::from_iter([("Remarks".to_owned(), json!(change.remarks()))]);
+        let remarks: Vec<String> = change.remarks().iter().map(|remark| unresolved(remark)).collect();
+        let mut note = Map::from_iter([("Remarks".to_owned(), json!(remarks))]);
         if let Some(trust) = change.trust {
             // A template cannot change the trust policy of a role that another stack owns.
             note.insert("AssumeRolePolicyDocument".to_owned(), trust.clone());
         }
         notes.insert(change.role.name.clone(), Value::Object(note));
+    }
+    for (name, why) in account.not_of_stack(OF_TEMPLATES) {
+        notes.insert(name.to_owned(), json!({"Remarks": [why]}));
     }
     let mut template = Map::new();
     template.insert("AWSTemplateFormatVersion".to_owned(), json!("2010-09-09"));

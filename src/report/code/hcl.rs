@@ -84,6 +84,7 @@ mod tests {
             ("${aws:username}/%{x} $ % $$", r#""$${aws:username}/%%{x} $ % $$""#),
             ("a\"b\\c\nd", r#""a\"b\\c\nd""#),
             ("\u{202e}\u{e0041}", r#""\u202e\U000e0041""#),
+            ("$${x}%%{$", r#""$$${x}%%%{$""#),
         ] {
             assert_eq!(string(text), expected);
         }

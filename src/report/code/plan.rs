@@ -5,6 +5,19 @@ use serde_json::Value;
 use super::super::{Attach, NoNewAccess, Proposal, ProposalVerdict, ProposedPolicy, Report, Role};
 use crate::ident::Arn;
 
+/// How CloudFormation's dynamic references begin. It replaces them wherever they stand and knows no way of writing one that stays, so the
+/// name of an object that somebody chose would bring a secret into a policy.
+///
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html>
+const REFERENCE: &str = "{{resolve:";
+
+/// What CloudFormation replaces.
+pub(super) const OF_TEMPLATES: &[&str] = &[REFERENCE];
+/// What the CDK replaces, or refuses, and CloudFormation behind it.
+///
+/// <https://docs.aws.amazon.com/cdk/v2/guide/tokens.html>
+pub(super) const OF_CDK: &[&str] = &[REFERENCE, "${Token[", "#{Token["];
+
 /// The roles of one account, in the report's order.
 pub(super) struct Account<'r> {
     /// Twelve digits, as the report has them.
@@ -64,6 +77,13 @@ impl<'r> Change<'r> {
     pub(super) fn current_inline(&self, name: &str) -> Option<&'r ProposedPolicy> {
         let mut current = self.proposal().current.iter();
         current.find(|policy| policy.attach == Attach::Inline && policy.name == name)
+    }
+
+    /// Whether a part of the documents would be replaced.
+    fn holds(&self, marks: &[&str]) -> bool {
+        let policies = self.inline.iter().chain(&self.managed).map(|policy| &policy.document);
+        let mut texts = policies.chain(self.trust).map(ToString::to_string);
+        texts.any(|text| marks.iter().any(|mark| text.contains(mark)))
     }
 
     /// `/` or `/…/`, as the role's ARN tells.
@@ -129,6 +149,32 @@ pub(super) fn accounts(report: &Report) -> Vec<Account<'_>> {
         }
     }
     accounts
+}
+
+impl<'r> Account<'r> {
+    /// The roles that a stack takes as they are.
+    pub(super) fn of_stack<'a>(&'a self, marks: &'a [&str]) -> impl Iterator<Item = &'a Change<'r>> {
+        self.roles.iter().filter(|change| !change.holds(marks))
+    }
+
+    /// The names of the others, and why they are none of it.
+    pub(super) fn not_of_stack(&self, marks: &[&str]) -> Vec<(&'r str, String)> {
+        let others = self.roles.iter().filter(|change| change.holds(marks));
+        let why = "is not here: its policies hold what would be replaced on the way (a dynamic reference or a token); use another form";
+        others
+            .map(|change| (change.role.name.as_str(), format!("Role {} {why}.", change.role.name)))
+            .collect()
+    }
+
+    /// The head of a stack's file.
+    pub(super) fn head_of_stack(&self, marks: &[&str]) -> Vec<String> {
+        self.head().into_iter().chain(self.not_of_stack(marks).into_iter().map(|(_, why)| why)).collect()
+    }
+}
+
+/// A remark that CloudFormation leaves as it is.
+pub(super) fn unresolved(remark: &str) -> String {
+    remark.replace(REFERENCE, "{ {resolve:")
 }
 
 impl Account<'_> {

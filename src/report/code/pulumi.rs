@@ -113,9 +113,13 @@ pub(super) fn yaml(account: &Account<'_>) -> String {
     format!("---\n{head}{}", yaml_form::block(&Value::Object(program), 0))
 }
 
-/// A text in which Pulumi finds nothing to interpolate.
+/// A text in which Pulumi finds nothing to interpolate: it reads `$$` as `$` wherever it stands, before a brace or not.
 fn text(text: &str) -> Value {
-    Value::from(text.replace("${", "$${"))
+    Value::from(doubled(text))
+}
+
+fn doubled(text: &str) -> String {
+    text.replace('$', "$$")
 }
 
 fn literal(value: &Value) -> Value {
@@ -123,7 +127,7 @@ fn literal(value: &Value) -> Value {
         Value::String(string) => text(string),
         Value::Array(items) => items.iter().map(literal).collect(),
         Value::Object(members) => {
-            let member = |(key, value): (&String, &Value)| (key.replace("${", "$${"), literal(value));
+            let member = |(key, value): (&String, &Value)| (doubled(key), literal(value));
             Value::Object(members.iter().map(member).collect())
         }
         other => other.clone(),
