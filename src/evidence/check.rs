@@ -7,7 +7,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use super::bundle::{self, Bundle, derived};
-use super::{EvidenceError, InputReader, PublicKey, SIGNATURE, SUMS, TIME_STAMP, samples};
+use super::{EvidenceError, InputReader, PublicKey, SIGNATURE, SUMS, TIME_STAMP, samples, sign};
 use crate::ident::hex;
 use crate::report::Report;
 
@@ -110,6 +110,9 @@ pub fn verify(
             }
         },
     };
+    if let Some(reason) = text_of(SIGNATURE).and_then(|signature| sign::altered(&signature)) {
+        problem(SIGNATURE, reason);
+    }
     let original = found.get("report.json").cloned().unwrap_or_default();
     let report: Option<Report> = serde_json::from_slice(&original).ok();
     let mut made_again = 0;

@@ -38,16 +38,28 @@ impl SecretKey {
     pub(super) fn sign(&self, data: &[u8]) -> Result<String, EvidenceError> {
         // The default comment holds the moment of signing.
         let comment = "file:SHA256SUMS hashed";
-        minisign::sign(
-            None,
-            &self.0,
-            Cursor::new(data),
-            Some(comment),
-            Some("signature of a leastwise evidence bundle"),
-        )
-        .map(|signature| signature.into_string())
-        .map_err(|error| wrong("signature", &error))
+        minisign::sign(None, &self.0, Cursor::new(data), Some(comment), Some(COMMENTS[0]))
+            .map(|signature| signature.into_string())
+            .map_err(|error| wrong("signature", &error))
     }
+}
+
+/// Comments of signature files that nobody signs: this program's own, and those of tools that sign a bundle elsewhere.
+const COMMENTS: [&str; 3] = [
+    "signature of a leastwise evidence bundle",
+    "signature from minisign secret key",
+    "signature from rsign secret key",
+];
+
+/// Why a signature file is not as it was written, as far as no signature tells: its first line, and what is around the others.
+pub(super) fn altered(signature: &str) -> Option<&'static str> {
+    let mut lines = signature.lines();
+    let comment = lines.next().and_then(|line| line.strip_prefix("untrusted comment: "));
+    if !comment.is_some_and(|comment| COMMENTS.contains(&comment)) {
+        return Some("its first line, which nobody signs, is none that a tool writes");
+    }
+    let is_plain = signature.ends_with('\n') && lines.count() == 3 && !signature.contains('\r');
+    (!is_plain).then_some("it has not the four lines of a signature file")
 }
 
 /// A key that checks.
@@ -120,6 +132,22 @@ mod tests {
             ("Z!==", None),
         ] {
             assert_eq!(base64(text).as_deref(), expected.map(str::as_bytes), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_no_signature_tells_is_seen_all_the_same() {
+        let good = "untrusted comment: signature from minisign secret key\nAAAA\ntrusted comment: x\nBBBB\n";
+        assert_eq!(altered(good), None);
+        for other in [
+            good.replacen("secret", "secreT", 1),
+            good.replacen("untrusted", "Untrusted", 1),
+            good.trim_end().to_owned(),
+            format!("{good}\n"),
+            good.replace('\n', "\r\n"),
+            String::new(),
+        ] {
+            assert!(altered(&other).is_some(), "{other:?}");
         }
     }
 

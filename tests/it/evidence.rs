@@ -102,7 +102,7 @@ fn auditors_check_a_bundle_with_their_own_tools_and_every_change_is_found() {
     for path in files(&bundle) {
         let kept = fs::read(&path).unwrap();
         let mut changed = kept.clone();
-        // The second line of a signature file is the signature; its first is a comment nobody signs.
+        // The second line of a signature file is the signature; its first is a comment nobody signs (see below).
         let is_signature = path.ends_with("SHA256SUMS.minisig");
         let at = if is_signature {
             kept.iter().position(|byte| *byte == b'\n').unwrap() + 40
@@ -118,6 +118,18 @@ fn auditors_check_a_bundle_with_their_own_tools_and_every_change_is_found() {
         assert_eq!(sums().status.success(), !is_listed && is_signature, "{}", path.display());
         fs::write(&path, kept).unwrap();
     }
+    // The signature file's first line is a comment that minisign passes over.
+    let signature = bundle.join("SHA256SUMS.minisig");
+    let kept = fs::read_to_string(&signature).unwrap();
+    for other in [
+        kept.replacen("leastwise", "leastwisE", 1),
+        kept.replacen("untrusted", "Untrusted", 1),
+        kept.trim_end().to_owned() + "\u{b}",
+    ] {
+        fs::write(&signature, other).unwrap();
+        assert_eq!(verify().status.code(), Some(10), "{}", text(&verify().stdout));
+    }
+    fs::write(&signature, kept).unwrap();
     // A list that says the same in another way is not the one that was signed; without a key that is found, too.
     let list = fs::read_to_string(bundle.join("SHA256SUMS")).unwrap();
     let (first, rest) = list.split_once('\n').unwrap();
