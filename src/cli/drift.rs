@@ -191,8 +191,8 @@ fn failure(error: &DriftError) -> Failure {
     let failure = Failure::failed(error).causes_of(error);
     match error {
         DriftError::Schema { .. } => failure.hint("compare reports of one version: run the audit of the older side again"),
-        DriftError::NoRole(_) => failure.hint(
-            "a side is a report.json or its folder, a ledger that `leastwise ingest` made, a snapshot of `aws iam get-account-authorization-details`, what `terraform show -json` prints, or a CloudFormation template with roles",
+        DriftError::NoRole(_) | DriftError::Carrier(_) => failure.hint(
+            "a side is a report.json or its folder, a ledger that `leastwise ingest` made, a snapshot of `aws iam get-account-authorization-details`, what `terraform show -json` prints of a plan or a state (files in Terraform's own language have no values yet), or a CloudFormation template with roles",
         ),
         DriftError::Twice { .. } => failure.hint("compare one account and one moment a side"),
         DriftError::Ingest(IngestError::Source(source)) => match &source.hint {

@@ -8,6 +8,9 @@ fn what_cannot_be_compared_says_why() {
     two_moments(dir.path());
     fs::write(dir.path().join("v9.json"), "{\"schema\": \"leastwise.report/v9\"}").unwrap();
     fs::write(dir.path().join("broken.json"), "{\"RoleDetailList\": [").unwrap();
+    fs::write(dir.path().join("main.tf"), "resource \"aws_iam_role\" \"app\" {\n").unwrap();
+    fs::write(dir.path().join("cut.json"), "{\"format_version\": \"1.0\", \"values\": {\"root_module\":")
+        .unwrap();
     fs::write(dir.path().join("report.json"), "{\"schema\": \"leastwise.report/v1\", \"roles\": 1}").unwrap();
     snapshot(dir.path(), "empty.json", &[]);
     for (old, status, said) in [
@@ -16,11 +19,19 @@ fn what_cannot_be_compared_says_why() {
         ("report.json", 1, "is no report that this version reads"),
         ("empty.json", 1, "holds no role"),
         ("broken.json", 1, "broken.json"),
+        ("main.tf", 1, "`main.tf` is no policy: not valid JSON at line 1"),
+        ("cut.json", 1, "`cut.json` is no policy: not valid JSON"),
     ] {
         let (exit, stdout, stderr) = drift(dir.path(), &[old, "new.json"]);
         assert_eq!(exit, status, "{old}: {stderr}");
         assert!(stderr.contains(said), "{old}: {stderr}");
         assert!(stdout.is_empty(), "{old}: {stdout}");
+        if ["main.tf", "cut.json", "empty.json"].contains(&old) {
+            assert!(
+                stderr.contains("what `terraform show -json` prints of a plan or a state"),
+                "{old}: {stderr}"
+            );
+        }
     }
 }
 
