@@ -1,8 +1,8 @@
 //! The trial before a removal: what would go is denied first, by something that one call puts on and another takes off.
 //!
 //! A removal that turns out wrong is undone by remembering what was there. A trial changes none of the role's own policies: an inline
-//! policy that only denies, else a managed one, else a permissions boundary that allows what the proposal does. Each is proven before it
-//! is offered: under it everything proposed, and everything seen, stays allowed.
+//! policy that only denies, else a managed one, else a permissions boundary that allows what the proposal does, else a deny of as much as
+//! there is room for. Each is proven before it is offered: under it everything proposed, and everything seen, stays allowed.
 
 mod running;
 
@@ -27,6 +27,9 @@ pub const TRIAL_NAME: &str = "leastwise-trial";
 
 /// How the identifiers of their statements begin; the days to watch follow.
 const SID: &str = "LeastwiseTrial";
+
+/// What holds of every deny.
+const AGAINST_RESOURCES: &str = "A deny also holds against what the policies of resources grant to the role.";
 
 /// What a trial does.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -95,6 +98,14 @@ pub(super) struct Ground<'g> {
     pub(super) settings: &'g Settings,
 }
 
+/// Why a trial cannot be made in one way.
+struct NotSo {
+    /// Characters there is no room for; 0 where room is not the reason.
+    characters: usize,
+    /// A sentence.
+    reason: String,
+}
+
 /// How a deny names what goes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Form {
@@ -133,12 +144,14 @@ impl Ground<'_> {
                 let trial = self.trial(TrialKind::DenyAll, attach, document);
                 (Some(Trial { is_exact: true, proof, ..trial }), Vec::new())
             }
-            Err(reason) => (None, vec![reason]),
+            Err(not) => (None, vec![not.reason]),
         }
     }
 
     fn replacement(&self, new: &[&Policy]) -> (Option<Trial>, Vec<String>) {
         let mut reasons = Vec::new();
+        // Of the ways there is no room for, the one that needs least.
+        let mut least: Option<NotSo> = None;
         let kept = Kept::of(new, self.expander);
         let mut removed = self.grant.actions();
         removed.remove_all(&kept.actions);
@@ -150,22 +163,91 @@ impl Ground<'_> {
                 && form == Form::Named
                 && let Some(trial) = self.boundary(new, &mut reasons)
             {
-                return (Some(trial), reasons);
+                return (Some(trial), told(least, reasons));
             }
             match self.denying(form, narrow, &kept, &removed, new) {
-                Ok(Some(trial)) => return (Some(trial), reasons),
+                Ok(Some(trial)) => return (Some(trial), told(least, reasons)),
                 Ok(None) => {}
-                Err(reason) => {
-                    if !reasons.contains(&reason) {
-                        reasons.push(reason);
+                Err(not) if not.characters > 0 => {
+                    least = Some(match least {
+                        Some(known) if known.characters <= not.characters => known,
+                        _ => not,
+                    });
+                }
+                Err(not) => {
+                    if !reasons.contains(&not.reason) {
+                        reasons.push(not.reason);
                     }
                 }
             }
+        }
+        let mut reasons = told(least, reasons);
+        if let Some(trial) = self.part(&kept, &removed, new) {
+            return (Some(trial), reasons);
         }
         if reasons.is_empty() {
             reasons.push("What the proposal takes away cannot be told by a deny.".to_owned());
         }
         (None, reasons)
+    }
+
+    /// Where there is no room for all: a deny of as much of what goes as there is room for, by service, those first of which most actions
+    /// go for each character.
+    fn part(&self, kept: &Kept, removed: &ActionSet, new: &[&Policy]) -> Option<Trial> {
+        let catalog = self.expander.catalog;
+        let service = |id: ActionId| catalog.info(id).map(|info| info.action().service().to_owned());
+        let mut going: BTreeMap<String, ActionSet> = BTreeMap::new();
+        for id in removed.iter() {
+            going.entry(service(id)?).or_default().insert(id);
+        }
+        let mut staying: BTreeSet<String> = kept.actions.iter().filter_map(service).collect();
+        let otherwise = self.granted_otherwise();
+        staying.extend(otherwise.iter().filter_map(|action| Some(action.split_once(':')?.0.to_owned())));
+        let mut parts: Vec<(ActionSet, Vec<String>)> = Vec::new();
+        for (service, actions) in going {
+            let patterns = if staying.contains(&service) {
+                self.shortest(&actions)
+            } else {
+                vec![format!("{service}:*")]
+            };
+            parts.push((actions, patterns));
+        }
+        let characters =
+            |patterns: &[String]| patterns.iter().map(|text| text.len() + 3).sum::<usize>().max(1);
+        // Shares compared crosswise, so that nothing is rounded; the patterns make the order whole.
+        parts.sort_by(|(a, of_a), (b, of_b)| {
+            (b.len() * characters(of_a)).cmp(&(a.len() * characters(of_b))).then_with(|| of_a.cmp(of_b))
+        });
+        let document = |patterns: &[String]| {
+            let everywhere = ResourceElement::Only(vec!["*".to_owned()]);
+            self.document(vec![deny(ActionElement::Only(patterns.to_vec()), everywhere)])
+        };
+        let (mut tried, mut patterns, mut n_services) = (ActionSet::empty(), Vec::new(), 0);
+        for (actions, more) in parts {
+            let longer = [patterns.as_slice(), more.as_slice()].concat();
+            if self.place(&document(&longer)).is_ok() {
+                patterns = longer;
+                tried.extend(&actions);
+                n_services += 1;
+            }
+        }
+        if patterns.is_empty() {
+            return None;
+        }
+        patterns.sort();
+        let trial = self.proven(document(&patterns), new, "A policy that denies a part of what goes").ok()?;
+        let services = if n_services == 1 { "service" } else { "services" };
+        let scope = format!(
+            "There is room for a part only: it tries {} of {} actions that go, of {n_services} {services}; the others go untried.",
+            tried.len(),
+            removed.len()
+        );
+        let notes = [
+            scope,
+            AGAINST_RESOURCES.to_owned(),
+            "It denies actions of these services, too, that the role's own policies do not grant.".to_owned(),
+        ];
+        Some(Trial { is_exact: false, notes: notes.into(), ..trial })
     }
 
     fn denying(
@@ -175,7 +257,7 @@ impl Ground<'_> {
         kept: &Kept,
         removed: &ActionSet,
         new: &[&Policy],
-    ) -> Result<Option<Trial>, String> {
+    ) -> Result<Option<Trial>, NotSo> {
         let mut statements = Vec::new();
         let everywhere = || ResourceElement::Only(vec!["*".to_owned()]);
         if !removed.is_empty() {
@@ -201,7 +283,21 @@ impl Ground<'_> {
         if statements.is_empty() {
             return Ok(None);
         }
-        let document = self.document(statements);
+        let what = match form {
+            Form::Named => "A policy that denies what goes",
+            Form::Rest => "A policy that denies all but what stays",
+        };
+        let trial = self.proven(self.document(statements), new, what)?;
+        let mut notes = vec![AGAINST_RESOURCES.to_owned()];
+        if form == Form::Rest {
+            notes.push("It denies actions, too, that the role's own policies do not grant.".to_owned());
+        }
+        notes.extend(beyond(trial.is_exact));
+        Ok(Some(Trial { notes, ..trial }))
+    }
+
+    /// A trial by a policy that denies, if there is room for it and it leaves alone what stays and what was seen; without notes.
+    fn proven(&self, document: Policy, new: &[&Policy], what: &str) -> Result<Trial, NotSo> {
         let attach = self.place(&document)?;
         let mut under: Vec<&Policy> = self.grant.policies.clone();
         under.push(&document);
@@ -209,21 +305,12 @@ impl Ground<'_> {
         let proof = proof::no_new_access(&under, new, &layer);
         let replay = self.replay(&under, &document);
         if proof.verdict != Verdict::Proven || !replay.lost.is_empty() {
-            let what = match form {
-                Form::Named => "A policy that denies what goes",
-                Form::Rest => "A policy that denies all but what stays",
-            };
-            return Err(format!("{what} could not be shown to leave alone what stays."));
+            let reason = format!("{what} could not be shown to leave alone what stays.");
+            return Err(NotSo { characters: 0, reason });
         }
         let is_exact = proof::no_new_access(new, &under, &layer).verdict == Verdict::Proven;
-        let mut notes =
-            vec!["A deny also holds against what the policies of resources grant to the role.".to_owned()];
-        if form == Form::Rest {
-            notes.push("It denies actions, too, that the role's own policies do not grant.".to_owned());
-        }
-        notes.extend(beyond(is_exact));
         let trial = self.trial(TrialKind::Deny, attach, document);
-        Ok(Some(Trial { is_exact, proof, replay, notes, ..trial }))
+        Ok(Trial { is_exact, proof, replay, ..trial })
     }
 
     /// A permissions boundary that allows what is proposed.
@@ -342,7 +429,7 @@ impl Ground<'_> {
     }
 
     /// Where there is room for a policy.
-    fn place(&self, document: &Policy) -> Result<Attach, String> {
+    fn place(&self, document: &Policy) -> Result<Attach, NotSo> {
         let quotas = &self.settings.quotas;
         let characters = size(document);
         let of = |kind: AttachedKind| self.role.policies.iter().filter(move |one| one.kind == kind);
@@ -355,12 +442,13 @@ impl Ground<'_> {
         if characters <= quotas.managed && n_managed < quotas.managed_policies {
             return Ok(Attach::Managed);
         }
-        Err(format!(
-            "A policy that denies needs {characters} characters; inline {} are free, and a managed one takes {} of which {} may be attached more.",
+        let reason = format!(
+            "A policy that denies all of it needs {characters} characters; inline {} are free, and a managed one takes {} of which {} may be attached more.",
             quotas.inline_total.saturating_sub(inline),
             quotas.managed,
             quotas.managed_policies.saturating_sub(n_managed)
-        ))
+        );
+        Err(NotSo { characters, reason })
     }
 
     fn trial(&self, kind: TrialKind, attach: Attach, document: Policy) -> Trial {
@@ -380,6 +468,11 @@ impl Ground<'_> {
             notes: Vec::new(),
         }
     }
+}
+
+/// What speaks against the ways that were not taken.
+fn told(least: Option<NotSo>, reasons: Vec<String>) -> Vec<String> {
+    least.map(|not| not.reason).into_iter().chain(reasons).collect()
 }
 
 fn beyond(is_exact: bool) -> Option<String> {

@@ -275,11 +275,21 @@ fn a_role_to_be_deleted_is_denied_everything_first() {
 }
 
 #[test]
-fn what_fits_nowhere_is_told_with_its_sizes() {
+fn what_does_not_fit_is_tried_in_part_and_says_so() {
     let role = role(&[r#"[{"Effect":"Allow","Action":"*","Resource":"*"}]"#]);
-    let result = right_size(&role, FEW);
-    assert!(result.stage.trial.is_none());
-    for said in ["A policy that denies needs ", "A permissions boundary would need "] {
+    let (result, trial) = trial_of(&role, FEW, Quotas::default());
+    assert_eq!(result.stage.reasons.len(), 2, "{:?}", result.stage.reasons);
+    for said in ["A policy that denies all of it needs ", "A permissions boundary would need "] {
         assert!(result.stage.reasons.iter().any(|why| why.starts_with(said)), "{:?}", result.stage.reasons);
     }
+    assert_eq!((trial.kind, trial.is_exact, trial.proof.verdict), (TrialKind::Deny, false, Verdict::Proven));
+    assert!(trial.notes[0].starts_with("There is room for a part only: it tries "), "{:?}", trial.notes);
+    let most = Quotas::default();
+    assert!(trial.characters <= most.inline_total.max(most.managed), "{}", trial.characters);
+    // Of whole services by their name, and none of what was used.
+    assert!(check(&role, &result, &trial, FEW) > 0);
+    let text = render(&trial.document).to_string();
+    assert!(text.contains("\"organizations:*\"") && !text.contains("\"sqs:*\""), "{text}");
+    // The same of the same: the order of what is tried does not hang on anything else.
+    assert_eq!(trial_of(&role, FEW, Quotas::default()).1, trial);
 }
