@@ -126,9 +126,13 @@ impl Markup {
 
     /// The same, with the marked lines inside elements of this name: `del` or `ins`.
     pub(super) fn marked_json(&mut self, value: &Value, marks: &[bool], tag: &'static str) -> &mut Self {
-        self.raw("<pre tabindex=\"0\" data-copy><code>");
+        /// On paper a document of more lines than this stands in two columns.
+        const LONG: usize = 60;
+        let lines = json_lines(value);
+        self.raw(if lines.len() > LONG { "<pre class=\"long\"" } else { "<pre" });
+        self.raw(" tabindex=\"0\" data-copy><code>");
         let is_marked = |at: usize| marks.get(at).copied().unwrap_or_default();
-        for (at, line) in json_lines(value).iter().enumerate() {
+        for (at, line) in lines.iter().enumerate() {
             if is_marked(at) && (at == 0 || !is_marked(at - 1)) {
                 self.raw("<").raw(tag).raw(">");
             }
