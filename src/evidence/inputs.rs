@@ -59,7 +59,8 @@ pub struct LedgerObject {
     pub fate: &'static str,
     /// Events counted.
     pub events: u64,
-    /// SHA-256 of the inflated text, in hexadecimal: the hash that CloudTrail's digest files tell. None where it could not be inflated.
+    /// SHA-256 of the inflated text, in hexadecimal: the hash that CloudTrail's digest files tell. None where it could not be inflated, and
+    /// in a ledger that keeps no proof of its logs.
     pub text_sha256: Option<String>,
 }
 

@@ -46,8 +46,8 @@ pub(super) fn readme(report: &Report, inputs: Option<&Inputs>) -> String {
     let is_of_ledger = inputs.is_some_and(|inputs| !inputs.ledger.is_empty());
     if is_of_ledger {
         text.push_str(
-            "input/ledger.csv                     what the ledger was made from, as it was read: size, ETag, and the SHA-256 of the\n\
-             \u{20}                                    inflated text, which CloudTrail's digest files tell too\n",
+            "input/ledger.csv                     what the ledger was made from, as it was read: size, ETag, and, where the ledger keeps\n\
+             \u{20}                                    it (ingest --verify-logs), the SHA-256 of the text that CloudTrail's digest files tell\n",
         );
     }
     let again = if is_of_ledger { "--store LEDGER" } else { "--logs LOGS" };
