@@ -21,7 +21,7 @@ mod vouching;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
@@ -255,15 +255,36 @@ fn audit_here(
     Ok(Audited { report, is_complete, is_cancelled, known_roles })
 }
 
-/// What [`audit`] would read; reads nothing.
+/// What [`audit`] would read, or [`ingest`] where the settings name a store: then what the store knows is left out. Reads no log. `base` is
+/// where relative paths of sources begin.
 pub fn preview(
     settings: &Settings,
+    base: &Path,
     stdin: Option<Box<dyn Read + Send>>,
     progress: &dyn Progress,
     cancel: &AtomicBool,
 ) -> Result<Preview, AuditError> {
     let inputs = inputs(&settings.sources, stdin, &settings.aws)?;
-    let run = Run { window: settings.window(), progress, ..Run::new(cancel) };
+    let mut window = settings.window();
+    let known = match &settings.store {
+        Some(dir) => stored::known(settings, dir, base)?,
+        None => None,
+    };
+    let keeps_proof = match &known {
+        Some((_, kept_from, keeps_proof)) => {
+            window.from = kept_from.map_or(window.from, |kept| kept.max(window.from));
+            *keeps_proof
+        }
+        None => stored::wants_proof(settings)?,
+    };
+    let take = |_| {};
+    let run = Run {
+        window,
+        progress,
+        known: known.as_ref().map(|(known, ..)| known as _),
+        digests: if keeps_proof { Some(&take) } else { None },
+        ..Run::new(cancel)
+    };
     Ok(ingest::preview(inputs, &run)?)
 }
 

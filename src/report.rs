@@ -37,7 +37,7 @@ pub use format::{Format, UnknownFormat};
 pub use grid::{Cell, Grid};
 pub use integrity::write_integrity;
 pub use json::schema;
-pub use metrics::{RunEnd, write_emf, write_prometheus};
+pub use metrics::{RunEnd, write_emf, write_prometheus, write_prometheus_end};
 pub use model::*;
 pub use proposals::{proposals_schema, write_proposals_json, write_proposals_text};
 pub use text::{Colour, write_text};

@@ -153,6 +153,32 @@ pub fn reduce(
     Ok(stored)
 }
 
+/// Whether keys are given, in the settings or among the grants they name: then log files are to be checked.
+pub(super) fn wants_proof(settings: &Settings) -> Result<bool, AuditError> {
+    let given = settings.live_keys || !settings.public_keys.is_empty();
+    Ok(given || !inventory::find_public_keys(&settings.iam)?.is_empty())
+}
+
+/// The objects a store knows, from when on it keeps events, and whether it keeps what proves its logs, or will. None when there is no store
+/// yet.
+pub(super) fn known(
+    settings: &Settings,
+    dir: &Path,
+    base: &Path,
+) -> Result<Option<(Known, Option<Time>, bool)>, AuditError> {
+    let store = match Store::open(Place::of(dir, &settings.aws)?) {
+        Ok(store) => store,
+        Err(StoreError::Missing(_)) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let mut known = store.known(base)?;
+    let keeps_proof = store.keeps_proof() || wants_proof(settings)?;
+    if keeps_proof {
+        known.want_proof();
+    }
+    Ok(Some((known, store.kept_from(), keeps_proof)))
+}
+
 /// Reads what the store does not know of the sources, and writes it into the store.
 pub fn ingest(
     settings: &Settings,

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::config::http::HttpResponse;
@@ -45,6 +46,8 @@ pub enum Trouble {
     Throttled,
     /// No answer: no connection, no name, no TLS, no time.
     Unreachable,
+    /// The disk is full.
+    NoRoom,
     /// Anything else.
     Other,
 }
@@ -87,6 +90,16 @@ impl AwsError {
     /// Something on this side of the network.
     pub(super) fn local(what: &str, error: &dyn Error) -> Self {
         Self { what: what.to_owned(), trouble: Trouble::Other, detail: shortened(&error.to_string()) }
+    }
+
+    /// A file on this side of the network.
+    pub(super) fn file(what: &str, error: &io::Error) -> Self {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        let trouble = match error.kind() {
+            FileTooLarge | QuotaExceeded | StorageFull => Trouble::NoRoom,
+            _ => Trouble::Other,
+        };
+        Self { what: what.to_owned(), trouble, detail: shortened(&error.to_string()) }
     }
 
     /// A call whose trouble was told before.
@@ -135,6 +148,10 @@ impl AwsError {
             Trouble::Throttled => "AWS asked to slow down for longer than ten attempts last: run again later".to_owned(),
             Trouble::Unreachable => {
                 "check network, proxy (HTTPS_PROXY), certificates (AWS_CA_BUNDLE), --region and --endpoint-url".to_owned()
+            }
+            Trouble::NoRoom => {
+                "no room is left; nothing is lost: make room, or name another folder for temporary files with TMPDIR, and run again"
+                    .to_owned()
             }
             Trouble::Other => return None,
         })

@@ -281,9 +281,14 @@ pub(super) fn run(args: Args, terminal: &mut Terminal) -> Result<Exit, Failure> 
     let mut plan = plan(args, config, time::now())?;
     let declared = plan.terraform.as_deref().map(Declared::read).transpose()?;
     if plan.is_dry {
-        return preview_of(&plan, terminal);
+        return preview_of(&plan.settings, matches!(plan.formats.as_slice(), [Format::Json]), terminal);
     }
-    let Done { audited, is_cut } = audit(&mut plan, terminal)?;
+    let done = audit(&mut plan, terminal);
+    if let (Err(failure), Some(file)) = (&done, &plan.metrics) {
+        // Who watches the file alone must not take the last good run for this one.
+        super::metrics::write_end(file, run_end(failure.exit, start))?;
+    }
+    let Done { audited, is_cut } = done?;
     let Audited { mut report, is_complete, .. } = audited;
     let patch = declared.map(|declared| declared.meet(&mut report, terminal));
     deliver(&report, patch.as_deref(), &plan, terminal)?;
@@ -303,8 +308,7 @@ pub(super) fn run(args: Args, terminal: &mut Terminal) -> Result<Exit, Failure> 
         is_complete && !is_cut && reasons.is_empty(),
         plan.fail_on.is_reached_by(report.worst()),
     );
-    let milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let end = report::RunEnd { now: time::now(), exit: exit as u8, milliseconds };
+    let end = run_end(exit, start);
     if let Some(file) = &plan.metrics {
         super::metrics::write(file, &report, end)?;
     }
@@ -314,29 +318,44 @@ pub(super) fn run(args: Args, terminal: &mut Terminal) -> Result<Exit, Failure> 
     Ok(exit)
 }
 
+fn run_end(exit: Exit, start: std::time::Instant) -> report::RunEnd {
+    let milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    report::RunEnd { now: time::now(), exit: exit as u8, milliseconds }
+}
+
 /// Lists what a run would read, and reads nothing.
-fn preview_of(plan: &Plan, terminal: &Terminal) -> Result<Exit, Failure> {
-    if let Some(store) = &plan.settings.store {
+pub(super) fn preview_of(
+    settings: &analyze::Settings,
+    is_json: bool,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    if let Some(store) = &settings.store {
         super::ingest::check_place(store)?;
     }
     let cancelled = cancel::on_signals();
-    let has_stream = plan.settings.sources.iter().any(|source| source == "-");
+    let has_stream = settings.sources.iter().any(|source| source == "-");
     let stdin: Option<Box<dyn io::Read + Send>> = has_stream.then(|| Box::new(io::stdin()) as _);
     let bar = Bar::new(terminal.shows_progress());
-    let found = analyze::preview(&plan.settings, stdin, &bar, &cancelled);
+    let base = std::env::current_dir()
+        .map_err(|error| Failure::failed("the working directory is unknown").because(&error))?;
+    let found = analyze::preview(settings, &base, stdin, &bar, &cancelled);
     bar.finish();
-    show_preview(&found.map_err(|error| failure(&error))?, plan, terminal)
+    show_preview(&found.map_err(|error| failure(&error))?, settings, is_json, terminal)
 }
 
 /// What a run would read; something that cannot be listed makes it incomplete, as it would make the report.
-fn show_preview(found: &Preview, plan: &Plan, terminal: &Terminal) -> Result<Exit, Failure> {
+fn show_preview(
+    found: &Preview,
+    settings: &analyze::Settings,
+    is_json: bool,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
     let estimate = price::estimate(found);
-    let is_json = matches!(plan.formats.as_slice(), [Format::Json]);
     terminal.data(|out| match is_json {
         true => preview::write_json(found, &estimate, out),
         false => preview::write_text(found, &estimate, out),
     })?;
-    if plan.settings.sources.iter().any(|source| source.starts_with("cloudtrail:")) {
+    if settings.sources.iter().any(|source| source.starts_with("cloudtrail:")) {
         terminal.note("the event history cannot be counted before it is read; LookupEvents costs nothing");
     }
     Ok(Exit::of_report(found.issues.is_empty() && !found.is_cancelled, false))

@@ -45,6 +45,9 @@ pub(super) struct Args {
     commit_every: u64,
     #[command(flatten)]
     proof: ProofArgs,
+    /// Say what would be read and what that costs, and read nothing
+    #[arg(long, help_heading = "Running")]
+    dry_run: bool,
     /// The folder of a catalog that `leastwise catalog refresh` made [default: the embedded one]
     #[arg(long, value_name = "DIR", help_heading = "Running")]
     catalog: Option<PathBuf>,
@@ -112,6 +115,10 @@ pub(super) fn run(args: Args, terminal: &mut Terminal) -> Result<Exit, Failure> 
         ..analyze::Settings::default()
     };
     args.proof.apply(&config.public_keys, &mut settings)?;
+    if args.dry_run {
+        settings.store = Some(store);
+        return audit::preview_of(&settings, false, terminal);
+    }
     let keep_from = args.keep.map(|when| when.resolve(now));
     let keep_proof = args.proof.verify_logs;
     let how =

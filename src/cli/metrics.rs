@@ -1,6 +1,6 @@
 //! A run's numbers for schedulers and dashboards.
 
-use std::io::Write as _;
+use std::io::Write;
 use std::path::Path;
 
 use leastwise::report::{self, Report, RunEnd};
@@ -9,11 +9,20 @@ use super::{Failure, Terminal};
 
 /// Writes the file as a whole: whoever reads it while it is written sees the old one or the new one.
 pub(super) fn write(file: &Path, report: &Report, end: RunEnd) -> Result<(), Failure> {
+    write_as(file, |text| report::write_prometheus(report, end, text))
+}
+
+/// The same of a run that failed.
+pub(super) fn write_end(file: &Path, end: RunEnd) -> Result<(), Failure> {
+    write_as(file, |text| report::write_prometheus_end(end, text))
+}
+
+fn write_as(file: &Path, make: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<(), Failure> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let written =
         tempfile::Builder::new().prefix(".leastwise-metrics").tempfile_in(folder).and_then(|mut new| {
             let mut text = Vec::new();
-            report::write_prometheus(report, end, &mut text)?;
+            make(&mut text)?;
             new.write_all(&text)?;
             readable_by_all(new.path())?;
             new.persist(file).map(drop).map_err(|error| error.error)

@@ -31,7 +31,16 @@ struct Metric {
 
 /// Writes all metrics in the text format of Prometheus.
 pub fn write_prometheus(report: &Report, end: RunEnd, out: &mut dyn Write) -> io::Result<()> {
-    for metric in metrics(report, end) {
+    write_text(metrics(report, end), out)
+}
+
+/// The same of a run that gave no report: when and how it ended, and nothing else.
+pub fn write_prometheus_end(end: RunEnd, out: &mut dyn Write) -> io::Result<()> {
+    write_text(ended(end).into(), out)
+}
+
+fn write_text(metrics: Vec<Metric>, out: &mut dyn Write) -> io::Result<()> {
+    for metric in metrics {
         writeln!(out, "# HELP leastwise_{} {}", metric.name, metric.help)?;
         writeln!(out, "# TYPE leastwise_{} gauge", metric.name)?;
         for (labels, value) in metric.samples {
@@ -162,9 +171,7 @@ fn metrics(report: &Report, end: RunEnd) -> Vec<Metric> {
             "1 when the report is not complete.",
             u64::from(!report.incompleteness().is_empty()),
         ),
-        one("exit_status", "The exit status of the run.", u64::from(end.exit)),
     ];
-    let value = |name, help, value| Metric { name, help, samples: vec![(Vec::new(), value)] };
     all.push(value(
         "coverage_percent",
         "Share of the window's account-hours that the logs cover.",
@@ -183,9 +190,20 @@ fn metrics(report: &Report, end: RunEnd) -> Vec<Metric> {
     if let Some(newest) = newest {
         all.push(value("newest_event_timestamp_seconds", "Time of the newest event read.", seconds(newest)));
     }
-    all.push(value("run_timestamp_seconds", "When the run ended.", seconds(end.now)));
-    all.push(value("duration_seconds", "How long the run took.", float(end.milliseconds) / 1_000.0));
+    all.extend(ended(end));
     all
+}
+
+fn ended(end: RunEnd) -> [Metric; 3] {
+    [
+        one("exit_status", "The exit status of the run.", u64::from(end.exit)),
+        value("run_timestamp_seconds", "When the run ended.", seconds(end.now)),
+        value("duration_seconds", "How long the run took.", float(end.milliseconds) / 1_000.0),
+    ]
+}
+
+fn value(name: &'static str, help: &'static str, value: f64) -> Metric {
+    Metric { name, help, samples: vec![(Vec::new(), value)] }
 }
 
 fn one(name: &'static str, help: &'static str, value: u64) -> Metric {

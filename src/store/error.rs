@@ -89,7 +89,7 @@ fn advice(error: &AwsError) -> String {
 fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            ": no room is left; nothing is lost: make room and run it again, it goes on where the store ends"
+            ": no room is left; nothing is lost: make room (TMPDIR names another folder for temporary files) and run it again, it goes on where the store ends"
         }
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
             ": it may not be written; nothing is lost"

@@ -7,8 +7,8 @@ use std::path::Path;
 use super::StoreError;
 use super::digests;
 use super::lock::Lock;
-use super::manifest::Manifest;
-use super::objects::{self, ReadObjects};
+use super::manifest::{FileInfo, Manifest};
+use super::objects::{self, Known, ReadObjects};
 use super::place::Place;
 use super::segment;
 use crate::ident::{Time, TimeRange, fixed};
@@ -74,6 +74,16 @@ impl Store {
         restore(&self.place, &self.manifest, scope, false)
     }
 
+    /// The objects known to it. `base` is where relative paths begin.
+    pub fn known(&self, base: &Path) -> Result<Known, StoreError> {
+        known(&self.place, &self.manifest, base)
+    }
+
+    /// Events before this moment were let go.
+    pub fn kept_from(&self) -> Option<Time> {
+        self.manifest.kept_from
+    }
+
     /// CloudTrail's public keys kept in the store.
     pub fn public_keys(&self) -> PublicKeys {
         self.manifest.keys()
@@ -88,6 +98,20 @@ impl Store {
     pub fn restore_with_evidence(&self, scope: Scope) -> Result<Restored, StoreError> {
         restore(&self.place, &self.manifest, scope, true)
     }
+}
+
+/// The objects a manifest knows.
+pub(super) fn known(place: &Place, manifest: &Manifest, base: &Path) -> Result<Known, StoreError> {
+    let mut known = Known::new(base);
+    let is_objects = |file: &&FileInfo| file.path.ends_with("/objects.parquet");
+    let files = manifest.segments.iter().flat_map(|segment| &segment.files);
+    place.bring(files.filter(is_objects))?;
+    for (segment, number) in manifest.segments.iter().zip(0..) {
+        if let Some(rows) = segment::table(place, segment, "objects", Some(&Known::COLUMNS))? {
+            known.read(&rows, number, &segment.replaced)?;
+        }
+    }
+    Ok(known)
 }
 
 pub(super) fn missing(place: &Place) -> Result<StoreError, StoreError> {

@@ -9,10 +9,10 @@ use hashbrown::HashMap;
 use super::StoreError;
 use super::digests::Numbered;
 use super::lock::Lock;
-use super::manifest::{FileInfo, Manifest, Segment};
+use super::manifest::{Manifest, Segment};
 use super::objects::{Before, DIGEST, Known, ObjectRow, Seen};
 use super::place::Place;
-use super::table::{Store, missing, since};
+use super::table::{Store, known, missing, since};
 use super::{compact, segment};
 use crate::ident::Time;
 use crate::ingest::{DigestFile, Fate, Issue, LogKey, Outcome};
@@ -116,16 +116,7 @@ impl Writer {
 
     /// The objects known so far. `base` is where relative paths begin.
     pub fn known(&self, base: &Path) -> Result<Known, StoreError> {
-        let mut known = Known::new(base);
-        let is_objects = |file: &&FileInfo| file.path.ends_with("/objects.parquet");
-        let files = self.manifest.segments.iter().flat_map(|segment| &segment.files);
-        self.place.bring(files.filter(is_objects))?;
-        for (segment, place) in self.manifest.segments.iter().zip(0..) {
-            if let Some(rows) = segment::table(&self.place, segment, "objects", Some(&Known::COLUMNS))? {
-                known.read(&rows, place, &segment.replaced)?;
-            }
-        }
-        Ok(known)
+        known(&self.place, &self.manifest, base)
     }
 
     /// Events before this moment were let go; objects that hold nothing later need not be read.

@@ -313,6 +313,53 @@ fn a_gate_on_coverage_counts_the_hours_of_all_accounts() {
     );
 }
 
+/// Holds a text against the grammar of Prometheus' text format, version 0.0.4, and gives its samples.
+///
+/// See: <https://prometheus.io/docs/instrumenting/exposition_formats/>
+fn exposition(text: &str) -> Vec<(String, f64)> {
+    let is_name = |name: &str, colon: bool| {
+        let is_letter = |c: char| c.is_ascii_alphabetic() || c == '_' || colon && c == ':';
+        name.starts_with(is_letter) && name.chars().all(|c| is_letter(c) || c.is_ascii_digit())
+    };
+    assert!(text.ends_with('\n') && !text.contains('\r'), "{text:?}");
+    let mut families: Vec<&str> = Vec::new();
+    let mut samples: Vec<(String, f64)> = Vec::new();
+    let mut helped = None;
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            let (name, help) = rest.split_once(' ').unwrap();
+            assert!(is_name(name, true) && !help.is_empty() && !families.contains(&name), "{line}");
+            // A backslash would begin an escape.
+            assert!(!help.contains('\\'), "{line}");
+            helped = Some(name);
+        } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').unwrap();
+            assert!(helped == Some(name) && kind == "gauge", "{line}");
+            families.push(name);
+        } else {
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            let name = series.split('{').next().unwrap();
+            // All samples of a family stand together, below its type.
+            assert_eq!(families.last(), Some(&name), "{line}");
+            if let Some(labels) = series.strip_prefix(name).filter(|labels| !labels.is_empty()) {
+                let mut rest = labels.strip_prefix('{').and_then(|labels| labels.strip_suffix('}')).unwrap();
+                while !rest.is_empty() {
+                    let (label, after) = rest.split_once("=\"").unwrap();
+                    assert!(is_name(label, false), "{line}");
+                    let end = (0..after.len())
+                        .find(|at| after[*at..].starts_with('"') && !after[..*at].ends_with('\\'))
+                        .unwrap();
+                    rest = &after[end + 1..];
+                    rest = rest.strip_prefix(',').unwrap_or(rest);
+                }
+            }
+            assert!(samples.iter().all(|(known, _)| known != series), "{line} stands twice");
+            samples.push((series.to_owned(), value.parse().unwrap()));
+        }
+    }
+    samples
+}
+
 #[test]
 fn metrics_are_files_for_prometheus_and_lines_for_cloudwatch() {
     let folder = folder(&two_weeks(1..=14), &[]);
@@ -338,10 +385,8 @@ fn metrics_are_files_for_prometheus_and_lines_for_cloudwatch() {
     }
     let newest = "2024-06-14T23:10:00Z".parse::<leastwise::ident::Time>().unwrap().unix();
     assert!(text.contains(&format!("leastwise_newest_event_timestamp_seconds {newest}\n")), "{text}");
-    for line in text.lines().filter(|line| !line.starts_with('#')) {
-        let (name, value) = line.rsplit_once(' ').unwrap();
-        assert!(name.starts_with("leastwise_") && value.parse::<f64>().is_ok(), "{line}");
-    }
+    let samples = exposition(&text);
+    assert!(samples.len() > 30 && samples.iter().all(|(name, _)| name.starts_with("leastwise_")));
     let emf: Value = error.lines().find_map(|line| serde_json::from_str(line).ok()).unwrap();
     let metrics = emf["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
     assert!(!metrics.is_empty() && metrics.len() <= 100);
@@ -350,6 +395,23 @@ fn metrics_are_files_for_prometheus_and_lines_for_cloudwatch() {
     }
     assert_eq!((&emf["EventsCounted"], &emf["ExitStatus"]), (&json!(42.0), &json!(10.0)));
     assert!(emf["_aws"]["Timestamp"].as_i64().unwrap() > 1_700_000_000_000);
+    // Whoever watches the file sees that a run failed, and none of the numbers of the one before.
+    let arguments = ["audit", "iam", "--metrics", "leastwise.prom"];
+    assert_eq!(run(folder.path(), &arguments).0, 3);
+    let samples = exposition(&fs::read_to_string(&file).unwrap());
+    assert_eq!(samples.len(), 3);
+    assert_eq!(samples[0], ("leastwise_exit_status".to_owned(), 3.0));
+    assert!(samples[1].1 > 1_700_000_000.0, "{samples:?}");
+    // What an account is called comes from a log.
+    let mut events = two_weeks(1..=14);
+    events[3]["recipientAccountId"] = "1\"2\\3\n4,5}".into();
+    fs::write(folder.path().join("logs/a.json"), json!({"Records": events}).to_string()).unwrap();
+    run(folder.path(), &["audit", "logs", "--metrics", "leastwise.prom"]);
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(
+        exposition(&text).iter().any(|(name, _)| name.starts_with("leastwise_uncovered_hours{")),
+        "{text}"
+    );
     let (exit, _, error) = run(folder.path(), &["audit", "logs", "--metrics", "absent/leastwise.prom"]);
     assert_eq!(exit, 1);
     assert!(error.contains("the metrics cannot be written to"), "{error}");

@@ -231,6 +231,50 @@ fn ecs(request: &Request) -> Option<Answer> {
     }))
 }
 
+#[test]
+fn ecs_is_read_of_a_server_that_was_not_made_for_this() {
+    let moto = Moto::start();
+    let role = |name: &str| format!("arn:aws:iam::{ACCOUNT}:role/{name}");
+    for name in ["app", "job"] {
+        moto.call("iam", "CreateRole", &[("RoleName", name), ("AssumeRolePolicyDocument", TRUST)]);
+    }
+    let ecs = |operation: &str, parameters: &[(&str, &str)]| parsed(&moto.call("ecs", operation, parameters));
+    ecs("CreateCluster", &[("clusterName", "shop")]);
+    // More services than are described in one call, and more than one page of them.
+    let containers =
+        r#"[{"name":"c","image":"i","memory":128,"environment":[{"name":"KEY","value":"a-secret"}]}]"#;
+    for (family, name) in [("web", "app"), ("worker", "app"), ("batch", "job")] {
+        ecs(
+            "RegisterTaskDefinition",
+            &[("family", family), ("taskRoleArn", &role(name)), ("containerDefinitions", containers)],
+        );
+    }
+    for n in 0..12 {
+        let parameters =
+            [("cluster", "shop"), ("serviceName", &*format!("web-{n:02}")), ("taskDefinition", "web")];
+        ecs("CreateService", &parameters);
+    }
+    ecs("CreateService", &[("cluster", "shop"), ("serviceName", "batch"), ("taskDefinition", "batch")]);
+    let server = Server::new(Some(&moto), |_| None);
+    let dir = tempfile::tempdir().unwrap();
+    let (exit, stderr) = snapshot(dir.path(), &server, &["--out", "snap", "--only", "iam,ecs"]);
+    assert_eq!(exit, 0, "{stderr}");
+    let files = files(&dir.path().join("snap"));
+    let text = &files[&format!("{ACCOUNT}/eu-west-1/ecs.json")];
+    assert!(!text.contains("a-secret"), "{text}");
+    let asked = server.asked();
+    for operation in
+        ["ListClusters", "ListServices", "DescribeServices", "ListTasks", "DescribeTaskDefinition"]
+    {
+        assert!(asked.contains(&format!("ecs {operation}")), "{operation}: {asked:?}");
+    }
+    let inventory = leastwise::inventory::read(&[dir.path().join("snap")], &[]).unwrap();
+    assert_eq!(inventory.problems, Vec::<String>::new());
+    // One service alone runs with the one role; twelve share the other.
+    assert_eq!(inventory.ecs.service(&role("job")), Some("shop/batch"));
+    assert_eq!(inventory.ecs.service(&role("app")), None);
+}
+
 /// Under way first, then two pages.
 fn last_accessed(request: &Request) -> Answer {
     static ASKED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());

@@ -16,6 +16,8 @@ use crate::ingest::{FetchError, Fetched, ObjectRef};
 
 /// Tries of one object whose body broke off or is not what was listed; each has the SDK's own attempts inside.
 const TRIES: u32 = 10;
+/// Tries where S3 asked to slow down through all of those attempts: more would make a bucket that is busy for hours hold up the run for days.
+const TRIES_WHEN_BUSY: u32 = 2;
 /// Doubled from try to try, with full jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -41,6 +43,8 @@ pub(super) struct Fetcher {
 enum Failed {
     /// Another try may do.
     Again(FetchError),
+    /// One more may.
+    Busy(FetchError),
     Finally(FetchError),
 }
 
@@ -69,7 +73,8 @@ impl Fetcher {
                 Ok(fetched) => return Ok(fetched),
                 Err(Failed::Finally(error)) => return Err(error),
                 Err(Failed::Again(error)) if tried + 1 >= TRIES => return Err(error),
-                Err(Failed::Again(_)) => {}
+                Err(Failed::Busy(error)) if tried + 1 >= TRIES_WHEN_BUSY => return Err(error),
+                Err(Failed::Again(_) | Failed::Busy(_)) => {}
             }
             tried += 1;
             self.retries.fetch_add(1, Ordering::Relaxed);
@@ -105,7 +110,7 @@ impl Fetcher {
             // The SDK has tried ten times; only what a pause may heal is tried again.
             match error.trouble() {
                 Trouble::Unreachable if is_network => Failed::Again(fetch_error),
-                Trouble::Throttled => Failed::Again(fetch_error),
+                Trouble::Throttled => Failed::Busy(fetch_error),
                 _ => Failed::Finally(fetch_error),
             }
         })?;

@@ -216,7 +216,7 @@ impl Shelf {
                 let written = path.parent().map_or(Ok(()), fs::create_dir_all);
                 written
                     .and_then(|()| fs::write(&path, &fetched.bytes))
-                    .map_err(|error| AwsError::local(&format!("cannot write `{}`", path.display()), &error))
+                    .map_err(|error| AwsError::file(&format!("cannot write `{}`", path.display()), &error))
             }
         };
         self.side_by_side(files.to_vec(), get)

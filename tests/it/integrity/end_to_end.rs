@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use wiremock::matchers::header;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::signer::{ACCOUNT, BUCKET, Bucket, Object, REGION, key_list};
+use super::signer::{ACCOUNT, BUCKET, Bucket, Object, REGION, another_key_list, key_list, log_key};
 use crate::s3::program::{command, told};
 use crate::s3::server::{Fault, Server};
 
@@ -52,7 +52,11 @@ fn write_some<'b>(objects: impl IntoIterator<Item = &'b Object>, folder: &Path, 
         gzip.write_all(&object.text).unwrap();
         fs::write(&path, gzip.finish().unwrap()).unwrap();
         if let Some(signature) = object.signature.as_ref().filter(|_| side_files) {
-            let head = json!({"Metadata": {"signature": signature, "signature-algorithm": "SHA256withRSA"}});
+            let mut head =
+                json!({"Metadata": {"signature": signature, "signature-algorithm": "SHA256withRSA"}});
+            if object.key.contains("_backfill") {
+                head["Metadata"]["backfill-generation-timestamp"] = "2024-06-02T00:00:00.000Z".into();
+            }
             fs::write(folder.join(format!("{}.metadata.json", object.key)), head.to_string()).unwrap();
         }
     }
@@ -262,15 +266,194 @@ fn a_digest_that_says_that_nothing_was_delivered_proves_it() {
 /// Changes a bucket.
 type Harm = dyn Fn(&mut Bucket);
 
+/// The key of a log file, by the hour.
+fn log(bucket: &Bucket, n: usize) -> String {
+    bucket.objects.iter().filter(|object| !object.is_digest()).nth(n).unwrap().key.clone()
+}
+
+/// Changes two objects together.
+fn swap(bucket: &mut Bucket, a: &str, b: &str, what: fn(&mut Object, &mut Object)) {
+    let mut one = bucket.object(a).clone();
+    what(&mut one, bucket.object(b));
+    *bucket.object(a) = one;
+}
+
+#[test]
+fn every_attack_is_found_by_the_check_and_by_the_audit() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    fs::write(at("iam.json"), snapshot().to_string()).unwrap();
+    fs::write(at("keys.json"), key_list()).unwrap();
+    fs::write(at("other-keys.json"), another_key_list()).unwrap();
+    // What was done, the words of the AWS CLI (or of what it does not look at), and whether absence still proves something.
+    let cases: [(&str, &Harm, &str, &str, &str, bool); 11] = [
+        (
+            "one byte of a log file",
+            &|bucket| {
+                let object = bucket.object(&log(bucket, 2).clone());
+                object.text =
+                    String::from_utf8(object.text.clone()).unwrap().replace("10.0.0.1", "10.0.0.2").into();
+            },
+            "keys.json",
+            "INVALID: hash value doesn't match",
+            "hash-mismatch",
+            false,
+        ),
+        (
+            "a log file removed",
+            &|bucket| drop(bucket.remove(&log(bucket, 2).clone())),
+            "keys.json",
+            "INVALID: not found",
+            "not-found",
+            false,
+        ),
+        (
+            "two log files in each other's place",
+            &|bucket| {
+                let (a, b) = (log(bucket, 2), log(bucket, 3));
+                swap(bucket, &a, &b, |one, other| std::mem::swap(&mut one.text, &mut other.text));
+            },
+            "keys.json",
+            "INVALID: hash value doesn't match",
+            "hash-mismatch",
+            false,
+        ),
+        (
+            "a digest file removed",
+            &|bucket| drop(bucket.remove(&bucket.digests()[2].clone())),
+            "keys.json",
+            "INVALID: not found",
+            "not-found",
+            false,
+        ),
+        (
+            "two digest files in each other's place",
+            &|bucket| {
+                let (a, b) = (bucket.digests()[2].clone(), bucket.digests()[3].clone());
+                swap(bucket, &a, &b, |one, other| {
+                    std::mem::swap(&mut one.text, &mut other.text);
+                    std::mem::swap(&mut one.signature, &mut other.signature);
+                });
+            },
+            "keys.json",
+            "INVALID: has been moved from its original location",
+            "moved",
+            false,
+        ),
+        (
+            "one byte of a digest file",
+            &|bucket| {
+                let object = bucket.object(&bucket.digests()[2].clone());
+                let text = String::from_utf8(object.text.clone()).unwrap();
+                object.text = text.replace("\"newestEventTime\":null", "\"newestEventTime\": null").into();
+            },
+            "keys.json",
+            "INVALID: signature verification failed",
+            "signature-failed",
+            false,
+        ),
+        (
+            "signatures swapped",
+            &|bucket| {
+                let (a, b) = (bucket.digests()[2].clone(), bucket.digests()[3].clone());
+                swap(bucket, &a, &b, |one, other| std::mem::swap(&mut one.signature, &mut other.signature));
+            },
+            "keys.json",
+            "INVALID: signature verification failed",
+            "signature-failed",
+            false,
+        ),
+        (
+            "signed by a key that is not AWS's",
+            &|_| (),
+            "other-keys.json",
+            "INVALID: public key not found in region eu-west-1 for fingerprint",
+            "key-not-found",
+            false,
+        ),
+        (
+            "hours cut out of the middle",
+            &|bucket| {
+                for hour in [2, 2] {
+                    bucket.remove(&log(bucket, hour).clone());
+                    bucket.remove(&bucket.digests()[hour].clone());
+                }
+            },
+            "keys.json",
+            "2024-06-01T02:00:00Z to 2024-06-01T04:00:00Z: no readable digest file speaks of this time",
+            "not-found",
+            false,
+        ),
+        (
+            "a log file injected",
+            &|bucket| {
+                let key = log_key(REGION, "2024-06-01T03:20:00Z".parse().unwrap(), "INJECTED00000000");
+                let text = record("2024-06-01T03:15:00Z", 99).into();
+                bucket.objects.push(Object { key, text, signature: None });
+            },
+            "keys.json",
+            "INVALID: named by no digest",
+            "named-by-no-digest",
+            // More than was delivered hides nothing.
+            true,
+        ),
+        (
+            "a digest file replaced by one that was made later",
+            &|bucket| {
+                bucket.remove(&bucket.digests()[2].clone());
+                let mut later = Bucket::new("t", "2024-06-01T02:00:00Z");
+                later.hour_with(&[&record("2024-06-01T02:05:00Z", 2)], "_backfill");
+                bucket.objects.extend(later.objects.into_iter().filter(Object::is_digest));
+            },
+            "keys.json",
+            "1/1 backfill digest files valid",
+            "not-found",
+            true,
+        ),
+    ];
+    for (n, (what, harm, keys, said, status, proves)) in cases.into_iter().enumerate() {
+        let mut bucket = busy();
+        harm(&mut bucket);
+        let (logs, keys) = (at(&n.to_string()), at(keys));
+        write(&bucket, Path::new(&logs), true);
+        let (exit, out, error) = run(&["verify-logs", &logs, "--public-keys", &keys]);
+        assert_eq!(exit, 4, "{what}: {out}{error}");
+        assert!(out.contains(said) && out.ends_with("Result: failed\n"), "{what}: no `{said}` in\n{out}");
+        let (_, json, _) = run(&["verify-logs", &logs, "--public-keys", &keys, "--format", "json"]);
+        let integrity: Value = serde_json::from_str(&json).unwrap();
+        let files = integrity["files"].as_array().unwrap();
+        assert!(files.iter().any(|file| file["status"] == status), "{what}: {json}");
+        // The audit finds the same, straight from the logs and through a store, and says what absence is worth.
+        let iam = at("iam.json");
+        let rest = ["--iam", &iam, "--format", "json", "--min-window", "0d"];
+        let direct = run(&[&["audit", &logs, "--public-keys", &keys], &rest[..]].concat());
+        let store = at(&format!("{n}-store"));
+        run(&["ingest", &logs, "--store", &store, "--public-keys", &keys]);
+        let stored = run(&[&["audit", "--store", &store], &rest[..]].concat());
+        assert_eq!((direct.0, &direct.1), (stored.0, &stored.1), "{what}");
+        assert_eq!(direct.0, 4, "{what}: {}", direct.2);
+        let report: Value = serde_json::from_str(&direct.1).unwrap();
+        assert_eq!(report["coverage"]["integrity"], integrity, "{what}");
+        for role in report["roles"].as_array().unwrap() {
+            let verdicts = &role["granted"]["verdicts"];
+            let of = |word: &str| verdicts[word].as_u64().unwrap();
+            assert_eq!((of("unused") > 0, of("undetermined") > 0), (proves, !proves), "{what}: {verdicts}");
+            assert_eq!(role["integrity"], "failed", "{what}");
+        }
+        let findings = report["findings"].as_array().unwrap();
+        assert!(findings.iter().all(|finding| finding["integrity"] == "failed"), "{what}");
+        let unused =
+            findings.iter().filter(|finding| finding["code"].as_str().unwrap().starts_with("unused"));
+        assert_eq!(unused.count() > 0, proves, "{what}: {findings:#?}");
+    }
+}
+
 #[test]
 fn a_store_filled_in_pieces_grades_evidence_as_the_logs_do() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).display().to_string();
     fs::write(at("iam.json"), snapshot().to_string()).unwrap();
     fs::write(at("keys.json"), key_list()).unwrap();
-    fn log(bucket: &Bucket, n: usize) -> String {
-        bucket.objects.iter().filter(|object| !object.is_digest()).nth(n).unwrap().key.clone()
-    }
     let cases: [(&str, &Harm, bool, &str); 6] = [
         ("whole", &|_| (), true, "verified"),
         ("copy", &|_| (), false, "verified"),

@@ -16,23 +16,35 @@ pub(crate) const REGION: &str = "eu-west-1";
 /// Where everything lies.
 pub(crate) const BUCKET: &str = "trail-bucket";
 
-/// A key pair that lives as long as the test process; `openssl` makes it.
+/// A key pair that lives as long as the test process.
 pub(crate) fn key() -> &'static RsaKeyPair {
     static KEY: OnceLock<RsaKeyPair> = OnceLock::new();
-    KEY.get_or_init(|| {
-        let made = Command::new("openssl")
-            .args(["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-outform", "DER"])
-            .output()
-            .expect("the tests need `openssl`");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        // Versions of `openssl` differ in which of the two forms they write.
-        RsaKeyPair::from_pkcs8(&made.stdout).or_else(|_| RsaKeyPair::from_der(&made.stdout)).unwrap()
-    })
+    KEY.get_or_init(new_key)
+}
+
+/// `openssl` makes it.
+fn new_key() -> RsaKeyPair {
+    let made = Command::new("openssl")
+        .args(["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-outform", "DER"])
+        .output()
+        .expect("the tests need `openssl`");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    // Versions of `openssl` differ in which of the two forms they write.
+    RsaKeyPair::from_pkcs8(&made.stdout).or_else(|_| RsaKeyPair::from_der(&made.stdout)).unwrap()
 }
 
 /// What `aws cloudtrail list-public-keys` would print of [`key`].
 pub(crate) fn key_list() -> String {
-    let der = key().public().as_ref();
+    list_of(key())
+}
+
+/// The same of a key that signed nothing.
+pub(crate) fn another_key_list() -> String {
+    list_of(&new_key())
+}
+
+fn list_of(key: &RsaKeyPair) -> String {
+    let der = key.public().as_ref();
     json!({"PublicKeyList": [{
         "Value": aws_smithy_types::base64::encode(der),
         "ValidityStartTime": 1_700_000_000.0,

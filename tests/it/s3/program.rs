@@ -119,6 +119,31 @@ fn a_dry_run_tells_objects_requests_and_price() {
     assert_eq!(value["requests"]["get"], value["objects"]);
     assert!(value["price"]["requests"].as_f64().unwrap() > 0.0);
     assert!(server.gets.lock().unwrap().is_empty());
+    // Of what goes into a store, only what the store does not know.
+    let store = dir.path().join("store");
+    let store = store.to_str().unwrap();
+    let ingest = ["ingest", "s3://sample/", "--path-style", "--store", store];
+    let (code, before, _) = told(command(&server, &[ingest.as_slice(), &["--dry-run"]].concat()));
+    assert!(
+        code == 0 && before.starts_with("Would read ") && !std::path::Path::new(store).exists(),
+        "{before}"
+    );
+    assert!(server.gets.lock().unwrap().is_empty());
+    assert_eq!(told(command(&server, &ingest)).0, 4, "one object of the sample was cut off");
+    let n = server.gets.lock().unwrap().len();
+    assert!(before.starts_with(&format!("Would read {n} objects, ")), "{n}: {before}");
+    for run in [ingest.as_slice(), &["audit", "s3://sample/", "--path-style", "--store", store]] {
+        let (code, after, _) = told(command(&server, &[run, &["--dry-run"]].concat()));
+        assert!(
+            code == 0 && after.starts_with("Would read 0 objects, ") && after.contains("already-read"),
+            "{after}"
+        );
+    }
+    // Digest files are looked at when they are asked for.
+    let (_, _, error) =
+        told(command(&server, &[ingest.as_slice(), &["--dry-run", "--verify-logs"]].concat()));
+    assert_eq!(error, "");
+    assert_eq!(server.gets.lock().unwrap().len(), n);
 }
 
 #[test]

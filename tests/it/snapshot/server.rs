@@ -297,6 +297,7 @@ impl Moto {
                 parameters.iter().map(|(name, value)| ((*name).to_owned(), typed(value))).collect();
             let target = match service {
                 "organizations" => "AWSOrganizationsV20161128",
+                "ecs" => "AmazonEC2ContainerServiceV20141113",
                 "cloudtrail" => "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101",
                 other => panic!("{other}"),
             };

@@ -335,7 +335,26 @@ fn what_cannot_be_used_is_said_with_what_to_do() {
     });
     said(&denying, &fill, 1, &["s3 PutObject on `s3://kept/audits/ledger/store.json`"]);
     assert_eq!(shelf(&server).get("store.json").unwrap().unwrap(), before);
-    // S3 says 503 for longer than ten attempts last; the SDK's pauses would take minutes.
+    // No room for what waits to be put into the bucket, and for what is brought from there.
+    for args in [&fill[..], &["audit", "--store", STORE]] {
+        let limited = format!(
+            "trap '' XFSZ; ulimit -f 4; exec {} {} --path-style",
+            env!("CARGO_BIN_EXE_leastwise"),
+            args.join(" ")
+        );
+        let mut command = command(&server, &[]);
+        let environment: Vec<_> =
+            command.get_envs().filter_map(|(k, v)| Some((k.to_owned(), v?.to_owned()))).collect();
+        command = std::process::Command::new("sh");
+        command.args(["-c", &limited]).env_clear().envs(environment).env("TMPDIR", ground.logs.path());
+        let (code, _, error) = told(command);
+        assert_eq!(code, 1, "{error}");
+        for words in ["cannot write", text(ground.logs.path()), "nothing is lost", "TMPDIR"] {
+            assert!(error.contains(words), "{args:?}: `{words}` is not in: {error}");
+        }
+        assert_eq!(shelf(&server).get("store.json").unwrap().unwrap(), before);
+    }
+    assert!(fs::read_dir(ground.logs.path()).unwrap().all(|entry| entry.unwrap().file_name() == "AWSLogs"));
     said(&server, &fill, 0, &[]);
     let settings = ground.settings(&server);
     assert_same(&audit(&settings), &audit(&Settings { store: None, ..settings.clone() }));
@@ -354,6 +373,90 @@ fn what_cannot_be_used_is_said_with_what_to_do() {
     for args in [&fill[..], &["audit", "--store", STORE]] {
         said(&server, args, 1, &["leastwise.store/v9", "leastwise.store/v1", "newer leastwise"]);
     }
+}
+
+#[test]
+fn a_bucket_that_is_busy_for_longer_than_ten_attempts_loses_nothing() {
+    let ground = Ground::new();
+    let objects = sample_objects();
+    bring(&objects[..3], ground.logs.path());
+    let open = ground.start(|_: &Request| Fault::None);
+    let cases = [
+        ("PUT", "/lock"),
+        ("PUT", ".parquet"),
+        ("PUT", "/store.json"),
+        ("GET", "/store.json"),
+        ("GET", ".parquet"),
+    ];
+    let stores: Vec<String> = (0..cases.len()).map(|n| format!("s3://kept/busy-{n}")).collect();
+    let logs = text(ground.logs.path());
+    let fill = |server: &Server, store: &str| {
+        told(command(server, &["ingest", logs, "--store", store, "--path-style"]))
+    };
+    for store in &stores {
+        assert_eq!(fill(&open, store).0, 0);
+    }
+    bring(&objects[3..5], ground.logs.path());
+    // The pauses between the attempts take half a minute: side by side.
+    thread::scope(|scope| {
+        for ((method, part), store) in cases.into_iter().zip(&stores) {
+            let (ground, open, fill) = (&ground, &open, &fill);
+            scope.spawn(move || {
+                let shelf = Shelf::open(&open.settings(), store).unwrap().unwrap();
+                let before = shelf.get("store.json").unwrap();
+                let busy = ground.start(move |request: &Request| {
+                    match request.method == method && request.path.ends_with(part) {
+                        true => Fault::Error(503, "SlowDown", "Please reduce your request rate."),
+                        false => Fault::None,
+                    }
+                });
+                let (code, _, error) = fill(&busy, store);
+                assert_eq!(code, 1, "{method} {part}: {error}");
+                let operation = if method == "PUT" { "s3 PutObject on" } else { "s3 GetObject on" };
+                for words in [operation, "SlowDown", "run again later"] {
+                    assert!(error.contains(words), "{method} {part}: `{words}` is not in: {error}");
+                }
+                assert_eq!(shelf.get("store.json").unwrap(), before, "{method} {part}");
+            });
+        }
+    });
+    for store in &stores {
+        // It goes on where the store ends, and nobody holds the lock.
+        let (code, out, error) = fill(&open, store);
+        assert!(code == 0 && out.starts_with("2 new objects"), "{out}{error}");
+        let place = Place::of(Path::new(store), &open.settings()).unwrap();
+        let restored = Store::open(place).unwrap().restore(Scope::default()).unwrap();
+        assert_eq!(restored.objects.counts.listed, 5);
+    }
+    // Of the one whose files were half there, the report.
+    let store = Some(stores[1].as_str().into());
+    let of_store = Settings { aws: open.settings(), store, ..settings(ground.logs.path(), None) };
+    assert_same(&audit(&of_store), &audit(&settings(ground.logs.path(), None)));
+}
+
+#[test]
+fn a_run_that_lasts_keeps_its_lock_and_one_that_is_killed_loses_it_in_two_minutes() {
+    let ground = Ground::new();
+    let server = ground.start(|_: &Request| Fault::None);
+    let shelf = shelf(&server);
+    let until = || -> leastwise::ident::Time {
+        let mark: Value = serde_json::from_slice(&shelf.get("lock").unwrap().unwrap().0).unwrap();
+        mark["until"].as_str().unwrap().parse().unwrap()
+    };
+    let writer = Writer::open(place(&server)).unwrap();
+    let first = until();
+    let lasts = first.unix() - shelf.now().unix();
+    assert!((100..=120).contains(&lasts), "{lasts}");
+    // It is renewed long before it runs out.
+    while until() == first {
+        assert!(shelf.now() < first, "the lock ran out under the run that holds it");
+        thread::sleep(Duration::from_millis(200));
+    }
+    assert!(until() > first);
+    drop(writer);
+    // Given back: the next one need not wait.
+    assert!(until() <= shelf.now());
+    let _next = Writer::open(place(&server)).unwrap();
 }
 
 /// Whether a policy document allows this; its resources end in `*` or are whole.
