@@ -372,15 +372,16 @@ impl Resolver<'_> {
     }
 
     fn caller(&self, issuance: &IssuanceFacts, grade: Grade, event: String) -> Option<Step> {
-        // A Pod Identity association with a target role: EKS assumes it with the first role's session and hands the tags on.
+        // A Pod Identity association with a target role: EKS assumes it with the first role's session, and hands the tags on or says the pod's
+        // ServiceAccount in the external id.
         if issuance.caller.invoked_by.as_deref() == Some(POD_IDENTITY)
-            && let Some(workload) = pod_of_tags(issuance, self.inventory)
+            && let Some((workload, reason)) = pod_of(issuance, self.inventory)
         {
             let first = sessions::principal(&issuance.caller, self.inventory);
             return Some(Step::Start {
                 workload,
                 grade: grade.max(Grade::Session),
-                reason: "session tags set by EKS name the pod",
+                reason,
                 evidence: vec![event],
                 via: first.into_iter().collect(),
             });
@@ -499,6 +500,28 @@ fn saml_issuance(issuance: &IssuanceFacts, facts: &SessionFacts, role_arn: &str)
     }
     let subject = issuance.subject.as_deref().or(issuance.caller.user_name.as_deref());
     Some(ids::saml(provider?, subject.or(issuance.session_name.as_deref())?))
+}
+
+/// The ServiceAccount that EKS opened a target role's session for, and how that is known.
+fn pod_of(issuance: &IssuanceFacts, inventory: &Inventory) -> Option<(Workload, &'static str)> {
+    let by_tags = || Some((pod_of_tags(issuance, inventory)?, "session tags set by EKS name the pod"));
+    let by_id = || {
+        let workload = pod_of_external_id(issuance, inventory)?;
+        Some((workload, "the external id given by EKS names the ServiceAccount"))
+    };
+    by_tags().or_else(by_id)
+}
+
+/// The ServiceAccount in the external id `REGION/ACCOUNT/CLUSTER/NAMESPACE/SERVICE_ACCOUNT`.
+fn pod_of_external_id(issuance: &IssuanceFacts, inventory: &Inventory) -> Option<Workload> {
+    let parts: Vec<&str> = issuance.subject.as_deref()?.split('/').collect();
+    let [region, account, cluster, namespace, service_account] = parts.as_slice() else { return None };
+    if parts.iter().any(|part| part.is_empty()) {
+        return None;
+    }
+    let partition = Arn::parse(issuance.role_arn.as_deref()?)?.partition;
+    let cluster = format!("arn:{partition}:eks:{region}:{account}:cluster/{cluster}");
+    Some(ids::kubernetes(&cluster, namespace, service_account, inventory))
 }
 
 /// The ServiceAccount in the session tags that EKS sets.

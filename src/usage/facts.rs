@@ -86,7 +86,10 @@ pub struct IssuanceFacts {
     /// Web identity: the issuer's provider ARN or built-in host. SAML: the provider ARN of `principalArn`. Roles Anywhere: the
     /// trust anchor's ARN. Pod Identity: the cluster's name.
     pub provider: Option<Text>,
-    /// Web identity or SAML: the subject.
+    /// Web identity or SAML: the subject. Pod Identity's target roles: the external id, `REGION/ACCOUNT/CLUSTER/NAMESPACE/SERVICE_ACCOUNT`, which
+    /// EKS gives where session tags are off.
+    ///
+    /// See: <https://docs.aws.amazon.com/eks/latest/userguide/pod-id-assign-target-role.html>
     pub subject: Option<Text>,
     /// Web identity: the audience.
     pub audience: Option<Text>,

@@ -11,7 +11,7 @@ use super::event_id::{EventKey, OddIds};
 use super::session::{Caller, Sessions};
 use super::text::{Fingerprint, Numbered, Texts, Word, Words, limited, shortened};
 use super::{IssuanceFacts, IssuanceKind, Text, denial};
-use crate::ident::Time;
+use crate::ident::{POD_IDENTITY, Time};
 use crate::record::{Event, Json, Outcome};
 
 /// AWS admits 50 session tags; transitive ones come on top.
@@ -110,6 +110,10 @@ impl<'a> Issuing<'a> {
             }
             IssuanceKind::AssumeRoleWithSaml => response.get("subject").text().or(identity.user_name),
             IssuanceKind::RolesAnywhere => event.response.get("subjectArn").text(),
+            // What others give as an external id is between them and the role's owner.
+            IssuanceKind::AssumeRole if identity.invoked_by == Some(POD_IDENTITY) => {
+                request.get("externalId").text()
+            }
             _ => None,
         };
         let audience = if is_web || is_saml {

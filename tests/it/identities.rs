@@ -233,14 +233,35 @@ fn pod_identity(w: &mut World) {
     w.associate(EDGE, "pay", "hidden", "pod-hidden", Some(&format!("{OTHER}:target-untagged")));
     w.expect("pod-hidden", &format!("kubernetes:{EDGE}/pay/hidden inferred [] {{pod-prefix=hidden-0}}"));
     let by_eks = hidden.with(json!({"invokedBy": PODS}));
-    let asked = json!({"externalId": format!("eu-west-1/{MAIN}/edge/pay/hidden")});
-    let target =
-        w.log.assume_with(&by_eks, &format!("{OTHER}:target-untagged"), &name("hidden-0"), asked, json!({}));
+    let target = w.log.assume(&by_eks, &format!("{OTHER}:target-untagged"), &name("hidden-0"));
     w.log.call(&target);
     w.expect(
         &format!("{OTHER}:target-untagged"),
         &format!("kubernetes:{EDGE}/pay/hidden inferred [pod-hidden] {{pod-prefix=hidden-0}}"),
     );
+    // Without tags EKS says the ServiceAccount in the external id; nobody else's external id says anything.
+    let shared = format!("{OTHER}:target-by-external-id");
+    for account in ["left", "right"] {
+        w.associate(EDGE, "pay", account, "pod-shared", Some(&shared));
+        let first = w.log.service("pod-shared", &name(account), PODS, json!({}));
+        let by_eks = first.with(json!({"invokedBy": PODS}));
+        let asked = json!({"externalId": format!("eu-west-1/{MAIN}/edge/pay/{account}")});
+        let target = w.log.assume_with(&by_eks, &shared, &name(account), asked, json!({}));
+        w.log.call(&target);
+        w.expect(
+            &shared,
+            &format!("kubernetes:{EDGE}/pay/{account} session [pod-shared] {{pod-prefix={account}}}"),
+        );
+    }
+    w.expect("pod-shared", "? EKS opened the session without session tags, and no single association tells for which ServiceAccount");
+    let user = w.log.user("external-id");
+    let asked = json!({"externalId": format!("eu-west-1/{MAIN}/edge/pay/left")});
+    let target = w.log.assume_with(&user, "external-id-of-a-user", "x", asked, json!({}));
+    w.log.call(&target);
+    let arn = format!("arn:aws:iam::{MAIN}:user/external-id");
+    for principal in [&arn, "external-id-of-a-user"] {
+        w.expect(principal, &format!("iam-user:{arn} exact [] {{}}"));
+    }
 
     // The snapshot ties issuer and ARN of this cluster: both ways are one workload.
     let asked = json!({"tags": pod_tags(CLUSTER, "shop", "both", "both-0")});
