@@ -69,6 +69,8 @@ struct Finder {
 }
 
 impl Collect for Finder {
+    const NETWORK_ACTIVITY: bool = true;
+
     fn event(&mut self, event: &Event<'_>) {
         self.refusals.add(event, Catalog::embedded());
     }
@@ -115,7 +117,7 @@ fn read(
     cancel: &AtomicBool,
 ) -> Result<(Refusals, Vec<Issue>), AuditError> {
     let inputs = super::inputs(sources, stdin, &wanted.aws)?;
-    let run = Run { progress, ..Run::new(cancel) };
+    let run = Run { progress, network_activity: true, ..Run::new(cancel) };
     let found = ingest::run(inputs, &run, || Finder { refusals: Refusals::of_events(&wanted.events) })?;
     if found.objects.listed == found.objects.skipped && !found.is_cancelled {
         let skipped: BTreeMap<String, u64> =

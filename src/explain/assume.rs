@@ -35,7 +35,8 @@ pub struct Assumption {
 
 /// Answers from the snapshot alone.
 pub fn assumption(question: &Assumption, inventory: &Inventory) -> Explanation {
-    let subject = question.subject.as_str();
+    let (subject, read_as) = service_account_in_short(&question.subject);
+    let subject = subject.as_str();
     let mut context = Context::open();
     let asker = if let Some(principal) = Principal::from_arn(subject) {
         let policies = role_arn_from_session(subject).unwrap_or_else(|| subject.to_owned());
@@ -56,7 +57,28 @@ pub fn assumption(question: &Assumption, inventory: &Inventory) -> Explanation {
     };
     let mut explanation = Explanation::new(&asker);
     judge(&mut explanation, &question.role, &asker, &context, inventory);
+    explanation.notes.extend(read_as);
     explanation
+}
+
+/// `NAMESPACE/NAME`, as people write ServiceAccounts, in the words of its tokens; and what to say about it.
+fn service_account_in_short(text: &str) -> (String, Option<String>) {
+    let is_label = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte))
+    };
+    match text.split_once('/') {
+        Some((namespace, name)) if is_label(namespace) && !namespace.contains('.') && is_label(name) => {
+            let subject = format!("system:serviceaccount:{namespace}:{name}");
+            let note = format!(
+                "`{text}` is taken for ServiceAccount {namespace}/{name}, whose tokens say `{subject}`."
+            );
+            (subject, Some(note))
+        }
+        _ => (text.to_owned(), None),
+    }
 }
 
 impl Explanation {
@@ -365,9 +387,11 @@ fn manifests(explanation: &mut Explanation, role: &Role, asker: &Asker, inventor
 
 /// The other way to mend a near miss.
 fn alternative(explanation: &mut Explanation) {
-    let near = explanation.failed_conditions.iter().find_map(|failed| failed.nearest.as_ref());
-    let Some(near) =
-        near.filter(|near| ["case", "one-letter", "few-letters"].contains(&near.difference.as_str()))
+    let of_condition = explanation.failed_conditions.iter().find_map(|failed| failed.nearest.as_ref());
+    let of_element = explanation.mismatches.iter().find_map(|mismatch| mismatch.nearest.as_ref());
+    let Some(near) = of_condition
+        .or(of_element)
+        .filter(|near| ["case", "one-letter", "few-letters"].contains(&near.difference.as_str()))
     else {
         return;
     };
@@ -416,20 +440,24 @@ fn own_policies_too(
     }
 }
 
-/// Pod Identity passes session tags, which is an action of its own.
+/// Whether the trust policy lets a service pass session tags, which is an action of its own.
+pub(super) fn lets_tag(policy: &Policy, service: &str) -> bool {
+    policy.statements.iter().any(|statement| {
+        statement.effect == crate::policy::Effect::Allow
+            && crate::eval::action_matches(&statement.action, "sts:TagSession").is_true()
+            && statement.principal.as_ref().is_some_and(|principal| {
+                crate::eval::reach(principal, &Principal::Service(service.to_owned())).truth().is_true()
+            })
+    })
+}
+
+/// Pod Identity passes session tags.
 fn tag_session(explanation: &mut Explanation, role: &Role, policy: &Policy, caller: &Caller) {
     let Caller::Service(name) = caller else { return };
     if name != POD_IDENTITY || explanation.verdict != Verdict::Allowed {
         return;
     }
-    let allows = policy.statements.iter().any(|statement| {
-        statement.effect == crate::policy::Effect::Allow
-            && crate::eval::action_matches(&statement.action, "sts:TagSession").is_true()
-            && statement.principal.as_ref().is_some_and(|principal| {
-                crate::eval::reach(principal, &Principal::Service(name.clone())).truth().is_true()
-            })
-    });
-    if allows {
+    if lets_tag(policy, name) {
         return;
     }
     explanation.verdict = Verdict::Denied;

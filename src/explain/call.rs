@@ -1,12 +1,13 @@
 //! A refused call beside the policies of whoever made it.
 
-use super::assume::judge;
+use super::assume::{judge, lets_tag};
+use super::nearest::nearest;
 use super::own::{named_policy, own_policies};
 use super::refusal::{Asker, Refusal, resource_name};
 use super::{Agreement, EventShown, Explanation, Suggestion, Verdict, Witness, suggest};
 use crate::eval::Context;
-use crate::eval::trust::{Caller, admits};
-use crate::ident::POD_IDENTITY;
+use crate::eval::trust::{Caller, admits, issuer};
+use crate::ident::{Arn, POD_IDENTITY};
 use crate::inventory::{Inventory, Role};
 
 /// Explains a refused call.
@@ -20,10 +21,13 @@ pub fn explain(refusal: &Refusal, inventory: &Inventory) -> Explanation {
     let is_assumption = refusal.source == "sts.amazonaws.com" && refusal.name.starts_with("AssumeRole");
     // A role's resource-based policy is its trust policy.
     let layer = if is_assumption && denial.layer == "resource" { "trust" } else { denial.layer };
+    let is_pod = refusal.name == "AssumeRoleForPodIdentity";
+    // EKS says no more than that the role did not let it in.
+    let layer = if is_pod && refusal.is_about_role() { "trust" } else { layer };
     let log = Witness { layer: layer.to_owned(), verdict: Verdict::Denied, explicit: denial.explicit };
     if is_assumption {
         assumption(&mut explanation, refusal, inventory);
-    } else if refusal.name == "AssumeRoleForPodIdentity" {
+    } else if is_pod {
         pod_identity(&mut explanation, refusal, inventory);
     } else {
         own_policies(&mut explanation, refusal, inventory);
@@ -66,11 +70,11 @@ fn assumption(explanation: &mut Explanation, refusal: &Refusal, inventory: &Inve
     } else {
         explanation.reason = "The record does not say which role was asked for.".to_owned();
     }
-    token_fault(explanation, refusal);
+    token_fault(explanation, refusal, inventory);
 }
 
 /// Errors of STS that no policy decides: the message says what is wrong with the token or the session.
-fn token_fault(explanation: &mut Explanation, refusal: &Refusal) {
+fn token_fault(explanation: &mut Explanation, refusal: &Refusal, inventory: &Inventory) {
     let code = refusal.error_code.as_deref().unwrap_or_default();
     let message = refusal.error_message.as_deref().unwrap_or_default();
     let bare = code.strip_suffix("Exception").unwrap_or(code);
@@ -86,11 +90,10 @@ fn token_fault(explanation: &mut Explanation, refusal: &Refusal) {
             "The token had expired when it was presented.",
             "Let the program read its token file again before each exchange (recent SDKs do), and check the clock.",
         ),
-        "InvalidIdentityToken" if says("openidconnect provider") => (
-            "provider-missing",
-            "The account has no OIDC provider for the token's issuer.",
-            "Create an OIDC provider for the issuer in the role's account; a cluster made anew has a new issuer.",
-        ),
+        "InvalidIdentityToken" if says("openidconnect provider") => {
+            provider_missing(explanation, message, inventory);
+            return;
+        }
         "InvalidIdentityToken" if says("audience") || says("claim: aud") => (
             "audience-not-registered",
             "The provider does not register the token's audience.",
@@ -108,39 +111,83 @@ fn token_fault(explanation: &mut Explanation, refusal: &Refusal) {
         ),
         _ => return,
     };
-    explanation.layer = match cause {
+    let layer = match cause {
         "credentials-expired" => "unknown",
         "session-too-long" => "trust",
         _ => "identity-provider",
-    }
-    .to_owned();
-    explanation.explicit = false;
-    explanation.cause = cause.to_owned();
-    explanation.reason = match explanation.reason.is_empty() {
-        true => reason.to_owned(),
-        false => {
-            let policy = std::mem::take(&mut explanation.reason);
-            explanation.notes.push(format!("Beside that: {policy}"));
-            reason.to_owned()
-        }
     };
-    explanation.suggestion = Some(Suggestion {
+    let is_request = layer != "identity-provider" || cause == "token-expired";
+    let target = if is_request { "request" } else { "identity-provider" };
+    before_policies(
+        explanation,
+        layer,
+        cause,
+        reason,
+        proposal(change, target, explanation.resource.clone()),
+    );
+}
+
+/// A proposal in words alone.
+fn proposal(change: &str, target: &str, arn: Option<String>) -> Suggestion {
+    Suggestion {
         is_proposal: true,
         change: change.to_owned(),
-        target: if explanation.layer == "identity-provider" && cause != "token-expired" {
-            "identity-provider"
-        } else {
-            "request"
-        }
-        .to_owned(),
-        arn: explanation.resource.clone(),
+        target: target.to_owned(),
+        arn,
         file: None,
         at: None,
         document: None,
         checked: false,
-    });
+    }
+}
+
+/// STS refused before it asked any policy.
+fn before_policies(
+    explanation: &mut Explanation,
+    layer: &str,
+    cause: &str,
+    reason: &str,
+    suggestion: Suggestion,
+) {
+    explanation.layer = layer.to_owned();
+    explanation.explicit = false;
+    explanation.cause = cause.to_owned();
+    let policy = std::mem::replace(&mut explanation.reason, reason.to_owned());
+    if !policy.is_empty() {
+        explanation.notes.push(format!("Beside that: {policy}"));
+    }
+    explanation.suggestion = Some(suggestion);
     // The trust policy was never asked, so it is no second witness.
     explanation.snapshot = None;
+}
+
+/// The message names the issuer that the account has no provider for.
+fn provider_missing(explanation: &mut Explanation, message: &str, inventory: &Inventory) {
+    let named = message.split_once("https://").and_then(|(_, rest)| rest.split_whitespace().next());
+    let named = named.map(|issuer| issuer.trim_end_matches(['.', '/'])).filter(|issuer| !issuer.is_empty());
+    let shown = named.map_or_else(|| "the token's issuer".to_owned(), |issuer| format!("`{issuer}`"));
+    let mut reason = format!("The account has no OIDC provider for {shown}.");
+    let account = explanation.resource.as_deref().and_then(Arn::parse).map(|arn| arn.account);
+    let known: Vec<String> = inventory
+        .accounts
+        .iter()
+        .filter(|(id, _)| account.is_none_or(|account| account == *id))
+        .flat_map(|(_, account)| &account.oidc_providers)
+        .map(|provider| issuer(&provider.arn).to_owned())
+        .collect();
+    let near = named.and_then(|issuer| nearest(&known, issuer, false));
+    reason += &near
+        .map(|near| format!(" The nearest one that it has is `{}`: {}.", near.value, near.detail))
+        .unwrap_or_default();
+    let cluster = named.and_then(|named| inventory.cluster(named));
+    if let Some(cluster) = cluster {
+        reason += &format!(" It is the issuer of cluster `{}`.", cluster.name());
+    }
+    let change = format!(
+        "Create an OIDC provider for {shown} in the role's account; a cluster made anew has a new issuer."
+    );
+    let suggestion = proposal(&change, "identity-provider", explanation.resource.clone());
+    before_policies(explanation, "identity-provider", "provider-missing", &reason, suggestion);
 }
 
 /// EKS could not take the role of an association: the record names the cluster only.
@@ -148,6 +195,15 @@ fn pod_identity(explanation: &mut Explanation, refusal: &Refusal, inventory: &In
     explanation.layer = "trust".to_owned();
     explanation.cause = "no-statement".to_owned();
     explanation.resource.clone_from(&refusal.cluster);
+    explanation.missing = suggest::missing_trust(&Caller::Service(POD_IDENTITY.to_owned()));
+    explanation.suggestion = Some(Suggestion {
+        document: explanation.missing.clone(),
+        ..proposal(
+            "Let the trust policy of the associated role admit EKS Pod Identity, `sts:TagSession` included.",
+            "trust-policy",
+            None,
+        )
+    });
     let name = refusal.cluster.as_deref().unwrap_or_default();
     explanation.reason = format!(
         "EKS was not allowed to assume the role that is associated with the pod's ServiceAccount in cluster `{name}`."
@@ -167,7 +223,10 @@ fn pod_identity(explanation: &mut Explanation, refusal: &Refusal, inventory: &In
                 association.namespace, association.service_account, association.role_arn
             )),
             Some(role) => {
-                let refuses = role.trust.as_ref().is_some_and(|trust| !admits(trust, &caller).is_true());
+                let refuses = role
+                    .trust
+                    .as_ref()
+                    .is_some_and(|trust| !admits(trust, &caller).is_true() || !lets_tag(trust, POD_IDENTITY));
                 if refuses && !roles.iter().any(|known| known.arn == role.arn) {
                     roles.push(role);
                     explanation.notes.push(format!(
@@ -181,6 +240,11 @@ fn pod_identity(explanation: &mut Explanation, refusal: &Refusal, inventory: &In
     if let [role] = roles.as_slice() {
         let asker = Asker::Service(POD_IDENTITY.to_owned());
         judge(explanation, &role.arn, &asker, &Context::open(), inventory);
+    } else if roles.is_empty() && !cluster.associations.is_empty() {
+        explanation.notes.push(
+            "By the snapshot every role that is associated in the cluster admits EKS Pod Identity: a trust policy or an association was changed since."
+                .to_owned(),
+        );
     }
 }
 
@@ -202,16 +266,20 @@ fn reconcile(explanation: &mut Explanation, log: &Witness) {
         explanation.layer = "unknown".to_owned();
         explanation.explicit = true;
         explanation.cause = "explicit-deny".to_owned();
-        explanation.notes.push(
+        let implicit = std::mem::replace(
+            &mut explanation.reason,
             "The message speaks of an explicit deny; none stands in the policies of the snapshot.".to_owned(),
         );
+        explanation.notes.push(format!("The snapshot's policies would refuse as well: {implicit}"));
+        // What they lack is not what refused.
+        explanation.suggestion = None;
     }
     explanation.agreement = match snapshot {
         Some(witness) if is_told && witness.layer == log.layer => {
             match (witness.verdict, witness.explicit == log.explicit) {
                 (Verdict::Denied, true) => Agreement::Agree,
                 // A web identity's refusal never says whether a statement denied.
-                (Verdict::Denied, false) if log.layer == "trust" => Agreement::Agree,
+                (Verdict::Denied, false) if log.layer == "trust" && !log.explicit => Agreement::Agree,
                 (Verdict::Denied, false) | (Verdict::Allowed, _) => Agreement::Differ,
                 (Verdict::Unknown, _) => Agreement::OneWitness,
             }
@@ -220,10 +288,15 @@ fn reconcile(explanation: &mut Explanation, log: &Witness) {
     };
     if explanation.agreement == Agreement::Differ {
         explanation.notes.push(match log.layer.as_str() {
-            "trust" => "The log and the snapshot differ: by the snapshot the trust policy admits the caller. It was changed since, the role was just made (IAM takes a while to spread a change), or a service control policy or session policy refused.".to_owned(),
+            "trust" if !log.explicit => "The log and the snapshot differ: by the snapshot the trust policy admits the caller. It was changed since, the role was just made (IAM takes a while to spread a change), or a service control policy or session policy refused.".to_owned(),
             _ => "The log and the snapshot differ: the log's word stands for the moment of the call, the snapshot's for its own.".to_owned(),
         });
-        if explanation.cause == "admitted" || explanation.cause == "not-told" {
+        if log.explicit && explanation.snapshot.as_ref().is_some_and(|own| own.verdict == Verdict::Denied) {
+            // A missing allow is not the statement that denied.
+            let implicit = std::mem::take(&mut explanation.reason);
+            explanation.notes.push(format!("The snapshot's policies would refuse as well: {implicit}"));
+            explanation.cause = "not-told".to_owned();
+        } else if explanation.cause == "admitted" || explanation.cause == "not-told" {
             explanation.cause = "admitted".to_owned();
             explanation.reason = format!(
                 "The log says that the {} layer refused; by the snapshot it allows the call now.",
@@ -258,8 +331,11 @@ fn account_setting(explanation: &mut Explanation, refusal: &Refusal) {
 /// Layers that lie outside the snapshot: who can change them, and what the log says of them.
 fn guardrail(explanation: &mut Explanation, refusal: &Refusal) {
     let denial = &refusal.denial;
+    // The log may know of a deny where the snapshot has a missing allow.
     let is_untold = explanation.cause == "not-told"
-        && explanation.snapshot.as_ref().is_none_or(|witness| witness.layer != explanation.layer);
+        && explanation.snapshot.as_ref().is_none_or(|witness| {
+            witness.layer != explanation.layer || explanation.explicit && !witness.explicit
+        });
     // The organization's files hold the statement, or the lack of one.
     let is_told = explanation
         .snapshot
@@ -268,6 +344,7 @@ fn guardrail(explanation: &mut Explanation, refusal: &Refusal) {
     let (what, owner) = match explanation.layer.as_str() {
         "identity" if is_untold => ("the caller's identity policies", "the role's or user's owner"),
         "boundary" if is_untold => ("the caller's permissions boundary", "the owner of the boundary"),
+        "trust" if is_untold && explanation.explicit => ("the role's trust policy", "the role's owner"),
         "scp" if is_told => {
             explanation.cause = "guardrail".to_owned();
             return;
@@ -322,6 +399,7 @@ fn guardrail(explanation: &mut Explanation, refusal: &Refusal) {
         change,
         target: match explanation.layer.as_str() {
             "session" => "request",
+            "trust" => "trust-policy",
             "identity" => "identity-policy",
             "boundary" => "boundary",
             "resource" => "resource-policy",

@@ -159,13 +159,15 @@ fn arn(expected: &str, actual: &str) -> Option<Difference> {
         let detail = format!("the same name in another account: `{}`, not `{}`", other.account, own.account);
         return Some((3, "account", detail));
     }
-    if let (Some(a), Some(b)) = (own.role_name(), other.role_name())
-        && a == b
-        && own.account == other.account
-    {
+    let names = own.role_name().zip(other.role_name()).filter(|_| own.account == other.account);
+    if names.is_some_and(|(a, b)| a == b) {
         return Some((2, "path", "the same role name under another path".to_owned()));
     }
-    let near = letters(expected, actual);
+    let near = letters(expected, actual).or_else(|| {
+        let (own, other) = names?;
+        let (rank, difference, detail) = letters(own, other)?;
+        Some((rank + 2, difference, format!("{detail}, and under another path")))
+    });
     near.or_else(|| {
         let differs = own.region != other.region && own.resource == other.resource;
         differs.then(|| (3, "account", "the same name in another Region".to_owned()))
@@ -267,6 +269,12 @@ mod tests {
             (&a, &foreign, false, "provider-account"),
             ("arn:aws:iam::111111111111:role/app", "arn:aws:iam::111111111111:role/ap", false, "one-letter"),
             ("arn:aws:iam::111111111111:role/team/app", "arn:aws:iam::111111111111:role/app", false, "path"),
+            (
+                "arn:aws:iam::111111111111:role/team/checkout",
+                "arn:aws:iam::111111111111:role/chekcout",
+                false,
+                "one-letter",
+            ),
             ("arn:aws:iam::111111111111:role/app", "arn:aws:iam::222222222222:role/app", false, "account"),
         ] {
             let found = nearest(&[expected.to_owned()], actual, wildcards);

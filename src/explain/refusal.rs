@@ -171,6 +171,12 @@ impl Refusal {
         self.denial.encoded && self.is_blob_cut
     }
 
+    /// Whether EKS says that the role of an association did not let it in.
+    pub(super) fn is_about_role(&self) -> bool {
+        let message = self.error_message.as_deref().unwrap_or_default();
+        message.contains("permissions to assume the associated role")
+    }
+
     /// Where the call was made.
     pub fn region(&self) -> &str {
         &self.region

@@ -9,6 +9,11 @@ use crate::usage::{Again, KnownCaller, Ledger, Scope};
 pub trait Collect: Send {
     /// Whether [`Collect::again`] knows anything, and no member beside those that [`RawRecord`] keeps is wanted.
     const REPEATS: bool = false;
+    /// Whether network activity events are handed on like others: for counting they repeat what callers' own events say, but a refusal at a VPC
+    /// endpoint of another account may stand in no other event.
+    ///
+    /// See: <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>
+    const NETWORK_ACTIVITY: bool = false;
     /// What follows lies in the object of this number; see [`super::Outcome::number`].
     fn begin_object(&mut self, number: u32) {
         let _ = number;

@@ -250,7 +250,7 @@ impl<C: Collect> Reader<'_, C> {
         if !is_record(json) {
             return false;
         }
-        if let Some(kind) = passed_over(Event::category_of(json)) {
+        if let Some(kind) = Self::passed_over(Event::category_of(json)) {
             self.found.records += 1;
             self.skipped(kind);
             return true;
@@ -272,7 +272,7 @@ impl<C: Collect> Reader<'_, C> {
             return false;
         }
         self.found.records += 1;
-        match passed_over(event.category) {
+        match Self::passed_over(event.category) {
             Some(kind) => self.skipped(kind),
             None => {
                 self.found.events += 1;
@@ -283,6 +283,17 @@ impl<C: Collect> Reader<'_, C> {
             }
         }
         true
+    }
+
+    /// The kind of a record that repeats what others say.
+    fn passed_over(category: Category) -> Option<&'static str> {
+        match category {
+            Category::Management | Category::Data => None,
+            Category::NetworkActivity if C::NETWORK_ACTIVITY => None,
+            Category::NetworkActivity => LogKind::NetworkActivity.skipped(),
+            Category::Insight => LogKind::Insight.skipped(),
+            Category::Aggregated => LogKind::Aggregated.skipped(),
+        }
     }
 
     pub(super) fn malformed(&mut self, error: RecordError) {
@@ -307,16 +318,6 @@ fn is_record(json: Json<'_>) -> bool {
     let names =
         [has("eventName"), has("eventSource"), has("eventType"), has("eventCategory"), has("userIdentity")];
     (has("eventVersion") || has("eventTime") || has("eventID")) && names.contains(&true)
-}
-
-/// The kind of a record that repeats what others say.
-fn passed_over(category: Category) -> Option<&'static str> {
-    match category {
-        Category::Management | Category::Data => None,
-        Category::NetworkActivity => LogKind::NetworkActivity.skipped(),
-        Category::Insight => LogKind::Insight.skipped(),
-        Category::Aggregated => LogKind::Aggregated.skipped(),
-    }
 }
 
 /// An id made of a record's keys and texts: the same for every delivery of the record, in every process.

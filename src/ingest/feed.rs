@@ -238,6 +238,7 @@ pub(super) fn why_skip(object: &ObjectRef, run: &Run<'_>) -> Option<&'static str
     let is_digest = key.is_some_and(|key| key.kind == LogKind::Digest);
     if let Some(key) = key
         && !(is_digest && run.digests.is_some())
+        && !(key.kind == LogKind::NetworkActivity && run.network_activity)
         && let Some(kind) = key.kind.skipped()
     {
         return Some(kind);

@@ -44,6 +44,8 @@ pub struct Run<'r> {
     pub only_hashes: bool,
     /// Takes digest files, which are not opened without it. They count as skipped either way.
     pub digests: Option<&'r (dyn Fn(DigestFile) + Sync)>,
+    /// Whether objects with network activity events are opened, for a collector that takes these.
+    pub network_activity: bool,
 }
 
 impl<'r> Run<'r> {
@@ -61,6 +63,7 @@ impl<'r> Run<'r> {
             hashes: false,
             only_hashes: false,
             digests: None,
+            network_activity: false,
         }
     }
 

@@ -4,6 +4,7 @@ mod corpus;
 mod decoded;
 mod live;
 mod organization;
+mod said;
 mod stored;
 
 use std::path::Path;
