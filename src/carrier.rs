@@ -154,7 +154,8 @@ pub fn read(file: &str, text: &str, side: Side) -> Result<Vec<Carried>, CarrierE
     let json = printed.unwrap_or_else(|| text.to_owned());
     match document(&json) {
         Ok(policy) => Ok(vec![Carried::bare(policy)]),
-        Err(error) => match yaml(text) {
+        // What is written as JSON is held to JSON, as AWS holds it: YAML would read over a comma too many.
+        Err(error) => match yaml(text).filter(|_| !is_object) {
             Some(value) if value.get("Resources").is_some() => cloudformation::read(file, &value.to_string()),
             Some(value) if value.get("Statement").is_some() => {
                 let policy = value_document(&value).map_err(|source| CarrierError::Document {

@@ -289,6 +289,7 @@ fn what_is_broken_is_an_error_with_its_place() {
             "`file` is no Terraform plan or state",
         ),
         ("resource \"aws_iam_role\" \"x\" {}".to_owned(), "`file` is no policy: not valid JSON"),
+        (bad.replace("\"*\"}", "\"*\",}"), "`file` is no policy: not valid JSON at line 1, column 8"),
         (String::new(), "`file` is no policy"),
         ("[1, 2]".to_owned(), "`file` is no policy"),
         ("[".repeat(100_000), "`file` is no policy"),
