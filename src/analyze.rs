@@ -49,7 +49,7 @@ pub use vouching::{Verified, VerifySettings, verify_logs};
 /// What to audit and how.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// Files, folders, `s3://BUCKET[/PREFIX]`, `cloudtrail:[REGION,…]`, or `-` for the reader given beside the settings.
+    /// Files, folders, `s3://BUCKET[/PREFIX]`, `cloudtrail:[REGION,…]`, `athena:DATABASE.TABLE`, or `-` for the reader given beside the settings.
     pub sources: Vec<String>,
     /// Copies of parts of buckets, read as if they were the buckets.
     pub copies: Vec<LocalCopy>,
@@ -152,9 +152,12 @@ pub enum AuditError {
     Aws(#[from] AwsError),
     /// A source's address is not one.
     #[error(
-        "`{0}` is no address of a source: `s3://BUCKET/PREFIX`, `cloudtrail:` or `cloudtrail:REGION,REGION`"
+        "`{0}` is no address of a source: `s3://BUCKET/PREFIX`, `cloudtrail:`, `cloudtrail:REGION,REGION` or `athena:DATABASE.TABLE`"
     )]
     Address(String),
+    /// A table of Athena cannot be read.
+    #[error(transparent)]
+    Table(#[from] aws::TableError),
     /// The ledger cannot be summed up.
     #[error(transparent)]
     Ledger(#[from] crate::usage::LedgerError),
@@ -365,12 +368,18 @@ pub fn inputs(
     let (mut stdin, mut connected) = (stdin, None);
     let mut inputs = Vec::new();
     for source in sources {
-        if source.starts_with("s3://") || source.starts_with(EVENT_HISTORY) {
+        if ["s3://", EVENT_HISTORY, TABLE].iter().any(|scheme| source.starts_with(scheme)) {
             // One way for all, and none for runs that stay on this machine.
             let aws: &Aws = match &connected {
                 Some(aws) => aws,
                 None => connected.insert(Aws::connect(settings)?),
             };
+            if let Some(places) = aws::table_locations(aws, source) {
+                let places = places?;
+                let buckets = places.iter().filter_map(|place| Bucket::parse(aws, place));
+                inputs.extend(buckets.map(|bucket| Input::Source(Box::new(bucket))));
+                continue;
+            }
             let bucket = Bucket::parse(aws, source).map(|bucket| Input::Source(Box::new(bucket)));
             let history = || EventHistory::parse(aws, source).map(|history| Input::Source(Box::new(history)));
             inputs.push(bucket.or_else(history).ok_or_else(|| AuditError::Address(source.clone()))?);
@@ -384,6 +393,9 @@ pub fn inputs(
     }
     Ok(inputs)
 }
+
+/// How addresses of tables begin.
+const TABLE: &str = "athena:";
 
 /// How addresses of the event history begin.
 const EVENT_HISTORY: &str = "cloudtrail:";

@@ -9,6 +9,7 @@
 //! Calls are retried as the SDKs' standard mode does it, with ten attempts; their adaptive mode stalls bulk reads.
 
 mod ask;
+mod athena;
 mod caller;
 mod calls;
 mod client;
@@ -31,6 +32,7 @@ mod snapshot;
 mod trails;
 
 pub use ask::Unread;
+pub use athena::{TableError, table_locations};
 pub use aws_credential_types::Credentials;
 pub use calls::{CALLS, Call, Feature, On, Part, Times};
 pub use client::{AssumeRole, Aws, Settings};

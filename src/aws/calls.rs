@@ -8,6 +8,8 @@
 pub enum Feature {
     /// Reading logs from a bucket.
     Audit,
+    /// Finding the files of an `athena:` table.
+    Athena,
     /// Reading logs from `cloudtrail:`.
     LookupEvents,
     /// Verifying logs in a bucket with live public keys.
@@ -26,8 +28,9 @@ pub enum Feature {
 
 impl Feature {
     /// All of them, in the order they are told.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Audit,
+        Self::Athena,
         Self::LookupEvents,
         Self::VerifyLogs,
         Self::Store,
@@ -41,6 +44,7 @@ impl Feature {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Audit => "audit",
+            Self::Athena => "athena",
             Self::LookupEvents => "lookup-events",
             Self::VerifyLogs => "verify-logs",
             Self::Store => "store",
@@ -177,6 +181,8 @@ calls! {
     GET_OBJECT: Audit None, "s3" "GetObject" Some("s3:GetObject"), LogObjects Each("log object");
     // S3 makes it for the caller where the bucket is encrypted with a key of one's own.
     DECRYPT: Audit None, "kms" "Decrypt" Some("kms:Decrypt"), LogKey Each("log object under such a key");
+    GET_TABLE: Athena None, "glue" "GetTable" Some("glue:GetTable"), Everything Each("table");
+    GET_PARTITIONS: Athena None, "glue" "GetPartitions" Some("glue:GetPartitions"), Everything Each("table with partitions");
     LOOKUP_EVENTS: LookupEvents None, "cloudtrail" "LookupEvents" Some("cloudtrail:LookupEvents"), Everything Each("Region");
     LIST_DIGESTS: VerifyLogs None, "s3" "ListObjectsV2" Some("s3:ListBucket"), LogBucket Each("account, Region and day");
     GET_DIGEST: VerifyLogs None, "s3" "GetObject" Some("s3:GetObject"), LogObjects Each("log object and digest");

@@ -107,6 +107,11 @@ impl AwsError {
         Self { what: what.to_owned(), trouble: Trouble::Other, detail: detail.to_owned() }
     }
 
+    /// Text from outside as messages show it.
+    pub(super) fn shown(text: &str) -> String {
+        shortened(text)
+    }
+
     /// See [`Trouble`].
     pub fn trouble(&self) -> &Trouble {
         &self.trouble

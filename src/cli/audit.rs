@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use leastwise::analyze::{self, AuditError, Audited, ResourceLevel, SplitNames};
-use leastwise::aws::price;
+use leastwise::aws::{TableError, price};
 use leastwise::ident::Time;
 use leastwise::ingest::{IngestError, Preview};
 use leastwise::report::{self, Colour, Format, Report, Severity};
@@ -22,8 +22,9 @@ use super::{Exit, Failure, Terminal, aws, cancel, preview};
 /// Logs and grants in; report, findings and smaller policies out
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
-    /// CloudTrail logs: files, folders (as CloudTrail delivers them, or any), - for standard input, s3://BUCKET/PREFIX, or
-    /// cloudtrail: for the event history of 90 days (cloudtrail:REGION,REGION for some Regions)
+    /// CloudTrail logs: files, folders (as CloudTrail delivers them, or any), - for standard input, s3://BUCKET/PREFIX,
+    /// athena:DATABASE.TABLE for the files such a table stands over, or cloudtrail: for the event history of 90 days
+    /// (cloudtrail:REGION,REGION for some Regions)
     #[arg(value_name = "SOURCE")]
     sources: Vec<String>,
     /// Audit everything in this store that `leastwise ingest` made; what is new in SOURCE, if any is named, is read into it first
@@ -376,10 +377,6 @@ pub(super) fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failur
             "name CloudTrail log files or folders, or - for standard input: leastwise audit logs/ --iam iam/",
         ));
     }
-    if let Some(source) = sources.iter().find(|source| source.starts_with("athena:")) {
-        return Err(Failure::usage(format!("this version cannot read `{source}` yet"))
-            .hint("name the table's own location: s3://BUCKET/PREFIX"));
-    }
     if out.is_none() && formats.len() > 1 {
         return Err(Failure::usage("several formats need a folder").hint("give it with --out DIR"));
     }
@@ -482,7 +479,11 @@ pub(super) fn failure(error: &AuditError) -> Failure {
             Failure { exit: Exit::NoInput, ..Failure::failed(error) }.hint(hint)
         }
         AuditError::Aws(error) => aws::failure(error),
-        AuditError::Address(_) => Failure::usage(error),
+        AuditError::Address(_) | AuditError::Table(TableError::Address(_)) => Failure::usage(error),
+        AuditError::Table(table) => match table.hint() {
+            Some(hint) => Failure::failed(error).hint(hint),
+            None => Failure::failed(error),
+        },
         AuditError::Ingest(IngestError::Source(source)) => {
             let failure = Failure::failed(error).causes_of(error);
             match &source.hint {

@@ -41,6 +41,8 @@ pub(super) struct Args {
 enum Use {
     /// Logs in a bucket
     Audit,
+    /// Tables named as `athena:DATABASE.TABLE`, beside audit
+    Athena,
     /// Logs from `cloudtrail:`
     LookupEvents,
     /// Digests and public keys
@@ -61,6 +63,7 @@ impl Use {
     const fn feature(self) -> Feature {
         match self {
             Self::Audit => Feature::Audit,
+            Self::Athena => Feature::Athena,
             Self::LookupEvents => Feature::LookupEvents,
             Self::VerifyLogs => Feature::VerifyLogs,
             Self::Store => Feature::Store,

@@ -2,8 +2,12 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use leastwise::store::Store;
+use leastwise::usage::Scope;
 use serde_json::Value;
 
 use super::server::{Fault, KEY, Request, SECRET, Server};
@@ -63,6 +67,37 @@ fn the_report_from_the_bucket_is_the_report_from_the_folder() {
     ));
     assert_eq!((other, code), (4, 4), "{stderr}");
     assert!(found.replace("s3://sample/AWSLogs", folder) == expected, "the reports differ");
+}
+
+#[test]
+fn a_table_is_read_from_where_its_files_lie() {
+    let dir = super::bucket(200);
+    super::put(
+        dir.path(),
+        "logs/elsewhere/x.json.gz",
+        &crate::ingest::gzip(crate::ingest::log(9_000..9_001).as_bytes()),
+    );
+    let server = Server::start(dir.path(), |_: &Request| Fault::None);
+    let audit = |sources: &[&str]| {
+        let rest = ["--path-style", "--format", "json"];
+        let (code, out, error) = told(command(&server, &[&["audit"], sources, &rest].concat()));
+        assert_eq!(code, 0, "{sources:?}: {error}");
+        out
+    };
+    for (table, places) in [
+        ("athena:lake.flat", &["s3://logs/p/AWSLogs/"][..]),
+        ("athena:lake.split", &["s3://logs/p/AWSLogs/", "s3://logs/elsewhere/"]),
+        ("athena:lake.projected", &["s3://logs/p/AWSLogs/o-a1/"]),
+    ] {
+        assert!(audit(&[table]) == audit(places), "{table}");
+    }
+    let (code, out, _) = told(command(&server, &["audit", "athena:lake.split", "--path-style", "--dry-run"]));
+    assert!(code == 0 && out.starts_with("Would read 201 objects"), "{out}");
+    let (code, policy, _) = told(command(&server, &["permissions", "--for", "athena"]));
+    assert!(
+        code == 0 && policy.contains("glue:GetTable") && policy.contains("glue:GetPartitions"),
+        "{policy}"
+    );
 }
 
 #[test]
@@ -154,7 +189,10 @@ fn wrong_usage_and_missing_credentials_say_what_to_do() {
         (&["audit", "s3://"][..], 2, "is no address of a source"),
         (&["audit", "s3://sample", "--assume-role", "audit"], 2, "wants the ARN of a role"),
         (&["audit", "s3://sample", "--external-id", "x"], 2, "goes with `--assume-role`"),
-        (&["audit", "athena:db.table"], 2, "cannot read `athena:db.table` yet"),
+        (&["audit", "athena:lake"], 2, "is no address of a table: `athena:DATABASE.TABLE`"),
+        (&["audit", "athena:lake.gone"], 1, "glue GetTable on lake.gone"),
+        (&["audit", "athena:lake.parquet"], 1, "name the place of the log files themselves"),
+        (&["audit", "athena:lake.view"], 1, "it is a view"),
         (&["audit", "s3://sample/none", "--path-style"], 3, "no CloudTrail log in s3://sample/none"),
         (&["audit", "s3://missing", "--path-style"], 1, "hint: check the name"),
         (&["audit", "s3://sample", "--profile", "nobody"], 1, "hint:"),
@@ -173,7 +211,13 @@ fn wrong_usage_and_missing_credentials_say_what_to_do() {
 #[test]
 fn a_signal_ends_a_run_with_a_report_that_says_so_and_a_second_one_at_once() {
     let dir = super::bucket(2_000);
-    let server = Server::start(dir.path(), |request: &Request| match request.is_get {
+    // Most objects do not come before the signal was sent, however long this process is kept waiting.
+    let (is_sent, n) = (Arc::new(AtomicBool::new(false)), AtomicU64::new(0));
+    let of_server = Arc::clone(&is_sent);
+    let server = Server::start(dir.path(), move |request: &Request| match request.is_get {
+        true if n.fetch_add(1, Ordering::Relaxed) >= 60 && !of_server.load(Ordering::Relaxed) => {
+            Fault::Until(Arc::clone(&of_server))
+        }
         true => Fault::Slow(Duration::from_millis(100)),
         false => Fault::None,
     });
@@ -193,6 +237,8 @@ fn a_signal_ends_a_run_with_a_report_that_says_so_and_a_second_one_at_once() {
     let child = start();
     wait_for_gets(30);
     signal(&child, "TERM");
+    std::thread::sleep(Duration::from_millis(300));
+    is_sent.store(true, Ordering::Relaxed);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(4), "{}", String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -211,4 +257,42 @@ fn a_signal_ends_a_run_with_a_report_that_says_so_and_a_second_one_at_once() {
     let code = child.wait_with_output().unwrap().status.code();
     // The run may just have come to its end.
     assert!(matches!(code, Some(130 | 4)), "{code:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_leaves_what_was_read_in_the_store_and_the_next_run_reads_the_rest() {
+    const ALL: usize = 300;
+    let dir = super::bucket(ALL as u64);
+    let (is_sent, n) = (Arc::new(AtomicBool::new(false)), AtomicU64::new(0));
+    let of_server = Arc::clone(&is_sent);
+    let server = Server::start(dir.path(), move |request: &Request| {
+        match request.is_get && n.fetch_add(1, Ordering::Relaxed) >= 60 {
+            true => Fault::Until(Arc::clone(&of_server)),
+            false => Fault::None,
+        }
+    });
+    let store = dir.path().join("store");
+    let run = ["ingest", "s3://logs/p", "--path-style", "--store", store.to_str().unwrap()];
+    let child = command(&server, &run).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while server.gets.lock().unwrap().len() <= 60 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status().unwrap().success());
+    std::thread::sleep(Duration::from_millis(300));
+    is_sent.store(true, Ordering::Relaxed);
+    let output = child.wait_with_output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{error}");
+    assert!(error.contains("the run was cancelled; what it read is in the store"), "{error}");
+    let stored = Store::open(&store).unwrap().restore(Scope::default()).unwrap().objects.counts.read as usize;
+    assert!((60..ALL).contains(&stored), "{stored}");
+    server.gets.lock().unwrap().clear();
+    let (code, out, error) = told(command(&server, &run));
+    assert!(code == 0 && out.starts_with(&format!("{} new objects", ALL - stored)), "{out}{error}");
+    assert_eq!(server.gets.lock().unwrap().len(), ALL - stored);
+    let audit = |source: &[&str]| told(command(&server, &[&["audit", "--format", "json"], source].concat()));
+    let (direct, stored) =
+        (audit(&["s3://logs/p", "--path-style"]), audit(&["--store", store.to_str().unwrap()]));
+    assert!((direct.0, &direct.1) == (stored.0, &stored.1), "the reports differ");
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -18,6 +18,7 @@ use leastwise::aws::{Credentials, Settings};
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, HttpRequest, HttpResponse};
+use serde_json::{Value, json};
 
 pub(crate) const KEY: &str = "AKIATESTTESTTESTTEST";
 pub(crate) const SECRET: &str = "a secret of the tests";
@@ -56,6 +57,8 @@ pub(crate) enum Fault {
     WrongEtag,
     /// Nothing for a while.
     Slow(Duration),
+    /// Nothing until somebody says so.
+    Until(Arc<AtomicBool>),
     /// An error in AWS's form: status, code, message.
     Error(u16, &'static str, &'static str),
     /// What S3 says of a bucket that is in another Region.
@@ -141,7 +144,10 @@ async fn answer(
         |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let path = request.uri().path().trim_start_matches('/').to_owned();
     if request.method() == hyper::Method::POST && path.is_empty() {
-        return sts(request).await;
+        return match header("x-amz-target").strip_prefix("AWSGlue.").map(str::to_owned) {
+            Some(operation) => glue(&operation, request).await,
+            None => sts(request).await,
+        };
     }
     let region = header("authorization").split('/').nth(2).unwrap_or_default().to_owned();
     let asked = Request {
@@ -160,6 +166,11 @@ async fn answer(
     match fault {
         Fault::Cut => return Err(io::Error::other("cut")),
         Fault::Slow(time) => tokio::time::sleep(time).await,
+        Fault::Until(ref flag) => {
+            while !flag.load(Ordering::Relaxed) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
         Fault::Error(status, code, message) => return Ok(error(status, code, message)),
         Fault::Elsewhere(region) if asked.region != region => {
             let mut answer = error(
@@ -226,6 +237,55 @@ impl DropChecksums for hyper::HeaderMap {
             self.remove(name);
         }
     }
+}
+
+/// A data catalog with tables over the bucket `logs`, one a kind.
+async fn glue(operation: &str, request: HttpRequest) -> io::Result<HttpResponse> {
+    let mut body = request.into_body();
+    let asked = body.store_all_limited(1 << 20).await.map_err(|error| io::Error::other(error.to_string()))?;
+    let asked: Value = serde_json::from_slice(&asked).unwrap();
+    assert_eq!(asked["DatabaseName"], "lake");
+    let cloudtrail = "com.amazon.emr.hive.serde.CloudTrailSerde";
+    let json = "org.apache.hive.hcatalog.data.JsonSerDe";
+    let table = |serde: &str, location: &str, keys: Value, parameters: Value| {
+        json!({"Table": {"Name": asked["Name"], "TableType": "EXTERNAL_TABLE", "PartitionKeys": keys, "Parameters": parameters,
+            "StorageDescriptor": {"Location": location, "SerdeInfo": {"SerializationLibrary": serde}}}})
+    };
+    let keys = json!([{"Name": "region", "Type": "string"}]);
+    let answer = match (operation, asked["Name"].as_str().or(asked["TableName"].as_str()).unwrap()) {
+        ("GetTable", "flat") => table(cloudtrail, "s3://logs/p/AWSLogs", json!([]), json!({})),
+        ("GetTable", "split") => table(json, "s3://logs/p/AWSLogs/", keys, json!({})),
+        // Two pages: partitions below the table's own place, and one elsewhere.
+        ("GetPartitions", "split") => match asked["NextToken"].as_str() {
+            None => json!({"NextToken": "2", "Partitions": [
+                {"StorageDescriptor": {"Location": "s3://logs/p/AWSLogs/o-a1/111122223330/CloudTrail/eu-west-1/"}}]}),
+            Some("2") => json!({"Partitions": [{"StorageDescriptor": {"Location": "s3://logs/elsewhere"}}]}),
+            Some(other) => panic!("{other}"),
+        },
+        ("GetTable", "projected") => table(
+            cloudtrail,
+            "s3://logs/p/AWSLogs/o-a1",
+            keys,
+            json!({"projection.enabled": "true",
+                "storage.location.template": "s3://logs/p/AWSLogs/o-a1/111122223330/CloudTrail/${region}/${timestamp}"}),
+        ),
+        ("GetTable", "parquet") => table(
+            "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+            "s3://logs/x",
+            json!([]),
+            json!({}),
+        ),
+        ("GetTable", "view") => json!({"Table": {"Name": "view", "TableType": "VIRTUAL_VIEW"}}),
+        _ => {
+            let text = json!({"__type": "EntityNotFoundException", "Message": "Entity Not Found"});
+            let mut response = HttpResponse::new(Body::from(text.to_string()));
+            *response.status_mut() = hyper::StatusCode::BAD_REQUEST;
+            return Ok(response);
+        }
+    };
+    let mut response = HttpResponse::new(Body::from(answer.to_string()));
+    response.headers_mut().insert("content-type", HeaderValue::from_static("application/x-amz-json-1.1"));
+    Ok(response)
 }
 
 /// A role that asks for the external id `outside`, and gives the credentials the bucket takes.
