@@ -83,11 +83,13 @@ pub(super) fn request_members<'e>(event: &Event<'e>) -> impl Iterator<Item = (&'
 
 /// The partition a Region lies in.
 fn partition_of(region: &str) -> &'static str {
-    const BY_PREFIX: [(&str, &str); 5] = [
+    const BY_PREFIX: [(&str, &str); 7] = [
         ("cn-", "aws-cn"),
         ("us-gov-", "aws-us-gov"),
         ("us-iso-", "aws-iso"),
         ("us-isob-", "aws-iso-b"),
+        ("us-isof-", "aws-iso-f"),
+        ("eu-isoe-", "aws-iso-e"),
         ("eusc-", "aws-eusc"),
     ];
     BY_PREFIX.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("aws", |(_, partition)| partition)

@@ -35,6 +35,9 @@ fn an_event_is_told_by_the_first_action_it_needs() {
         ("cloudfront.amazonaws.com", "CreateDistribution2020_05_31", "cloudfront:CreateDistribution"),
         ("monitoring.amazonaws.com", "DescribeAlarms", "cloudwatch:DescribeAlarms"),
         ("sts.amazonaws.com", "AssumeRole", "sts:AssumeRole"),
+        ("s3.amazonaws.com", "ListRegionalBuckets", "s3-outposts:ListRegionalBuckets"),
+        ("bedrock.amazonaws.com", "RetrieveAndGenerateStream", "bedrock:RetrieveAndGenerate"),
+        ("cloudsearch.amazonaws.com", "UploadDocuments", "cloudsearch:document"),
     ] {
         let found = needs(&format!(r#"{{"eventSource":"{source}","eventName":"{name}"}}"#));
         assert_eq!(found.verdict, Verdict::Mapped, "{source} {name}");
@@ -51,6 +54,8 @@ fn an_event_nobody_knows_is_unknown_and_one_without_permission_says_so() {
         ("sts.amazonaws.com", "GetCallerIdentity", Verdict::NoPermission),
         ("sts.amazonaws.com", "AssumeRoleWithWebIdentity", Verdict::NoPermission),
         ("signin.amazonaws.com", "ConsoleLogin", Verdict::NoPermission),
+        ("codecatalyst.amazonaws.com", "GetSpace", Verdict::NoPermission),
+        ("cognito-idp.amazonaws.com", "GetUserAuthFactors", Verdict::NoPermission),
     ] {
         let found = needs(&format!(r#"{{"eventSource":"{source}","eventName":"{name}"}}"#));
         assert_eq!((found.verdict, found.needs.len()), (verdict, 0), "{source} {name}");

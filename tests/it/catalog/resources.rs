@@ -412,6 +412,8 @@ fn arns_lie_in_the_partition_account_and_region_of_the_call() {
         ("us-gov-east-1", "aws-us-gov"),
         ("us-iso-east-1", "aws-iso"),
         ("us-isob-east-1", "aws-iso-b"),
+        ("us-isof-south-1", "aws-iso-f"),
+        ("eu-isoe-west-1", "aws-iso-e"),
         ("eusc-de-east-1", "aws-eusc"),
     ] {
         let account = "444455556666";
