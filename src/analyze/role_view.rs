@@ -198,7 +198,7 @@ pub(super) fn proof(proof: &Proof) -> report::Proof {
             })
         }),
         reasons: proof.reasons.clone(),
-        every_reading: proof.every_reading,
+        every_reading: proof.verdict == Verdict::Proven,
     }
 }
 

@@ -52,9 +52,6 @@ pub struct Proof {
     pub witness: Option<Witness>,
     /// What the answer rests on, or why there is none; each a sentence.
     pub reasons: Vec<String>,
-    /// When proven: whether it holds under every reading of the places where AWS's pages disagree, or only under the one that the
-    /// evaluator and AWS's own check follow.
-    pub every_reading: bool,
     /// Denies of the old set that the new set does not hold: indexes of policy and statement.
     pub lost_denies: Vec<Place>,
 }
@@ -74,26 +71,23 @@ pub fn no_new_access(old: &[&Policy], new: &[&Policy], settings: &Settings) -> P
         return Proof::unknown(reason);
     }
     let both: Vec<&Policy> = old.iter().chain(new).copied().collect();
-    let mut proof = Proof { verdict: Verdict::Proven, every_reading: true, ..Proof::default() };
+    let mut proof = Proof { verdict: Verdict::Proven, ..Proof::default() };
+    let mut open = Vec::new();
     for reading in engine::readings(&both) {
         match under(reading, old, new, settings, &mut proof) {
             Ok(true) => {}
             Ok(false) if reading == Reading::DOCUMENTED => return proof,
-            // Nobody says that AWS reads it so, but nobody could tell from its pages that it does not.
-            Ok(false) if reading.short_except == ShortExcept::Excludes => {
-                return Proof::unknown(format!("not proven if {}", reading.describe()));
-            }
-            Ok(false) => {
-                proof.every_reading = false;
-                proof.reasons.push(format!(
-                    "proven under the reading that AWS's own check follows; not proven if {}",
-                    reading.describe()
-                ));
-            }
+            // Nobody could tell from AWS's pages that it does not read it so.
+            Ok(false) => open.push(reading.describe()),
             Err(exhausted) => return Proof::unknown(exhausted.to_string()),
         }
     }
-    proof
+    if open.is_empty() {
+        return proof;
+    }
+    let told =
+        |if_so: &_| format!("proven under the reading that AWS's own check follows; not proven if {if_so}");
+    Proof { reasons: open.iter().map(told).collect(), ..Proof::default() }
 }
 
 /// One reading. On failure under the documented one, `proof` says why.

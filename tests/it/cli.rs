@@ -79,7 +79,7 @@ fn every_exit_status_means_what_the_table_says() {
         #[cfg(feature = "kubernetes")]
         (&["audit", "logs", "--kubernetes", "live"], 1, "no cluster is configured"),
         (&["audit", "logs", "--terraform", "t.json"], 2, "this version cannot do `--terraform` yet"),
-        (&["audit", "athena:db.logs"], 2, "this version cannot read `athena:db.logs` yet"),
+        (&["audit", "athena:db"], 2, "`athena:db` is no address of a table"),
         (&["audit", "logs", "--config", "missing.toml"], 2, "cannot read `missing.toml`"),
         (&["man", "shred"], 2, "there is no subcommand `shred`"),
     ];

@@ -52,7 +52,7 @@ fn worked_pairs_have_the_expected_verdict() {
 #[test]
 fn access_analyzer_samples_have_the_published_verdict() {
     let Some(cases) = support::policy_cases() else { return };
-    let (mut total, mut wrong) = (0, Vec::new());
+    let (mut total, mut one_reading, mut wrong) = (0, 0, Vec::new());
     for file in ["aws_samples", "terraform_validator"] {
         for case in support::json_lines(&cases.join(format!("check-no-new-access/{file}.jsonl"))) {
             let kind = if case["policy_type"].as_str().unwrap().to_lowercase().contains("resource") {
@@ -62,13 +62,25 @@ fn access_analyzer_samples_have_the_published_verdict() {
             };
             let proof = check(&policy(&case["existing"], kind), &policy(&case["new"], kind));
             total += 1;
-            if (proof.verdict == Verdict::Proven) != (case["expected"] == "PASS") {
+            // AWS's check lets `*` stop at colons, and AWS's pages do not all say so.
+            let of_one_reading =
+                proof.reasons.iter().any(|reason| reason.contains("AWS's own check follows"));
+            let expected = match case["expected"] == "PASS" {
+                true if of_one_reading => Verdict::Unknown,
+                true => Verdict::Proven,
+                false => Verdict::Refuted,
+            };
+            one_reading += usize::from(of_one_reading);
+            if proof.verdict != expected {
                 wrong.push(format!("{} {} {}: {proof:?}", case["src"], case["candidate"], case["expected"]));
             }
         }
     }
-    eprintln!("check-no-new-access: {} of {total}", total - wrong.len());
-    assert_eq!(total, 114);
+    eprintln!(
+        "check-no-new-access: {} of {total}, {one_reading} under AWS's reading alone",
+        total - wrong.len()
+    );
+    assert_eq!((total, one_reading), (114, 2));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -82,7 +94,7 @@ fn managed_policies_are_within_themselves() {
         let start = Instant::now();
         let proof = check(&policy, &policy);
         times.push((start.elapsed(), case["name"].to_string()));
-        if proof.verdict != Verdict::Proven || !proof.every_reading {
+        if proof.verdict != Verdict::Proven {
             wrong.push(format!("{}: {proof:?}", case["name"]));
         }
     }
@@ -287,7 +299,7 @@ fn lost_denies_unknown_members_and_disputed_patterns_are_told() {
     let proof = check(&old, &strange);
     assert!(proof.verdict == Verdict::Unknown && proof.reasons[0].contains("/Statement/0/Sidd"), "{proof:?}");
 
-    // Only if `*` stops at colons is the second stack outside the first.
+    // Only if `*` stops at colons is the second stack outside the first, and AWS's pages disagree on that.
     let not_mine = |name: &str| format!("arn:aws:cloudformation:*:*:stack/{name}/*");
     let guarded = document(json!([
         {"Effect": "Allow", "Action": "*", "Resource": "*"},
@@ -296,6 +308,6 @@ fn lost_denies_unknown_members_and_disputed_patterns_are_told() {
     let other =
         document(json!([{"Effect": "Allow", "Action": "cloudformation:*", "Resource": not_mine("Other")}]));
     let proof = check(&guarded, &other);
-    assert_eq!((proof.verdict, proof.every_reading), (Verdict::Proven, false));
+    assert_eq!(proof.verdict, Verdict::Unknown);
     assert!(proof.reasons.iter().any(|reason| reason.contains("crosses the colons")), "{proof:?}");
 }

@@ -212,7 +212,7 @@ pub struct Proof {
     pub witness: Option<Value>,
     /// What the answer rests on, or why there is none; each a sentence.
     pub reasons: Vec<String>,
-    /// When proven: whether it holds under every reading of the places where AWS's pages disagree.
+    /// Whether it holds under every reading of the places where AWS's pages disagree; what is proven does.
     #[serde(default)]
     pub every_reading: bool,
 }
