@@ -48,13 +48,18 @@ fn two_weeks(writes: std::ops::RangeInclusive<u32>) -> Vec<Value> {
     reads.chain(writes).collect()
 }
 
+/// Objects of two buckets, so that it is not one chosen bucket alone whose events are recorded.
 fn objects(days: std::ops::RangeInclusive<u32>) -> Vec<Value> {
-    let more = json!({
-        "eventCategory": "Data", "managementEvent": false,
-        "requestParameters": {"bucketName": "b", "key": "k"},
-        "resources": [{"type": "AWS::S3::Object", "ARN": "arn:aws:s3:::b/k"}, {"type": "AWS::S3::Bucket", "ARN": "arn:aws:s3:::b"}],
-    });
-    days.map(|day| event(day, 6, "s3", "GetObject", &more)).collect()
+    let get = |day: u32, hour: u32, bucket: &str| {
+        let arn = format!("arn:aws:s3:::{bucket}");
+        let more = json!({
+            "eventCategory": "Data", "managementEvent": false,
+            "requestParameters": {"bucketName": bucket, "key": "k"},
+            "resources": [{"type": "AWS::S3::Object", "ARN": format!("{arn}/k")}, {"type": "AWS::S3::Bucket", "ARN": arn}],
+        });
+        event(day, hour, "s3", "GetObject", &more)
+    };
+    days.flat_map(|day| [(6, "b"), (7, "c")].map(|(hour, bucket)| get(day, hour, bucket))).collect()
 }
 
 /// A call that changes the trail, on a day at noon or six hours later.
