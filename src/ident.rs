@@ -2,6 +2,7 @@
 //!
 //! Each is parsed once and printed back byte for byte. Nothing here knows CloudTrail or policies.
 
+mod account;
 mod action;
 mod arn;
 mod fixed;
@@ -11,6 +12,7 @@ mod nearest;
 mod time;
 mod uuid;
 
+pub use account::is_account_id;
 pub use action::{Action, InvalidAction};
 pub use arn::{Arn, role_arn_from_session};
 pub use fixed::fixed;

@@ -1,6 +1,6 @@
 //! From the check of digest files to the report.
 
-use crate::ident::Arn;
+use crate::ident::{Arn, is_account_id};
 use crate::integrity::{Entry, Outcome, Verification};
 use crate::report::{self, LogEvidence};
 
@@ -86,8 +86,7 @@ pub(super) fn of_account(account: &str, verification: Option<&Verification>) -> 
 /// What stands behind a finding or a role: the logs of its account, or all logs when it is in none.
 pub(super) fn of_subject(subject: &str, verification: Option<&Verification>) -> Option<LogEvidence> {
     let arn = Arn::parse(subject).map(|arn| arn.account).filter(|account| !account.is_empty());
-    let is_account = subject.len() == 12 && subject.bytes().all(|byte| byte.is_ascii_digit());
-    if let Some(account) = arn.or(is_account.then_some(subject)) {
+    if let Some(account) = arn.or(is_account_id(subject).then_some(subject)) {
         return of_account(account, verification);
     }
     let one = verification.filter(|one| !one.chains.is_empty() || one.outcome() == Outcome::Failed)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::ids;
 use crate::eval::trust;
 use crate::ident::glob::Glob;
-use crate::ident::{Arn, POD_IDENTITY};
+use crate::ident::{Arn, POD_IDENTITY, is_account_id};
 use crate::inventory::Role;
 use crate::policy::{
     ActionElement, Condition, Effect, Policy, PrincipalElement, PrincipalPattern, Statement,
@@ -118,9 +118,8 @@ fn aws(text: &str, role: &Role) -> Option<Subject> {
         Some(_) => return None,
         None => text,
     };
-    let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
     // Inside the role's own account the root stands for every principal that may assume it.
-    (is_account && account != role.account).then(|| Subject::Account(account.to_owned()))
+    (is_account_id(account) && account != role.account).then(|| Subject::Account(account.to_owned()))
 }
 
 /// The pod a Pod Identity statement is narrowed to by the tags EKS sets.

@@ -6,8 +6,8 @@ use super::{Case, RoleCase, counted, document, event, own_roles, some_of};
 use crate::eval::action_matches;
 use crate::eval::trust::{Caller, admits, exact_subjects, issuer};
 use crate::finding::{Code, Confidence, Evidence, Finding, Severity};
-use crate::ident::Arn;
 use crate::ident::glob::Glob;
+use crate::ident::{Arn, is_account_id};
 use crate::inventory::Role;
 use crate::policy::{Condition, Effect, Policy, PrincipalElement, PrincipalPattern, Statement, Version};
 use crate::rightsize::issuances_by_role;
@@ -177,7 +177,7 @@ fn whole_account(text: &str, statement: &Statement, role: &Role) -> Option<(Seve
     let account = match Arn::parse(text) {
         Some(arn) if arn.resource == "root" => arn.account,
         Some(_) => return None,
-        None if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) => text,
+        None if is_account_id(text) => text,
         None => return None,
     };
     let limited = statement.conditions.iter().any(|condition| {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use leastwise::aws::{self, Part, Plan, Snapshot, SnapshotError, Times};
+use leastwise::ident::is_account_id;
 use serde_json::json;
 
 use super::aws::AwsArgs;
@@ -104,8 +105,7 @@ impl What {
             some => some.iter().map(|piece| piece.part()).collect(),
         };
         let skipped: BTreeSet<Part> = self.skip.iter().map(|piece| piece.part()).collect();
-        let is_account = |id: &&String| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
-        if let Some(wrong) = self.account.iter().find(|id| !is_account(id)) {
+        if let Some(wrong) = self.account.iter().find(|id| !is_account_id(id)) {
             return Err(Failure::usage(format!("`{wrong}` is no account id"))
                 .hint("an account id has twelve digits: --account 111122223333"));
         }

@@ -1,7 +1,7 @@
 //! Who asks, and whom a `Principal` element names.
 
 use super::Truth;
-use crate::ident::Arn;
+use crate::ident::{Arn, is_account_id};
 use crate::policy::{PrincipalElement, PrincipalPattern};
 
 /// Who makes a request.
@@ -185,8 +185,7 @@ fn one(pattern: &PrincipalPattern, principal: &Principal) -> PrincipalMatch {
 
 /// An `AWS` value: account id, root ARN, or the ARN of a user, role or session. The unique id of a deleted entity matches nobody.
 fn aws(named: &str, principal: &Principal) -> PrincipalMatch {
-    let is_account_id = named.len() == 12 && named.bytes().all(|b| b.is_ascii_digit());
-    let account = if is_account_id {
+    let account = if is_account_id(named) {
         Some(named)
     } else {
         Arn::parse(named).filter(|arn| arn.service == "iam" && arn.resource == "root").map(|arn| arn.account)

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ident::Time;
+use crate::ident::{Time, is_account_id};
 
 /// The word in the name of a digest file.
 const DIGEST: &str = "CloudTrail-Digest";
@@ -104,8 +104,7 @@ impl FileHours {
 
     /// None for what is no account or no Region.
     fn hours(&mut self, account: &str, region: &str) -> Option<&mut BTreeSet<i64>> {
-        let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-        if !is_account || region.len() > LONGEST_REGION {
+        if !is_account_id(account) || region.len() > LONGEST_REGION {
             return None;
         }
         if !self.0.get(account).is_some_and(|regions| regions.contains_key(region)) {

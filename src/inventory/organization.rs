@@ -7,6 +7,7 @@ mod page;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Origin;
+use crate::ident::is_account_id;
 use crate::policy::Policy;
 
 pub(super) use page::OrganizationPage;
@@ -127,10 +128,9 @@ impl Organization {
 
     /// The accounts that are not closed, as far as the files tell.
     pub fn active_accounts(&self) -> impl Iterator<Item = &str> {
-        let is_account = |id: &str| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
         let members =
             self.targets.values().filter(|target| !target.is_closed).map(|target| target.id.as_str());
-        members.filter(move |id| is_account(id)).chain(self.management_account.as_deref())
+        members.filter(|id| is_account_id(id)).chain(self.management_account.as_deref())
     }
 
     /// The levels of policies that bind an account, from the root down. Empty when none do: for the management account, for an

@@ -8,7 +8,7 @@ use super::{
     ActionElement, Comparison, Effect, Operator, Policy, PolicyKind, PrincipalElement, PrincipalPattern,
     ResourceElement, Statement, Version, instant,
 };
-use crate::ident::Arn;
+use crate::ident::{Arn, is_account_id};
 
 const PARTITIONS: [&str; 8] =
     ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"];
@@ -151,18 +151,17 @@ fn principal(statement: &Statement, kind: PolicyKind, at: &str, found: &mut Vec<
 
 /// An account id, an ARN of a principal, or the unique id AWS puts in place of a deleted one. Wildcards have no meaning here.
 fn is_aws_principal(text: &str) -> bool {
-    let is_account = |text: &str| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
     match Arn::parse(text) {
         Some(arn) => {
             let is_named = arn.resource.split_once('/').is_none_or(|(_, name)| !name.is_empty());
             // CloudFront's origin access identities are written with the account `cloudfront` and blanks in their name.
             let of_cloudfront = arn.account == "cloudfront";
             is_named
-                && (is_account(arn.account) || of_cloudfront)
+                && (is_account_id(arn.account) || of_cloudfront)
                 && !text.contains(['*', '?'])
                 && (of_cloudfront || !text.contains(' '))
         }
-        None => is_account(text) || (text.len() >= 16 && text.bytes().all(|b| b.is_ascii_alphanumeric())),
+        None => is_account_id(text) || (text.len() >= 16 && text.bytes().all(|b| b.is_ascii_alphanumeric())),
     }
 }
 

@@ -8,7 +8,7 @@ use super::conditions::{Conditions, LiteralId, NEVER, NO_CONDITION, SetId};
 use super::literal::Test;
 use super::pattern::{self, ANYTHING, Disputed, Letters, Reading, ShortExcept, Token};
 use super::space::{ALL, EMPTY, LanguageId, ListId, Space};
-use crate::ident::Arn;
+use crate::ident::{Arn, is_account_id};
 use crate::policy::{
     ActionElement, Effect, Policy, PrincipalElement, PrincipalPattern, ResourceElement, Statement, Version,
 };
@@ -549,7 +549,6 @@ fn principal_patterns(principal: &PrincipalPattern) -> Vec<Vec<Token>> {
 
 /// An account (by id or root ARN) is everyone in it; a role is also its sessions, a user its federated sessions.
 fn aws_patterns(text: &str) -> Vec<Vec<Token>> {
-    let is_account = |text: &str| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
     let of_account = |account: &str| {
         let arn = pattern::glob(&format!("AWS:arn:*:*::{account}:*"));
         let part = |token: Token| if token == ANYTHING { Token::Run { colon: false } } else { token };
@@ -557,7 +556,7 @@ fn aws_patterns(text: &str) -> Vec<Vec<Token>> {
         let everyone = arn.into_iter().enumerate().map(|(at, t)| if at < n { part(t) } else { t }).collect();
         vec![everyone, pattern::plain(&format!("AWS:{account}"))]
     };
-    if is_account(text) {
+    if is_account_id(text) {
         return of_account(text);
     }
     let mut patterns = vec![pattern::plain(&format!("AWS:{text}"))];

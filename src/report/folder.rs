@@ -1,5 +1,6 @@
 //! A report folder: the files of every run, those asked for, and the policies.
 
+use crate::ident::is_account_id;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -143,7 +144,7 @@ fn write_code(report: &Report, dir: &Path, language: Language) -> Result<Vec<Pat
     for entry in fs::read_dir(&own).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         let is_ours = path.extension().is_some_and(|extension| extension == language.extension())
-            && path.file_stem().is_some_and(|stem| is_account(&stem.to_string_lossy()));
+            && path.file_stem().is_some_and(|stem| is_account_id(&stem.to_string_lossy()));
         if is_ours && !files.iter().any(|(file, _)| *file == path) {
             fs::remove_file(&path).map_err(|source| FolderError { path, source })?;
         }
@@ -152,10 +153,6 @@ fn write_code(report: &Report, dir: &Path, language: Language) -> Result<Vec<Pat
         replace(path, |out| out.write_all(text.as_bytes()))?;
     }
     Ok(files.into_iter().map(|(path, _)| path).collect())
-}
-
-fn is_account(stem: &str) -> bool {
-    stem.len() == 12 && stem.chars().all(|c| c.is_ascii_digit())
 }
 
 /// The policy files an earlier report in this folder wrote; none when there is no report one can read.

@@ -1,7 +1,7 @@
 //! What a finding is about, as other tools name it: an account, and a thing in it.
 
 use super::{Finding, Report};
-use crate::ident::Arn;
+use crate::ident::{Arn, is_account_id};
 
 /// The thing a finding is about.
 pub(super) struct Subject<'r> {
@@ -34,7 +34,7 @@ impl<'r> Subject<'r> {
             return Self { account: arn.account, partition: arn.partition, region, kind, name };
         }
         let last = subject.rsplit(':').next().unwrap_or(subject);
-        if is_account(last) {
+        if is_account_id(last) {
             let partition = partition_of(last, report);
             return Self {
                 account: last,
@@ -53,10 +53,6 @@ impl<'r> Subject<'r> {
             .unwrap_or(("", "aws"));
         Self { account, partition, region: home(partition), kind: None, name: subject }
     }
-}
-
-fn is_account(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// The partition an account's roles tell.

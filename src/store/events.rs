@@ -7,7 +7,7 @@ use std::path::Path;
 use super::StoreError;
 use super::columns::{Columns, Rows, TableFile};
 use super::manifest::{FileInfo, sync_dir};
-use crate::ident::Time;
+use crate::ident::{Time, is_account_id};
 use crate::usage::{Call, Delivery, EventKey, Text};
 
 /// Deliveries held back until they are written: some 200 MB.
@@ -37,10 +37,6 @@ fn folder(text: Option<&str>, is_good: fn(&str) -> bool) -> Text {
     text.filter(|text| is_good(text)).unwrap_or(OTHER).into()
 }
 
-fn is_account(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
 fn is_region(text: &str) -> bool {
     (3..=32).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
@@ -66,7 +62,7 @@ impl<'s> EventFiles<'s> {
         session: impl FnOnce() -> Option<Text>,
     ) -> Result<(), StoreError> {
         let account = call.and_then(|call| call.recipient_account.clone()).or_else(session);
-        let account = folder(account.as_deref(), is_account);
+        let account = folder(account.as_deref(), is_account_id);
         let region = folder(call.map(|call| &*call.region), is_region);
         let mut place = (account, region);
         if !self.places.contains_key(&place) {

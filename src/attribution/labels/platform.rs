@@ -1,5 +1,7 @@
 //! What platforms say by the names they give: Airflow, Astronomer, EMR on EKS.
 
+use crate::ident::is_account_id;
+
 /// The connection in a session name of Airflow: `Airflow_CONNECTION`, in lower case since the name is slugified.
 pub(super) fn airflow_connection(session: &str) -> Option<&str> {
     let (head, connection) = session.split_at_checked("airflow_".len())?;
@@ -32,9 +34,8 @@ pub(super) fn emr_on_eks(account: &str) -> Option<(&str, String)> {
     let rest = account.strip_prefix("emr-containers-sa-")?;
     let (head, number) = rest.rsplit_once('-')?;
     let (component, id) = head.rsplit_once('-')?;
-    let is_account = id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
     let role = role_of_number(number)?;
-    (is_account && !component.is_empty()).then_some((component, role))
+    (is_account_id(id) && !component.is_empty()).then_some((component, role))
 }
 
 /// The text whose bytes, read as one large number, are written in base 36 like this; `None` when it is no role's name.
