@@ -18,7 +18,7 @@ pub use arn::{Arn, role_arn_from_session};
 pub use fixed::fixed;
 pub use hex::{hex, unhex};
 pub use nearest::nearest;
-pub use time::{InvalidTime, Time, TimeRange};
+pub use time::{InvalidTime, Time, TimeRange, spanning};
 pub use uuid::{NAMESPACE_OID, NAMESPACE_URL, uuid_v5};
 
 /// The service that opens the sessions of pods with an EKS Pod Identity association.

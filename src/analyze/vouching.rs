@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::AuditError;
 use crate::aws;
-use crate::ident::{Time, TimeRange};
+use crate::ident::{Time, TimeRange, spanning};
 use crate::ingest::{self, Collect, DigestFile, Fate, Issue, Outcome, Progress, Run};
 use crate::integrity::{
     self, Asked, Digest, DigestError, DigestName, FileName, Found, FoundDigest, FoundFile, Metadata,
@@ -145,8 +145,8 @@ impl KeyTimes {
         let own =
             [Some(name.end), digest.map(|digest| digest.end), digest.and_then(|digest| digest.start), made];
         for time in own.into_iter().flatten() {
-            let range = self.0.entry(name.region.to_owned()).or_insert((time, time));
-            *range = (range.0.min(time), range.1.max(time));
+            let known = self.0.entry(name.region.to_owned()).or_insert((time, time));
+            *known = spanning(*known, (time, time));
         }
     }
 
@@ -171,9 +171,9 @@ pub(super) fn keys_for(
         let pairs = file.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         times.add(&file.object.name, digest.as_ref(), Some(&Metadata::from_pairs(pairs)), &proof.keys);
     }
-    for (region, (from, to)) in times.with_margin() {
-        let range = proof.keys_wanted.entry(region).or_insert((from, to));
-        *range = (range.0.min(from), range.1.max(to));
+    for (region, times) in times.with_margin() {
+        let known = proof.keys_wanted.entry(region).or_insert(times);
+        *known = spanning(*known, times);
     }
     let Some(settings) = live else { return BTreeSet::new() };
     let (keys, unread) = aws::public_keys(settings, &proof.keys_wanted);

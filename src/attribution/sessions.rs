@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::ids;
-use crate::ident::{Arn, Time, role_arn_from_session};
+use crate::ident::{Arn, Time, role_arn_from_session, spanning};
 use crate::inventory::Inventory;
 use crate::record::IdentityType;
 use crate::usage::{IssuanceFacts, IssuanceKind, LONGEST_SESSION, SessionFacts, Usage, is_access_key_id};
@@ -59,8 +59,9 @@ impl<'a> Sessions<'a> {
         // A row of a session that stands for others tells of their times too.
         let own = |id: u32| usage.groups.get(id as usize).and_then(|group| group.span);
         for row in usage.rows.iter().filter(|row| own(row.session.0).is_none()) {
-            let span = spans.entry(row.session.0).or_insert((row.first, row.last));
-            *span = (span.0.min(row.first), span.1.max(row.last));
+            let seen = (row.first, row.last);
+            let span = spans.entry(row.session.0).or_insert(seen);
+            *span = spanning(*span, seen);
         }
         let mut issuances: Vec<_> = usage.issuances.iter().filter(|issuance| !issuance.denied).collect();
         issuances.sort_by(|a, b| (a.time, &a.event_id, *a).cmp(&(b.time, &b.event_id, *b)));
@@ -96,9 +97,8 @@ impl<'a> Sessions<'a> {
             }
             return;
         }
-        if let (Some(node), Some((first, last))) = (self.nodes.get_mut(index), span) {
-            let known = node.span.unwrap_or((first, last));
-            node.span = Some((known.0.min(first), known.1.max(last)));
+        if let (Some(node), Some(span)) = (self.nodes.get_mut(index), span) {
+            node.span = Some(spanning(node.span.unwrap_or(span), span));
         }
     }
 

@@ -7,7 +7,7 @@ use super::labels::{Labeller, Labels};
 use super::sessions::Sessions;
 use super::{Access, Attribution, Denied, Grade, PrincipalAccess, Use, Workload, WorkloadShare, sessions};
 use crate::catalog::{GUESSED, Resource, Verdict};
-use crate::ident::{Action, Arn, Time};
+use crate::ident::{Action, Arn, Time, spanning};
 use crate::inventory::Inventory;
 use crate::record::{Denial, IdentityType};
 use crate::usage::{CallOutcome, DenialFacts, Row, SessionFacts, Usage};
@@ -117,8 +117,8 @@ impl<'a> Tally<'a> {
     ) {
         let access = &mut self.access;
         access.calls += row.calls;
-        let span = access.span.unwrap_or((row.first, row.last));
-        access.span = Some((span.0.min(row.first), span.1.max(row.last)));
+        let own = (row.first, row.last);
+        access.span = Some(spanning(access.span.unwrap_or(own), own));
         match &attribution.workload {
             Some(_) => {}
             None => *access.unattributed.entry(attribution.reason.clone()).or_default() += row.calls,

@@ -220,6 +220,11 @@ const fn civil_from_days(days: i64) -> (i64, u32, u32) {
     (year, month as u32, day as u32)
 }
 
+/// The least stretch that holds both: from the earlier beginning to the later end.
+pub fn spanning<T: Ord>(a: (T, T), b: (T, T)) -> (T, T) {
+    (a.0.min(b.0), a.1.max(b.1))
+}
+
 /// A half-open window of time: `from` is inside, `to` is not.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct TimeRange {

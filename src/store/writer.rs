@@ -14,7 +14,7 @@ use super::objects::{Before, DIGEST, Known, ObjectRow, Seen};
 use super::place::Place;
 use super::table::{Store, known, missing, since};
 use super::{compact, segment};
-use crate::ident::Time;
+use crate::ident::{Time, spanning};
 use crate::ingest::{DigestFile, Fate, Issue, LogKey, Outcome};
 use crate::integrity::PublicKeys;
 use crate::usage::Ledger;
@@ -239,9 +239,9 @@ impl Writer {
         (added.objects, added.events) = (rows.len() as u64, merged.events);
         manifest.keeps_proof |= other.manifest.keeps_proof;
         manifest.public_keys.extend(other.manifest.public_keys.clone());
-        for (region, (from, to)) in &other.manifest.keys_wanted {
-            let range = manifest.keys_wanted.entry(region.clone()).or_insert((*from, *to));
-            *range = (range.0.min(*from), range.1.max(*to));
+        for (region, times) in &other.manifest.keys_wanted {
+            let known = manifest.keys_wanted.entry(region.clone()).or_insert(*times);
+            *known = spanning(*known, *times);
         }
         for unlisted in &other.manifest.unlisted {
             if !manifest.unlisted.contains(unlisted) {

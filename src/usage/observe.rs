@@ -6,7 +6,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::text::{Pair, Texts, limited};
 use super::{Observation, Text};
-use crate::ident::Time;
+use crate::ident::{Time, spanning};
 use crate::record::{Category, Event};
 
 /// Stands where a record names no account or Region.
@@ -147,7 +147,7 @@ impl Observer {
         let Some(seen) = self.seen.get_mut(place) else { return };
         let time = kept(time);
         let hour = hour_of(time);
-        seen.span = widened(seen.span, (time, time));
+        seen.span = spanning(seen.span, (time, time));
         if seen.last != hour {
             seen.last = hour;
             seen.hours.insert(hour);
@@ -159,7 +159,7 @@ impl Observer {
             let Some(theirs) = other.seen.get(place) else { continue };
             match self.regions.get(&key).and_then(|own| self.seen.get_mut(*own)) {
                 Some(own) => {
-                    own.span = widened(own.span, theirs.span);
+                    own.span = spanning(own.span, theirs.span);
                     own.hours.extend(&theirs.hours);
                     own.reads |= theirs.reads;
                     own.writes |= theirs.writes;
@@ -183,7 +183,7 @@ impl Observer {
         let mut observation = Observation::default();
         for ((account, region), place) in self.regions {
             let Some(seen) = self.seen.get(place) else { continue };
-            let span = observation.span.map_or(seen.span, |span| widened(span, seen.span));
+            let span = observation.span.map_or(seen.span, |span| spanning(span, seen.span));
             observation.span = Some(span);
             let (region, kind) = match region.split_once('\0') {
                 Some((region, kind)) => (Text::from(region), Some(Text::from(kind))),
@@ -197,7 +197,7 @@ impl Observer {
                 seen_here.writes |= seen.writes;
             }
             let all = observation.regions.entry(account).or_default().entry(region).or_default();
-            all.span = Some(all.span.map_or(seen.span, |span| widened(span, seen.span)));
+            all.span = Some(all.span.map_or(seen.span, |span| spanning(span, seen.span)));
             all.hours.extend(&seen.hours);
         }
         for (account, data_type) in self.data_types {
@@ -220,8 +220,4 @@ fn kept(time: Time) -> Time {
 
 fn hour_of(time: Time) -> i64 {
     time.unix().div_euclid(3_600)
-}
-
-fn widened(a: (Time, Time), b: (Time, Time)) -> (Time, Time) {
-    (a.0.min(b.0), a.1.max(b.1))
 }

@@ -8,7 +8,7 @@ use std::hash::BuildHasher;
 
 use super::text::{Fingerprint, Numbered, Texts, Word, Words, limited};
 use super::{SessionFacts, Text};
-use crate::ident::Time;
+use crate::ident::{Time, spanning};
 use crate::record::{IdentityType, Json, SessionContext, UserIdentity};
 
 /// Seconds; no temporary credentials live longer (`GetSessionToken`: 36 hours).
@@ -285,8 +285,7 @@ impl Sessions {
     pub(super) fn seen(&mut self, index: u32, span: (u32, u32), has_own: bool) {
         if let Some(session) = self.all.get_mut(index as usize) {
             session.has_own |= has_own;
-            let known = session.span.unwrap_or(span);
-            session.span = Some((known.0.min(span.0), known.1.max(span.1)));
+            session.span = Some(spanning(session.span.unwrap_or(span), span));
         }
     }
 
