@@ -53,6 +53,11 @@ impl<'e> Facts<'e> {
         }
     }
 
+    /// The ARNs that the event itself lists as resources.
+    pub(super) fn listed(&self) -> impl Iterator<Item = &'e str> + use<'e> {
+        self.event.resources.elements().filter_map(|entry| entry.get_ignore_case("ARN").text())
+    }
+
     /// The first request text under one of these keys, compared without case, nearest to the top.
     pub(super) fn parameter(&self, keys: &[&str]) -> Option<&'e str> {
         let named = |key: &str| {

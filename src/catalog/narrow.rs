@@ -265,7 +265,7 @@ fn table_arn(facts: &Facts<'_>, table: &str) -> Option<String> {
     if table.starts_with("arn:") {
         return Some(table.to_owned());
     }
-    let mut listed = facts.event.resources.elements().filter_map(|entry| entry.get_ignore_case("ARN").text());
+    let mut listed = facts.listed();
     let is_it =
         |arn: &&str| Arn::parse(arn).is_some_and(|arn| arn.resource.strip_prefix("table/") == Some(table));
     if let Some(arn) = listed.find(is_it) {
@@ -278,8 +278,7 @@ fn table_arn(facts: &Facts<'_>, table: &str) -> Option<String> {
 /// `resources` lists the source key first, then the destination, or one key that is both; the parameters, where they name keys, tell which is
 /// which.
 pub(super) fn re_encrypt(facts: &Facts<'_>, targets: &[Target]) -> Vec<Need> {
-    let arns = facts.event.resources.elements().filter_map(|entry| entry.get_ignore_case("ARN").text());
-    let listed: Vec<&str> = arns.collect();
+    let listed: Vec<&str> = facts.listed().collect();
     let (source, destination) = (own::kms_key(facts, "sourceKeyId"), own::kms_key(facts, "destinationKeyId"));
     let place_of = |name: &Option<String>| listed.iter().position(|arn| name.as_deref() == Some(*arn));
     let keys = match (listed.as_slice(), place_of(&source), place_of(&destination)) {

@@ -87,8 +87,7 @@ impl Target {
 
     /// The resources of an event that policies can name for the action. Never empty.
     pub(super) fn resources(&self, facts: &Facts<'_>) -> Vec<Resource> {
-        let listed = facts.event.resources.elements().filter_map(|entry| entry.get_ignore_case("ARN").text());
-        let listed: Vec<Cow<'_, str>> = listed.map(Cow::Borrowed).collect();
+        let listed: Vec<Cow<'_, str>> = facts.listed().map(Cow::Borrowed).collect();
         let of_the_action = |arn: &str| self.kinds.iter().any(|kind| kind.is_of(arn));
         let own = own::candidates(facts, &self.action);
         let is_odd = |arn: &str| !is_plain(arn) && of_the_action(arn);

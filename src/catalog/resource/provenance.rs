@@ -7,9 +7,7 @@ use crate::catalog::facts::Facts;
 impl Target {
     /// Where an ARN that the event led to comes from, in the order in which sources are trusted.
     pub(in crate::catalog) fn provenance(&self, facts: &Facts<'_>, arn: &str) -> &'static str {
-        let mut listed =
-            facts.event.resources.elements().filter_map(|entry| entry.get_ignore_case("ARN").text());
-        if listed.any(|known| known == arn) {
+        if facts.listed().any(|known| known == arn) {
             return "resources: the record lists it";
         }
         let own = own::candidates(facts, &self.action);
