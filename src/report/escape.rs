@@ -33,32 +33,27 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 
 /// Text for HTML, inside elements and inside quoted attributes.
 pub(super) fn html(text: &str) -> String {
-    replace(&printable(text), |c, out| {
-        out.push_str(match c {
-            '&' => "&amp;",
-            '<' => "&lt;",
-            '>' => "&gt;",
-            '"' => "&quot;",
-            '\'' => "&#39;",
-            _ => return false,
-        });
-        true
+    in_html(text, |c| match c {
+        '"' => Some("&quot;"),
+        '\'' => Some("&#39;"),
+        _ => None,
     })
-    .into_owned()
 }
 
 /// Text for HTML where no attribute is: quotes stay, of which policies are full.
 pub(super) fn html_content(text: &str) -> String {
-    replace(&printable(text), |c, out| {
-        out.push_str(match c {
-            '&' => "&amp;",
-            '<' => "&lt;",
-            '>' => "&gt;",
-            _ => return false,
-        });
-        true
-    })
-    .into_owned()
+    in_html(text, |_| None)
+}
+
+fn in_html(text: &str, more: fn(char) -> Option<&'static str>) -> String {
+    let entity = |c| match c {
+        '&' => Some("&amp;"),
+        '<' => Some("&lt;"),
+        '>' => Some("&gt;"),
+        _ => more(c),
+    };
+    replace(&printable(text), |c, out| entity(c).inspect(|entity| out.push_str(entity)).is_some())
+        .into_owned()
 }
 
 /// Running text for Markdown (CommonMark with GitHub's tables, mentions, references and bare links).
