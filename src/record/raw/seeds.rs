@@ -18,11 +18,16 @@ impl Default for Seeds {
     }
 }
 
-/// Both halves of a product, one on the other.
+/// The lower half, and the upper one.
 #[expect(clippy::cast_possible_truncation, reason = "the two halves are meant")]
+fn halves(both: u128) -> (u64, u64) {
+    (both as u64, (both >> 64) as u64)
+}
+
+/// Both halves of a product, one on the other.
 fn folded(a: u64, b: u64) -> u64 {
-    let product = u128::from(a) * u128::from(b);
-    product as u64 ^ (product >> 64) as u64
+    let (low, high) = halves(u128::from(a) * u128::from(b));
+    low ^ high
 }
 
 impl Seeds {
@@ -32,9 +37,7 @@ impl Seeds {
         let length = bytes.len() as u64;
         let (mut one, mut two) = (a ^ length, b ^ length);
         let mut take = |pair: &[u8; 16]| {
-            let both = u128::from_le_bytes(*pair);
-            #[expect(clippy::cast_possible_truncation, reason = "the two halves are meant")]
-            let (low, high) = (both as u64, (both >> 64) as u64);
+            let (low, high) = halves(u128::from_le_bytes(*pair));
             one = folded(low ^ c, high ^ one).wrapping_add(low);
             two = folded(high ^ d, low ^ two).wrapping_add(high);
         };
@@ -56,9 +59,7 @@ impl Seeds {
         let mut hash = a ^ bytes.len() as u64;
         let (pairs, rest) = bytes.as_chunks::<16>();
         for pair in pairs {
-            let both = u128::from_le_bytes(*pair);
-            #[expect(clippy::cast_possible_truncation, reason = "the two halves are meant")]
-            let (low, high) = (both as u64, (both >> 64) as u64);
+            let (low, high) = halves(u128::from_le_bytes(*pair));
             hash = folded(low ^ b, high ^ hash);
         }
         rest.iter().fold(hash, |hash, byte| folded(hash ^ u64::from(*byte), c))
