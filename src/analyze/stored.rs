@@ -11,7 +11,7 @@ use super::{AuditError, Gathered, Settings, inputs};
 use crate::aws;
 use crate::ident::{Time, TimeRange};
 use crate::ingest::{self, Issue, Known as _, ObjectRef, Progress, Recorder, Run};
-use crate::integrity::Asked;
+use crate::integrity::{Asked, PublicKeys};
 use crate::inventory;
 use crate::record::Event;
 use crate::store::{Batch, Known, Place, Store, StoreError, Writer};
@@ -153,10 +153,16 @@ pub fn reduce(
     Ok(stored)
 }
 
-/// Whether keys are given, in the settings or among the grants they name: then log files are to be checked.
+/// The keys that are given, in the settings or among the grants they name.
+fn keys_given(settings: &Settings) -> Result<PublicKeys, AuditError> {
+    let mut keys = inventory::find_public_keys(&settings.iam)?;
+    keys.merge(settings.public_keys.clone());
+    Ok(keys)
+}
+
+/// Whether keys are given, or to be had: then log files are to be checked.
 pub(super) fn wants_proof(settings: &Settings) -> Result<bool, AuditError> {
-    let given = settings.live_keys || !settings.public_keys.is_empty();
-    Ok(given || !inventory::find_public_keys(&settings.iam)?.is_empty())
+    Ok(settings.live_keys || !keys_given(settings)?.is_empty())
 }
 
 /// The objects a store knows, from when on it keeps events, and whether it keeps what proves its logs, or will. None when there is no store
@@ -194,8 +200,7 @@ pub fn ingest(
     let catalog = settings.catalog();
     let catalog_name = format!("{} ({})", catalog.date(), catalog.source());
     let mut known = writer.known(how.base)?;
-    let mut keys = inventory::find_public_keys(&settings.iam)?;
-    keys.merge(settings.public_keys.clone());
+    let keys = keys_given(settings)?;
     let keeps_proof = how.keep_proof || !keys.is_empty() || settings.live_keys || writer.keeps_proof();
     if keeps_proof {
         known.want_proof();
