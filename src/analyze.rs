@@ -12,13 +12,13 @@ mod hours_view;
 mod integrity_view;
 mod refusals;
 mod role_view;
+mod sources;
 mod stage_view;
 mod stored;
 mod view;
 mod views;
 mod vouching;
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ use std::sync::atomic::AtomicBool;
 use rayon::prelude::*;
 
 use crate::attribution::{self, PrincipalAccess};
-use crate::aws::{self, Aws, AwsError, Bucket, EventHistory};
+use crate::aws::{self, AwsError};
 use crate::catalog::Catalog;
 use crate::checks::{self, Case, RoleCase};
 use crate::finding::{self, Exception};
@@ -35,13 +35,15 @@ use crate::ident::glob::Glob;
 use crate::ident::{Arn, Time, TimeRange};
 use crate::ingest::{self, IngestError, Input, LocalCopy, LogKey, Preview, Progress, Recorder, Run};
 use crate::integrity::{Asked, FileHours, FileName, PublicKeys, Verification};
-use crate::inventory::{self, Inventory, InventoryError, Selected, Selector, Trail};
+use crate::inventory::{self, Inventory, InventoryError};
 use crate::report::{self, Report};
 use crate::rightsize::{self, Losses, Passable, RightSized, RightSizer, Subject};
 pub use crate::rightsize::{ActionNames, ResourceLevel, SplitNames, Unobservable};
 use crate::usage::{Keep, Scope, Usage};
 pub use integrity_view::integrity;
 pub use refusals::{Refused, StoredEventError, Wanted, refusals, stored_refusals};
+pub use sources::inputs;
+use sources::trails;
 pub use stored::{Ingestion, Stored, ingest, reduce};
 pub use views::query;
 pub use vouching::{Verified, VerifySettings, verify_logs};
@@ -357,69 +359,6 @@ fn gather(
         notes: Vec::new(),
     };
     Ok((ingested.collector.into_ledger().finish()?, gathered))
-}
-
-/// Sources as ingest takes them: `-` is the reader, an address a place at AWS, everything else a path.
-pub fn inputs(
-    sources: &[String],
-    stdin: Option<Box<dyn Read + Send>>,
-    settings: &aws::Settings,
-) -> Result<Vec<Input>, AuditError> {
-    let (mut stdin, mut connected) = (stdin, None);
-    let mut inputs = Vec::new();
-    for source in sources {
-        if ["s3://", EVENT_HISTORY, TABLE].iter().any(|scheme| source.starts_with(scheme)) {
-            // One way for all, and none for runs that stay on this machine.
-            let aws: &Aws = match &connected {
-                Some(aws) => aws,
-                None => connected.insert(Aws::connect(settings)?),
-            };
-            if let Some(places) = aws::table_locations(aws, source) {
-                let places = places?;
-                let buckets = places.iter().filter_map(|place| Bucket::parse(aws, place));
-                inputs.extend(buckets.map(|bucket| Input::Source(Box::new(bucket))));
-                continue;
-            }
-            let bucket = Bucket::parse(aws, source).map(|bucket| Input::Source(Box::new(bucket)));
-            let history = || EventHistory::parse(aws, source).map(|history| Input::Source(Box::new(history)));
-            inputs.push(bucket.or_else(history).ok_or_else(|| AuditError::Address(source.clone()))?);
-        } else if source == "-"
-            && let Some(reader) = stdin.take()
-        {
-            inputs.push(Input::Stream("-".to_owned(), reader));
-        } else {
-            inputs.push(Input::Path(PathBuf::from(source)));
-        }
-    }
-    Ok(inputs)
-}
-
-/// How addresses of tables begin.
-const TABLE: &str = "athena:";
-
-/// How addresses of the event history begin.
-const EVENT_HISTORY: &str = "cloudtrail:";
-
-/// What the sources could have shown at all: where all are the event history, whatever the account's trails record beside it.
-fn trails<'i>(settings: &Settings, inventory: &'i Inventory) -> Cow<'i, [Trail]> {
-    let is_history = |source: &String| source.starts_with(EVENT_HISTORY);
-    if settings.sources.is_empty() || !settings.sources.iter().all(is_history) {
-        return Cow::Borrowed(&inventory.trails);
-    }
-    let what = Selected::Management { excluded: Vec::new() };
-    Cow::Owned(vec![Trail {
-        arn: "event-history".to_owned(),
-        is_multi_region: Some(true),
-        is_organization: true,
-        selectors: Some(vec![Selector {
-            what,
-            reads: true,
-            writes: true,
-            is_narrowed: false,
-            within: Vec::new(),
-        }]),
-        ..Trail::default()
-    }])
 }
 
 /// From what was read to the report, and the ARNs of all roles there are: pure.

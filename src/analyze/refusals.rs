@@ -5,7 +5,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use super::{AuditError, EVENT_HISTORY};
+use super::AuditError;
+use super::sources::EVENT_HISTORY;
 use crate::aws::{self, Aws};
 use crate::catalog::Catalog;
 use crate::explain::{Refusal, Refusals};
