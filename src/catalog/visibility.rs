@@ -66,9 +66,9 @@ pub enum Visibility {
         /// `AWS::S3::Object`, …, sorted.
         types: Vec<&'static str>,
     },
-    /// Nowhere.
+    /// Nowhere, or not each time.
     NeverLogged {
-        /// What AWS says about it.
+        /// What is known about it.
         why: &'static str,
     },
     /// No public API operation bears the action, so nothing is sure to show its use; a private call of an agent or a

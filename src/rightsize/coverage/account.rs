@@ -78,7 +78,9 @@ impl Blind {
     /// A sentence for the report.
     pub fn sentence(self) -> &'static str {
         match self {
-            Self::NeverLogged => "CloudTrail never logs some of the granted actions.",
+            Self::NeverLogged => {
+                "CloudTrail never logs some of the granted actions, or not each use of them."
+            }
             Self::NoPublicOperation => {
                 "Some granted actions belong to no public API operation, so no event is sure to show them."
             }
