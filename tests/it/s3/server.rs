@@ -163,6 +163,12 @@ async fn answer(
         gets.lock().unwrap().push(asked.path.clone());
     }
     let fault = faults(&asked);
+    let mut request = request;
+    if matches!(fault, Fault::Error(..) | Fault::Elsewhere(_)) {
+        // Whoever is refused while still sending may see a broken pipe instead of the answer.
+        let body = request.body_mut().store_all_limited(64 << 20).await;
+        body.map_err(|error| io::Error::other(error.to_string()))?;
+    }
     match fault {
         Fault::Cut => return Err(io::Error::other("cut")),
         Fault::Slow(time) => tokio::time::sleep(time).await,
