@@ -25,7 +25,7 @@ pub use bundle::{Bundle, File, derived, write};
 pub use check::{Checked, Problem, Signature, verify};
 pub use inputs::{InputFile, Inputs, LedgerObject};
 pub use samples::Located;
-pub use sign::{PublicKey, SecretKey};
+pub use sign::{Comments, PublicKey, SecretKey};
 pub use time_stamp::{request, response};
 
 /// Turns the bytes of [`SUMS`] into an RFC 3161 response.

@@ -25,6 +25,9 @@ use super::{Exit, Failure, Terminal};
 /// The password of a signing key; never on the command line, where others see it.
 const PASSWORD: &str = "LEASTWISE_MINISIGN_PASSWORD";
 
+/// So much of a signature's comment is shown, in characters.
+const LONGEST_COMMENT: usize = 256;
+
 /// Make the signed, reproducible bundle for auditors, or check one
 ///
 /// The bundle holds the report, populations and samples as CSV, the control mapping, OSCAL assessment results, a sign-off sheet and
@@ -232,6 +235,12 @@ fn check(args: &VerifyArgs, terminal: &Terminal) -> Result<Exit, Failure> {
             Signature::Bad => "the signature is bad",
         };
         writeln!(out, "{signature}")?;
+        let comments = checked.comments.iter();
+        let comments = comments.flat_map(|both| [("signed", &both.signed), ("not signed", &both.unsigned)]);
+        for (which, comment) in comments.filter(|(_, comment)| !comment.is_empty()) {
+            let comment: String = comment.chars().take(LONGEST_COMMENT).collect();
+            writeln!(out, "a comment that is {which}: {}", report::printable(&comment))?;
+        }
         if checked.has_time_stamp {
             let data = "-data SHA256SUMS -in SHA256SUMS.tsr -CAfile CA.pem";
             writeln!(out, "a time stamp is present: openssl ts -verify {data}")?;
@@ -266,6 +275,7 @@ fn differs(report: &Report, args: &VerifyArgs, aws: aws::Settings) -> Result<Opt
         .report;
     let parts = [
         ("coverage", bare(&again).coverage == bare(report).coverage),
+        ("log file integrity", again.coverage.integrity == report.coverage.integrity),
         ("workloads", again.workloads == report.workloads),
         ("bindings", again.bindings == report.bindings),
         ("roles", again.roles == report.roles),
@@ -273,14 +283,24 @@ fn differs(report: &Report, args: &VerifyArgs, aws: aws::Settings) -> Result<Opt
         ("findings", bare(&again).findings == bare(report).findings),
     ];
     let other: Vec<&str> = parts.into_iter().filter(|(_, equal)| !equal).map(|(name, _)| name).collect();
-    Ok((!other.is_empty()).then(|| format!("an audit of these inputs gives other {}", other.join(", "))))
+    // Where no key is at hand, digest files are not looked at.
+    let looked = |report: &Report| !report.coverage.integrity.chains.is_empty();
+    let keys = match (looked(report), looked(&again)) {
+        (true, false) => "; the report was made with CloudTrail's public keys: give them with --public-keys",
+        (false, true) => "; the report was made without CloudTrail's public keys",
+        _ => "",
+    };
+    Ok((!other.is_empty())
+        .then(|| format!("an audit of these inputs gives other {}{keys}", other.join(", "))))
 }
 
-/// A report without what does not follow from its inputs: how often requests had to be repeated, and where Terraform files declare a role.
+/// A report without what is compared by itself or does not follow from its inputs: how often requests had to be repeated, and where
+/// Terraform files declare a role.
 fn bare(report: &Report) -> Report {
     let mut bare =
         Report { coverage: report.coverage.clone(), findings: report.findings.clone(), ..Report::default() };
     bare.coverage.retries = 0;
+    bare.coverage.integrity = report::Integrity::default();
     for finding in &mut bare.findings {
         finding.location = None;
     }

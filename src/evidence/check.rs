@@ -7,7 +7,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use super::bundle::{self, Bundle, derived};
-use super::{EvidenceError, InputReader, PublicKey, SIGNATURE, SUMS, TIME_STAMP, samples, sign};
+use super::{Comments, EvidenceError, InputReader, PublicKey, SIGNATURE, SUMS, TIME_STAMP, samples, sign};
 use crate::ident::hex;
 use crate::report::Report;
 
@@ -44,6 +44,8 @@ pub struct Checked {
     pub made_again: usize,
     /// See [`Signature`].
     pub signature: Signature,
+    /// What whoever signed wrote beside a good signature, where it was not this program; anybody's text.
+    pub comments: Option<Comments>,
     /// Whether a time stamp lies beside.
     pub has_time_stamp: bool,
     /// The report inside, if it can be read.
@@ -95,14 +97,15 @@ pub fn verify(
     if sums != bundle::listed(listed.iter().map(|(name, sum)| (name.as_str(), sum.clone()))) {
         problem(SUMS, "it is not written as a bundle's list is");
     }
-    let signature = match (text_of(SIGNATURE), key) {
+    let signed = text_of(SIGNATURE);
+    let signature = match (&signed, key) {
         (None, None) => Signature::None,
         (None, Some(_)) => {
             problem(SIGNATURE, "it is missing");
             Signature::Bad
         }
         (Some(_), None) => Signature::NotChecked,
-        (Some(signature), Some(key)) => match key.check(&signature, sums.as_bytes()) {
+        (Some(signature), Some(key)) => match key.check(signature, sums.as_bytes()) {
             Ok(()) => Signature::Good,
             Err(reason) => {
                 problem(SIGNATURE, &format!("it is not the key's signature of {SUMS}: {reason}"));
@@ -110,7 +113,7 @@ pub fn verify(
             }
         },
     };
-    if let Some(reason) = text_of(SIGNATURE).and_then(|signature| sign::altered(&signature)) {
+    if let Some(reason) = signed.as_deref().and_then(sign::altered) {
         problem(SIGNATURE, reason);
     }
     let original = found.get("report.json").cloned().unwrap_or_default();
@@ -134,7 +137,9 @@ pub fn verify(
     problems.sort();
     problems.dedup();
     let has_time_stamp = stamp.is_some();
-    Ok(Checked { problems, files, made_again, signature, has_time_stamp, report })
+    let comments =
+        signed.filter(|_| signature == Signature::Good).and_then(|text| Comments::of_others(&text));
+    Ok(Checked { problems, files, made_again, signature, comments, has_time_stamp, report })
 }
 
 /// Files that hold what only the inputs tell; without them they cannot be made again.

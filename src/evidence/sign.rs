@@ -36,30 +36,61 @@ impl SecretKey {
 
     /// The text of a signature file. Signatures of the same data differ: each has fresh randomness in it.
     pub(super) fn sign(&self, data: &[u8]) -> Result<String, EvidenceError> {
-        // The default comment holds the moment of signing.
-        let comment = "file:SHA256SUMS hashed";
-        minisign::sign(None, &self.0, Cursor::new(data), Some(comment), Some(COMMENTS[0]))
+        minisign::sign(None, &self.0, Cursor::new(data), Some(OWN.signed), Some(OWN.unsigned))
             .map(|signature| signature.into_string())
             .map_err(|error| wrong("signature", &error))
     }
 }
 
-/// Comments of signature files that nobody signs: this program's own, and those of tools that sign a bundle elsewhere.
-const COMMENTS: [&str; 3] = [
-    "signature of a leastwise evidence bundle",
-    "signature from minisign secret key",
-    "signature from rsign secret key",
-];
+/// What this program writes into signature files. Minisign's own comment holds the moment of signing.
+const OWN: Comments<&str> =
+    Comments { signed: "file:SHA256SUMS hashed", unsigned: "signature of a leastwise evidence bundle" };
 
-/// Why a signature file is not as it was written, as far as no signature tells: its first line, and what is around the others.
-pub(super) fn altered(signature: &str) -> Option<&'static str> {
-    let mut lines = signature.lines();
-    let comment = lines.next().and_then(|line| line.strip_prefix("untrusted comment: "));
-    if !comment.is_some_and(|comment| COMMENTS.contains(&comment)) {
-        return Some("its first line, which nobody signs, is none that a tool writes");
+/// What tools write in place of [`Comments::unsigned`] when nothing is given.
+const OF_TOOLS: [&str; 2] = ["signature from minisign secret key", "signature from rsign secret key"];
+
+/// The two comments of a signature file, which whoever signs may choose.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Comments<T = String> {
+    /// The "trusted comment": signed along with the data.
+    pub signed: T,
+    /// The "untrusted comment", the first line: nobody signs it.
+    pub unsigned: T,
+}
+
+impl Comments {
+    /// Of a signature file made elsewhere, what a person may want to read; `None` of a file as this program writes it.
+    pub(super) fn of_others(signature: &str) -> Option<Self> {
+        let Comments { signed, unsigned } = Comments::of(signature)?;
+        let unsigned = if OF_TOOLS.contains(&unsigned) { "" } else { unsigned };
+        (signed != OWN.signed).then(|| Self { signed: signed.to_owned(), unsigned: unsigned.to_owned() })
     }
-    let is_plain = signature.ends_with('\n') && lines.count() == 3 && !signature.contains('\r');
-    (!is_plain).then_some("it has not the four lines of a signature file")
+}
+
+impl<'t> Comments<&'t str> {
+    fn of(signature: &'t str) -> Option<Self> {
+        let unsigned = signature.lines().next()?.strip_prefix("untrusted comment: ")?;
+        let signed = signature.lines().nth(2)?.strip_prefix("trusted comment: ")?;
+        Some(Self { signed, unsigned })
+    }
+}
+
+/// Why a signature file is not as it was written, as far as no signature tells: what is around its lines, and the first of them in a file
+/// whose signed comment is this program's. The first line of another's may be anything.
+pub(super) fn altered(signature: &str) -> Option<&'static str> {
+    let Some(comments) = Comments::of(signature) else {
+        return Some("it has not the lines of a signature file");
+    };
+    if comments.signed == OWN.signed && comments.unsigned != OWN.unsigned {
+        return Some("its first line, which nobody signs, is not the one that was written");
+    }
+    // Blanks around the others are passed over when the signature is checked.
+    let mut others = signature.lines().skip(1).chain([comments.signed]);
+    let is_plain = signature.ends_with('\n')
+        && signature.lines().count() == 4
+        && !signature.contains('\r')
+        && others.all(|line| line.trim() == line);
+    (!is_plain).then_some("it has more than the four lines of a signature file, or blanks around them")
 }
 
 /// A key that checks.
@@ -81,7 +112,9 @@ impl PublicKey {
     /// Whether a signature is this key's, over this data; the reason when it is not.
     pub(super) fn check(&self, signature: &str, data: &[u8]) -> Result<(), String> {
         let signature = SignatureBox::from_string(signature).map_err(|error| error.to_string())?;
-        minisign::verify(&self.0, &signature, Cursor::new(data), true, false, false)
+        // Signatures of the data itself, as minisign made them before 0.10, are as good as those of its hash.
+        let takes_unhashed = true;
+        minisign::verify(&self.0, &signature, Cursor::new(data), true, false, takes_unhashed)
             .map_err(|error| error.to_string())
     }
 }
@@ -137,18 +170,40 @@ mod tests {
 
     #[test]
     fn what_no_signature_tells_is_seen_all_the_same() {
-        let good = "untrusted comment: signature from minisign secret key\nAAAA\ntrusted comment: x\nBBBB\n";
-        assert_eq!(altered(good), None);
+        let own = "untrusted comment: signature of a leastwise evidence bundle\nAAAA\n\
+                   trusted comment: file:SHA256SUMS hashed\nBBBB\n";
+        let theirs =
+            "untrusted comment: signature from minisign secret key\nAAAA\ntrusted comment: x y\nBBBB\n";
+        assert_eq!((altered(own), altered(theirs)), (None, None));
+        assert_eq!(altered(&theirs.replacen("minisign secret key", "me", 1)), None);
+        assert!(altered(&own.replacen("leastwise", "leastwisE", 1)).is_some());
         for other in [
-            good.replacen("secret", "secreT", 1),
-            good.replacen("untrusted", "Untrusted", 1),
-            good.trim_end().to_owned(),
-            format!("{good}\n"),
-            good.replace('\n', "\r\n"),
+            theirs.replacen("untrusted", "Untrusted", 1),
+            theirs.replacen("trusted comment: x", "Trusted comment: x", 1),
+            theirs.trim_end().to_owned(),
+            format!("{theirs}\n"),
+            theirs.replacen("AAAA", "AAAA ", 1),
+            theirs.replacen("x y", "x y ", 1),
+            theirs.replacen("x y", " x y", 1),
+            theirs.replacen("BBBB", "\tBBBB", 1),
+            theirs.replace('\n', "\r\n"),
             String::new(),
         ] {
             assert!(altered(&other).is_some(), "{other:?}");
         }
+    }
+
+    #[test]
+    fn comments_are_told_where_somebody_chose_them() {
+        let file = |unsigned: &str, signed: &str| {
+            format!("untrusted comment: {unsigned}\nAAAA\ntrusted comment: {signed}\nBBBB\n")
+        };
+        assert_eq!(Comments::of_others(&file(OWN.unsigned, OWN.signed)), None);
+        let of = |unsigned: &str, signed: &str| {
+            Comments::of_others(&file(unsigned, signed)).map(|one| (one.unsigned, one.signed))
+        };
+        assert_eq!(of(OF_TOOLS[0], "timestamp:1"), Some((String::new(), "timestamp:1".to_owned())));
+        assert_eq!(of("mine", "spring"), Some(("mine".to_owned(), "spring".to_owned())));
     }
 
     #[test]

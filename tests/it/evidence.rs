@@ -152,6 +152,74 @@ fn auditors_check_a_bundle_with_their_own_tools_and_every_change_is_found() {
 }
 
 #[test]
+fn a_bundle_signed_by_its_owner_s_own_minisign_verifies_whatever_its_comments_say() {
+    let dir = bench();
+    let bundle = make(dir.path(), "bundle", &[]);
+    let other = ["-G", "-W", "-p", "other.pub", "-s", "other.sec"];
+    runs(Command::new("minisign").args(other).current_dir(dir.path()));
+    let sign = |more: &[&str]| {
+        let sign = [&["-S", "-s", "../key.sec", "-m", "SHA256SUMS"], more].concat();
+        runs(Command::new("minisign").args(sign).current_dir(&bundle));
+    };
+    let minisign_takes = |key: &str| {
+        let verify = ["-V", "-p", key, "-m", "SHA256SUMS"];
+        Command::new("minisign").args(verify).current_dir(&bundle).output().unwrap().status.success()
+    };
+    let verify = |key: &str| {
+        let output = leastwise(dir.path(), &["evidence", "verify", "bundle", "--public-key", key]);
+        (output.status.code(), text(&output.stdout))
+    };
+    let hostile = "Jos\u{e9}\u{1b}[2J\u{202e} spring review, ticket 12";
+    let long = "x".repeat(900);
+    for (more, told) in [
+        (&[][..], "a comment that is signed: timestamp:"),
+        (&["-l"][..], "a comment that is signed: timestamp:"),
+        (&["-t", "signed by the owner"][..], "a comment that is signed: signed by the owner\n"),
+        (&["-c", "the owner's"][..], "a comment that is not signed: the owner's\n"),
+        (&["-c", hostile, "-t", hostile][..], "Jos\u{e9}\\u{1b}[2J\\u{202e} spring review, ticket 12\n"),
+        (&["-c", "<b>", "-t", &long][..], "a comment that is not signed: <b>\n"),
+    ] {
+        sign(more);
+        assert!(minisign_takes("../key.pub"), "{more:?}");
+        let (status, said) = verify("key.pub");
+        assert_eq!(status, Some(0), "{more:?}: {said}");
+        assert!(said.contains("the signature is good\n") && said.contains(told), "{more:?}: {said}");
+        assert!(!said.contains(['\u{1b}', '\u{202e}']) && !said.contains(&long), "{more:?}: {said:?}");
+        // Somebody else's key.
+        assert!(!minisign_takes("../other.pub"));
+        let (status, said) = verify("other.pub");
+        assert!(status == Some(10) && said.contains("the signature is bad"), "{said}");
+        assert!(!said.contains("a comment that is"), "{said}");
+        if !(more.is_empty() || more.contains(&hostile)) {
+            continue;
+        }
+        // One byte of what is signed, of the signatures, or of the comment that is signed; one byte more around them.
+        let signature = bundle.join("SHA256SUMS.minisig");
+        let kept = fs::read_to_string(&signature).unwrap();
+        let lines: Vec<&str> = kept.lines().collect();
+        for n in 1..4 {
+            let mut changed: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+            let at = if n == 2 { "trusted comment: ".len() } else { 40 };
+            let new = if lines[n][at..].starts_with('A') { "B" } else { "A" };
+            let one = lines[n][at..].chars().next().unwrap().len_utf8();
+            changed[n].replace_range(at..at + one, new);
+            fs::write(&signature, changed.join("\n") + "\n").unwrap();
+            assert!(!minisign_takes("../key.pub"), "line {n}: {changed:?}");
+            assert_eq!(verify("key.pub").0, Some(10), "line {n}: {changed:?}");
+            changed[n] = format!("{} ", lines[n]);
+            fs::write(&signature, changed.join("\n") + "\n").unwrap();
+            assert_eq!(verify("key.pub").0, Some(10), "line {n}: {changed:?}");
+        }
+        fs::write(&signature, kept).unwrap();
+        let roles = bundle.join("population/roles.csv");
+        let kept = fs::read(&roles).unwrap();
+        fs::write(&roles, [&kept[..], b" "].concat()).unwrap();
+        assert_eq!(verify("key.pub").0, Some(10));
+        fs::write(&roles, kept).unwrap();
+    }
+}
+
+#[test]
 fn what_was_changed_and_signed_anew_does_not_follow_from_the_report() {
     let dir = bench();
     let bundle = make(dir.path(), "bundle", &[]);

@@ -1,6 +1,7 @@
 //! Digest chains: what CloudTrail wrote passes, and whatever was done to it is found and named.
 
 mod end_to_end;
+mod evidence;
 mod signer;
 
 use leastwise::integrity::{

@@ -31,7 +31,7 @@ fn record(time: &str, id: u32) -> String {
 }
 
 /// Six hours with a call in each.
-fn busy() -> Bucket {
+pub(super) fn busy() -> Bucket {
     let mut bucket = Bucket::new("t", "2024-06-01T00:00:00Z");
     for hour in 0..6 {
         bucket.hour(&[&record(&format!("2024-06-01T{hour:02}:05:00Z"), hour)]);
@@ -40,7 +40,7 @@ fn busy() -> Bucket {
 }
 
 /// Writes a bucket as `aws s3 sync` would, gzipped; side files hold the metadata of digests on demand.
-fn write(bucket: &Bucket, folder: &Path, side_files: bool) {
+pub(super) fn write(bucket: &Bucket, folder: &Path, side_files: bool) {
     write_some(&bucket.objects, folder, side_files);
 }
 
@@ -63,7 +63,7 @@ fn write_some<'b>(objects: impl IntoIterator<Item = &'b Object>, folder: &Path, 
 }
 
 /// Runs the program; gives its exit status, standard output and standard error.
-fn run(arguments: &[&str]) -> (i32, String, String) {
+pub(super) fn run(arguments: &[&str]) -> (i32, String, String) {
     let done =
         Command::new(env!("CARGO_BIN_EXE_leastwise")).args(arguments).current_dir("/").output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
@@ -149,7 +149,7 @@ fn verify_logs_says_what_is_whole_and_what_is_not() {
 }
 
 /// A role that does one thing and may do another, and one that does nothing.
-fn snapshot() -> Value {
+pub(super) fn snapshot() -> Value {
     let role = |name: &str| {
         json!({
             "Arn": format!("arn:aws:iam::{ACCOUNT}:role/{name}"), "RoleName": name, "Path": "/", "RoleId": format!("AROA{name}"),
