@@ -2,16 +2,22 @@
 
 mod driver;
 
+use std::collections::BTreeSet;
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::AtomicBool;
 
 use fantoccini::key::Key;
-use leastwise::report::{self, Finding, FindingEvidence, Format, Report};
+use leastwise::analyze;
+use leastwise::ingest::Quiet;
+use leastwise::report::{self, Finding, FindingEvidence, Format, ProposalVerdict, Report, Role};
 use serde_json::{Value, json};
 
 use self::driver::{Page, browse};
 use crate::support::{python_tool, root};
+use crate::world;
 
 fn sample() -> PathBuf {
     root().join("reports/report.html")
@@ -553,40 +559,88 @@ fn a_thousand_roles_open_and_filter() {
     let report = thousand();
     let dir = tempfile::tempdir().unwrap();
     let path = rendered(&report, dir.path());
+    opens_and_filters(&path, &report, &report.roles[777]);
+}
+
+/// Roles that are really different, in many accounts: granted, used and judged each in its own way. `LEASTWISE_ROLES` says how many.
+#[test]
+fn an_organization_of_different_roles_opens_and_filters() {
+    let n_roles = env::var("LEASTWISE_ROLES").map_or(300, |text| text.parse().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    world::organization::write(dir.path(), 1, n_roles).unwrap();
+    let settings = analyze::Settings {
+        sources: vec![dir.path().join("AWSLogs").display().to_string()],
+        iam: vec![dir.path().join("iam")],
+        ..analyze::Settings::default()
+    };
+    let report = analyze::audit(&settings, None, &Quiet, &AtomicBool::new(false)).unwrap().report;
+    assert_eq!(report.roles.len(), n_roles);
+    let different = |texts: &mut dyn Iterator<Item = String>| texts.collect::<BTreeSet<_>>().len();
+    let documents = |policies: &[report::ProposedPolicy]| {
+        policies.iter().map(|policy| policy.document.to_string()).collect::<String>()
+    };
+    let mut all = report.roles.iter();
+    assert!(different(&mut all.clone().map(|role| documents(&role.proposal.current))) > n_roles * 9 / 10);
+    assert!(different(&mut all.clone().map(|role| documents(&role.proposal.policies))) > n_roles / 2);
+    assert!(different(&mut all.clone().map(|role| format!("{:?}", role.granted.verdicts))) > n_roles / 3);
+    assert!(different(&mut all.clone().map(|role| role.account.clone())) > n_roles / 50);
+    assert!(different(&mut report.workloads.iter().map(|workload| workload.kind.to_string())) > 4);
+    assert!(different(&mut report.findings.iter().map(|finding| finding.code.clone())) > 10);
+    // Nothing is granted that the made calls would lose.
+    assert!(all.clone().all(|role| role.proposal.replay.lost.is_empty()));
+    let alone = |role: &&Role| {
+        let with_it = |other: &&Role| other.arn.contains(&role.arn);
+        role.proposal.verdict == ProposalVerdict::Replace && report.roles.iter().filter(with_it).count() == 1
+    };
+    let role = all.rfind(alone).unwrap();
+    let path = rendered(&report, dir.path());
+    opens_and_filters(&path, &report, role);
+}
+
+/// Opens a large page, types what only one role says, and follows the link to it; says how long it took.
+fn opens_and_filters(path: &Path, report: &Report, role: &Role) {
     browse(async |page| {
         page.cdp("Performance.enable", json!({ "timeDomain": "threadTicks" }));
-        page.open(&path).await;
+        page.open(path).await;
         let metrics = page.cdp("Performance.getMetrics", json!({}));
         let worked =
             metrics["metrics"].as_array().unwrap().iter().find(|metric| metric["name"] == "TaskDuration");
         let figures = page
-            .js("const loaded = performance.getEntriesByType('navigation')[0].loadEventEnd;
+            .js_with(
+                "const loaded = performance.getEntriesByType('navigation')[0].loadEventEnd;
                 const field = document.querySelector('input[data-filter~=role-rows]');
-                const times = ['-0', '-07', '-077', '-0777'].map((text) => {
+                const times = [0, -3, -2, -1, undefined].map((end) => {
                     const before = performance.now();
-                    field.value = text; field.dispatchEvent(new Event('input'));
+                    field.value = arguments[0].slice(0, end); field.dispatchEvent(new Event('input'));
                     document.body.getBoundingClientRect();
                     return performance.now() - before; });
                 return { loaded, times, said: document.querySelector('output[data-count=role-rows]').textContent,
                     rows: document.querySelectorAll('#role-rows > tr:not(.away)').length,
-                    parts: [...document.querySelectorAll('#role-list > details')].filter((e) => e.checkVisibility()).length }")
+                    parts: [...document.querySelectorAll('#role-list > details')]
+                        .filter((e) => e.checkVisibility()).map((e) => e.dataset.key) }",
+                json!(role.arn),
+            )
             .await;
         eprintln!(
-            "1,000 roles: {} bytes, loaded in {} ms ({} s of the page's own thread), a letter typed takes {} ms",
-            fs::metadata(&path).unwrap().len(),
+            "{} roles, {} findings: {} bytes, loaded in {} ms ({} s of the page's own thread), a letter typed takes {} ms",
+            report.roles.len(),
+            report.findings.len(),
+            fs::metadata(path).unwrap().len(),
             figures["loaded"],
             worked.unwrap()["value"],
             figures["times"]
         );
-        assert_eq!((&figures["rows"], &figures["parts"]), (&json!(1), &json!(1)), "{figures}");
-        assert_eq!(figures["said"], "1 of 1000");
-        assert!(page.find("#role-rows > tr:not(.away) a").await.text().await.unwrap().ends_with("-0777"));
+        assert_eq!((&figures["rows"], &figures["parts"]), (&json!(1), &json!([role.arn])), "{figures}");
+        assert_eq!(figures["said"], format!("1 of {}", report.roles.len()));
+        let link = page.find("#role-rows > tr:not(.away) a").await.text().await.unwrap();
+        assert!(link.ends_with(&role.name), "{link}");
         page.click("#role-rows > tr:not(.away) a").await;
         page.until(
-            "return document.getElementById(location.hash.slice(1))?.closest('details').open === true",
-            Value::Null,
+            "const part = document.getElementById(location.hash.slice(1))?.closest('details');
+            return part?.open === true && part.dataset.key === arguments[0] && part.querySelectorAll('table').length > 2",
+            json!(role.arn),
         )
         .await;
-        is_quiet(page, &path).await;
+        is_quiet(page, path).await;
     });
 }

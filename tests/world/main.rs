@@ -1,4 +1,5 @@
-//! Writes `sample-logs/`, or another world: `cargo sample-logs [--out DIR] [--seed N] [--days N] [--scale N]`.
+//! Writes `sample-logs/`, or another world: `cargo sample-logs [--out DIR] [--seed N] [--days N] [--scale N]`; or a large organization
+//! without a story: `--roles N`.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -14,11 +15,11 @@ mod world;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo sample-logs [--out DIR] [--seed N] [--days N] [--scale N]";
+const USAGE: &str = "usage: cargo sample-logs [--out DIR] [--seed N] [--days N] [--scale N]\n       cargo sample-logs --out DIR --roles N [--seed N]";
 
 fn main() -> ExitCode {
     let mut options = world::Options::SAMPLE;
-    let mut out = PathBuf::from("sample-logs");
+    let (mut out, mut n_roles) = (PathBuf::from("sample-logs"), None);
     let mut arguments = std::env::args().skip(1);
     while let Some(flag) = arguments.next() {
         let value = arguments.next().unwrap_or_default();
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
             ("--out", _) if !value.is_empty() => out = PathBuf::from(value),
             ("--seed", Ok(number)) => options.seed = u64::from(number.max(1)),
             ("--days", Ok(number)) => options.days = i64::from(number.max(1)),
+            ("--roles", Ok(number)) => n_roles = Some(number as usize),
             ("--scale", Ok(number)) => options.scale = u64::from(number.max(1)),
             _ => {
                 eprintln!("error: `{flag} {value}`\n{USAGE}");
@@ -38,9 +40,15 @@ fn main() -> ExitCode {
     for stale in ["AWSLogs", "iam", "kubernetes"] {
         let _ = std::fs::remove_dir_all(out.join(stale));
     }
-    match world::write(&out, options) {
-        Ok(truth) => {
-            println!("{}: {}", out.display(), truth["events"]);
+    let written = match n_roles {
+        Some(n) => {
+            world::organization::write(&out, options.seed, n).map(|n_records| format!("{n_records} records"))
+        }
+        None => world::write(&out, options).map(|truth| truth["events"].to_string()),
+    };
+    match written {
+        Ok(said) => {
+            println!("{}: {said}", out.display());
             ExitCode::SUCCESS
         }
         Err(error) => {

@@ -16,6 +16,8 @@ mod deliver;
 mod grants;
 mod incidents;
 mod mixes;
+pub(crate) mod organization;
+mod palette;
 mod play;
 mod random;
 mod record;
