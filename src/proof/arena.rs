@@ -1,8 +1,9 @@
 //! Values stored once and known by a number.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 use std::rc::Rc;
+
+use hashbrown::HashMap;
 
 /// Equal values get equal numbers, counted from zero.
 #[derive(Debug)]

@@ -3,8 +3,10 @@
 //! A breadth-first search over tuples of state sets, one set per pattern, held as one bit string. The path found is a shortest
 //! witness. Every step is paid for from a [`Meter`], so that a hostile pattern ends in "unknown", never in a blow-up.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
+
+use hashbrown::HashSet;
 
 use super::budget::{Exhausted, Meter};
 use super::pattern::{COLON, Symbol, Token, is_letter};
@@ -34,6 +36,9 @@ struct Product {
     part_ones: Bits,
     /// Positions of each literal symbol.
     literals: BTreeMap<Symbol, Bits>,
+    /// Positions of literal symbols, and the symbol at each position ([`OTHER`] elsewhere).
+    named: Bits,
+    symbols: Vec<Symbol>,
     /// Mask of all positions of a clause.
     positives: Vec<Bits>,
     negatives: Bits,
@@ -44,6 +49,12 @@ struct Product {
 fn set(bits: &mut Bits, at: usize) {
     if let Some(word) = bits.get_mut(at / 64) {
         *word |= 1 << (at % 64);
+    }
+}
+
+fn unite(into: &mut [u64], more: &[u64]) {
+    for (into, more) in into.iter_mut().zip(more) {
+        *into |= more;
     }
 }
 
@@ -70,6 +81,8 @@ impl Product {
             part_runs: none.clone(),
             part_ones: none.clone(),
             literals: BTreeMap::new(),
+            named: none.clone(),
+            symbols: vec![OTHER; total],
             positives: Vec::new(),
             negatives: none.clone(),
             doomed: none.clone(),
@@ -84,6 +97,10 @@ impl Product {
                     set(&mut mask, here);
                     match token {
                         Token::Is(symbol) => {
+                            set(&mut product.named, here);
+                            if let Some(place) = product.symbols.get_mut(here) {
+                                *place = *symbol;
+                            }
                             set(product.literals.entry(*symbol).or_insert_with(|| none.clone()), here);
                         }
                         Token::One { colon: true } => set(&mut product.crossing_ones, here),
@@ -107,9 +124,7 @@ impl Product {
             if clause.positive {
                 product.positives.push(mask);
             } else {
-                for (all, one) in product.negatives.iter_mut().zip(&mask) {
-                    *all |= one;
-                }
+                unite(&mut product.negatives, &mask);
             }
         }
         let mut start = std::mem::take(&mut product.start);
@@ -131,22 +146,26 @@ impl Product {
     fn step(&self, from: &[u64], symbol: Symbol) -> Bits {
         let literal = self.literals.get(&symbol);
         let (letter, colon) = (symbol != OTHER && is_letter(symbol), symbol == COLON);
-        let mut next = Vec::with_capacity(self.words);
-        let mut carry = 0;
-        for (index, word) in from.iter().enumerate() {
-            let at = |bits: &Bits| bits.get(index).copied().unwrap_or(0);
-            let mut moving = literal.map_or(0, at);
-            let mut staying = at(&self.crossing_runs);
-            if !letter {
-                moving |= at(&self.crossing_ones);
-                if !colon {
-                    moving |= at(&self.part_ones);
-                    staying |= at(&self.part_runs);
-                }
+        let mut next = match literal {
+            Some(literal) => literal.clone(),
+            None => vec![0; self.words],
+        };
+        // So far where one moves on; what a wildcard takes comes beside.
+        if !letter {
+            unite(&mut next, &self.crossing_ones);
+            if !colon {
+                unite(&mut next, &self.part_ones);
             }
-            let (moving, staying) = (moving & word, staying & word);
-            next.push((moving << 1) | carry | staying);
-            carry = moving >> 63;
+        }
+        let parts = !letter && !colon;
+        let mut carry = 0;
+        for ((moving, word), (crossing, part)) in
+            next.iter_mut().zip(from).zip(self.crossing_runs.iter().zip(&self.part_runs))
+        {
+            let staying = word & if parts { crossing | part } else { *crossing };
+            let moved = *moving & word;
+            *moving = (moved << 1) | carry | staying;
+            carry = moved >> 63;
         }
         self.close(&mut next);
         next
@@ -164,8 +183,17 @@ impl Product {
 
     /// The symbols worth trying: each that a live pattern names, `:` and one other where a wildcard is live.
     fn alphabet(&self, bits: &[u64]) -> Vec<Symbol> {
-        let mut symbols: Vec<Symbol> =
-            self.literals.iter().filter(|(_, mask)| meets(bits, mask)).map(|(symbol, _)| *symbol).collect();
+        let mut symbols = Vec::new();
+        for (index, (word, named)) in bits.iter().zip(&self.named).enumerate() {
+            let mut live = word & named;
+            while live != 0 {
+                let at = index * 64 + live.trailing_zeros() as usize;
+                symbols.extend(self.symbols.get(at));
+                live &= live - 1;
+            }
+        }
+        symbols.sort_unstable();
+        symbols.dedup();
         let crossing = meets(bits, &self.crossing_runs) || meets(bits, &self.crossing_ones);
         if crossing && !symbols.contains(&COLON) {
             symbols.push(COLON);

@@ -4,8 +4,10 @@
 //! once what single patterns can decide; only what is left goes to the automaton. Everything is remembered, because a proof asks
 //! the same questions over and over.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::rc::Rc;
+
+use hashbrown::HashMap;
 
 use super::arena::Arena;
 use super::automaton::{self, Clause};
@@ -24,30 +26,25 @@ pub(super) const EMPTY: LanguageId = 0;
 /// The language of all texts of the space.
 pub(super) const ALL: LanguageId = 1;
 
-/// A pattern with what the shortcuts need to know about it.
+/// A text with wildcards and letters.
 #[derive(Debug, Default, Eq, Hash, PartialEq)]
 struct Pattern {
     tokens: Vec<Token>,
 }
 
 impl Pattern {
-    fn prefix(&self) -> &[Token] {
-        let n = self.tokens.iter().take_while(|token| matches!(token, Token::Is(_))).count();
-        self.tokens.get(..n).unwrap_or_default()
+    /// What stands before the first wildcard.
+    fn prefix(&self, traits: Traits) -> &[Token] {
+        self.tokens.get(..traits.prefix).unwrap_or_default()
     }
 
-    fn suffix(&self) -> &[Token] {
-        let n = self.tokens.iter().rev().take_while(|token| matches!(token, Token::Is(_))).count();
-        self.tokens.get(self.tokens.len() - n..).unwrap_or_default()
+    /// What stands behind the last wildcard.
+    fn suffix(&self, traits: Traits) -> &[Token] {
+        self.tokens.get(self.tokens.len().saturating_sub(traits.suffix)..).unwrap_or_default()
     }
 
     fn has_letters(&self) -> bool {
         self.tokens.iter().any(|token| matches!(token, Token::Is(symbol) if is_letter(*symbol)))
-    }
-
-    /// No wildcard; letters may be there.
-    fn is_fixed(&self) -> bool {
-        self.tokens.iter().all(|token| matches!(token, Token::Is(_)))
     }
 }
 
@@ -70,6 +67,31 @@ struct Traits {
     /// One text: no wildcard, no letter.
     plain: bool,
     letters: bool,
+    /// No wildcard; letters may be there.
+    fixed: bool,
+    /// `head*`: every text that begins with the prefix, and nothing else.
+    headed: bool,
+    /// Tokens before the first wildcard.
+    prefix: usize,
+    /// Tokens behind the last wildcard.
+    suffix: usize,
+}
+
+impl Traits {
+    fn of(pattern: &Pattern) -> Self {
+        let is_text = |token: &&Token| matches!(token, Token::Is(_));
+        let tokens = &pattern.tokens;
+        let prefix = tokens.iter().take_while(is_text).count();
+        let (letters, fixed) = (pattern.has_letters(), prefix == tokens.len());
+        Self {
+            plain: fixed && !letters,
+            letters,
+            fixed,
+            headed: prefix + 1 == tokens.len() && tokens.last() == Some(&ANYTHING),
+            prefix,
+            suffix: tokens.iter().rev().take_while(is_text).count(),
+        }
+    }
 }
 
 /// All languages of one dimension.
@@ -104,8 +126,7 @@ impl Space {
 
     fn pattern(&mut self, tokens: Vec<Token>) -> PatternId {
         let pattern = Pattern { tokens };
-        let traits =
-            Traits { plain: pattern.is_fixed() && !pattern.has_letters(), letters: pattern.has_letters() };
+        let traits = Traits::of(&pattern);
         let id = self.patterns.put(pattern);
         if id as usize == self.traits.len() {
             self.traits.push(traits);
@@ -406,26 +427,22 @@ impl Space {
         if one == other {
             return Ok(true);
         }
-        let (a, b) = (self.patterns.at(one), self.patterns.at(other));
-        let (prefix, other_prefix) = (a.prefix(), b.prefix());
-        if prefix.iter().zip(other_prefix).any(|(a, b)| a != b) {
-            return Ok(false);
-        }
-        if b.is_fixed() {
+        let (traits, other_traits) = (self.traits(one), self.traits(other));
+        if other_traits.fixed {
             // Two different texts, or a pattern with more than one text.
             return Ok(false);
         }
-        if b.tokens
-            .split_last()
-            .is_some_and(|(last, head)| *last == ANYTHING && head.len() == other_prefix.len())
-        {
-            // `head*`: everything that starts with the head, and nothing else.
-            return Ok(prefix.len() >= other_prefix.len());
-        }
-        if a.suffix().iter().rev().zip(b.suffix().iter().rev()).any(|(a, b)| a != b) {
+        let (a, b) = (self.patterns.at(one), self.patterns.at(other));
+        if fronts_differ(a.prefix(traits), b.prefix(other_traits)) {
             return Ok(false);
         }
-        if a.is_fixed() {
+        if other_traits.headed {
+            return Ok(traits.prefix >= other_traits.prefix);
+        }
+        if backs_differ(a.suffix(traits), b.suffix(other_traits)) {
+            return Ok(false);
+        }
+        if traits.fixed {
             meter.spend((a.tokens.len() * b.tokens.len()) as u64)?;
             return Ok(pattern::takes(&b.tokens, &a.tokens));
         }
@@ -452,9 +469,16 @@ impl Space {
         }
         let (a, b) = (self.patterns.at(one), self.patterns.at(other));
         if !traits.letters && !other_traits.letters {
-            let front = a.prefix().iter().zip(b.prefix()).any(|(a, b)| a != b);
-            let back = a.suffix().iter().rev().zip(b.suffix().iter().rev()).any(|(a, b)| a != b);
-            if front || back {
+            if fronts_differ(a.prefix(traits), b.prefix(other_traits)) {
+                return Ok(false);
+            }
+            // Whatever begins as far as the head is a text of `head*`.
+            if (traits.headed && other_traits.prefix >= traits.prefix)
+                || (other_traits.headed && traits.prefix >= other_traits.prefix)
+            {
+                return Ok(true);
+            }
+            if backs_differ(a.suffix(traits), b.suffix(other_traits)) {
                 return Ok(false);
             }
             if traits.plain {
@@ -566,6 +590,18 @@ impl Space {
         }
         Ok(false)
     }
+}
+
+/// Whether two beginnings of texts rule each other out.
+fn fronts_differ(a: &[Token], b: &[Token]) -> bool {
+    let n = a.len().min(b.len());
+    a.get(..n) != b.get(..n)
+}
+
+/// Whether two ends of texts rule each other out.
+fn backs_differ(a: &[Token], b: &[Token]) -> bool {
+    let n = a.len().min(b.len());
+    a.get(a.len() - n..) != b.get(b.len() - n..)
 }
 
 /// Tokens with letters replaced by values; `None` when one has none.
