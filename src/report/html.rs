@@ -13,6 +13,7 @@ mod grounds;
 mod markup;
 mod namespaces;
 mod overview;
+mod risks;
 mod role;
 mod roles;
 mod stages;

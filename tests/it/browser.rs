@@ -100,9 +100,38 @@ fn findings_are_filtered_by_severity_and_text_and_say_so() {
         field.send_keys(" no-such-word").await.unwrap();
         let none = page.js_with(SHOWN, json!("")).await;
         assert_eq!((&none["n"], &none["said"]), (&json!(0), &json!(format!("0 of {total}"))));
-        // A link to a finding that both filters hide shows it.
+        // By kind: chosen in the list, or on the first screen; the words typed go on to hold.
+        let of_kind = "const shown = [...document.querySelectorAll('#finding-list > article')].filter((card) => card.checkVisibility());
+            return { n: shown.length, codes: [...new Set(shown.map((card) => card.dataset.code))] }";
+        for _ in 0.." no-such-word".len() + "WILDCARD".len() {
+            field.send_keys(&char::from(Key::Backspace).to_string()).await.unwrap();
+        }
+        let kinds = page
+            .js("return [...document.querySelectorAll('select[data-kinds] option')].slice(1).map((option) => [option.value, option.textContent])")
+            .await;
+        let mut sum = 0;
+        for kind in kinds.as_array().unwrap() {
+            page.js_with(
+                "const list = document.querySelector('select[data-kinds]'); list.value = arguments[0]; list.dispatchEvent(new Event('input'))",
+                kind[0].clone(),
+            )
+            .await;
+            let some = page.js(of_kind).await;
+            assert_eq!(some["codes"], json!([kind[0]]));
+            assert_eq!(kind[1], format!("{} ({})", kind[0].as_str().unwrap(), some["n"]));
+            sum += some["n"].as_u64().unwrap();
+        }
+        assert!(sum == total && kinds.as_array().unwrap().len() > 8, "{kinds}");
+        let chosen = page.js("return document.querySelector('#overview a[data-kind]').dataset.kind").await;
+        page.click("#overview a[data-kind]").await;
+        assert_eq!(page.js(of_kind).await["codes"], json!([chosen]));
+        assert_eq!(page.js("return document.querySelector('select[data-kinds]').value").await, chosen);
+        // A link to a finding that all filters hide shows it.
         let hidden = page
             .js("const card = document.querySelector('#finding-list > article');
+                const kinds = document.querySelector('select[data-kinds]');
+                kinds.value = [...kinds.options].find((one) => one.value && one.value !== card.dataset.code).value;
+                kinds.dispatchEvent(new Event('input'));
                 document.querySelector(`button[data-toggle=${card.dataset.severity}]`).click();
                 location.hash = card.id; return card.id")
             .await;
@@ -215,7 +244,7 @@ fn a_screen_reader_finds_its_way() {
                         [...one.tHead.rows[0].cells].some((cell) => cell.scope !== 'col') ||
                         [...one.tBodies[0].rows].some((row) => row.cells[0].scope !== 'row')).length,
                     scrolling: all('.scroll').filter((one) => one.getAttribute('role') !== 'region' || !one.getAttribute('aria-label')).length,
-                    fields: all('input').filter((one) => !one.labels.length).length,
+                    fields: all('input, select').filter((one) => !one.labels.length).length,
                     live: all('output[aria-live=polite]').length }")
             .await;
         assert_eq!((&seen["lang"], &seen["title"]), (&json!("en"), &json!("Least-privilege audit")));

@@ -44,6 +44,18 @@ pub(super) fn bar(page: &mut Markup, class: &'static str, value: u64, most: u64,
     page.raw("</svg>");
 }
 
+/// A bar of `all` things of `most`, with those that stay in the colour of plain bars and those that go in grey.
+pub(super) fn remaining(page: &mut Markup, stay: u64, all: u64, most: u64, label: &str) {
+    open(page, label);
+    let (inner, whole) = (scaled(stay, most), scaled(all, most));
+    for (class, from, to) in [("plain", 0, inner), ("blocked", inner, whole)] {
+        if to > from {
+            rect(page, class, from, to - from, label);
+        }
+    }
+    page.raw("</svg>");
+}
+
 fn open(page: &mut Markup, label: &str) {
     page.raw("<svg class=\"bar\" viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\" role=\"img\"");
     page.attribute("aria-label", label).raw(">");

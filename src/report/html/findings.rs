@@ -1,7 +1,7 @@
 //! Findings as cards, worst first.
 
 use super::markup::Markup;
-use super::{Context, words};
+use super::{Context, risks, words};
 use crate::finding::Code;
 use crate::report::text::worst_first;
 use crate::report::{Finding, FindingEvidence, Severity};
@@ -22,7 +22,17 @@ pub(super) fn write(page: &mut Markup, context: &Context<'_>) {
             .raw("\"><span class=\"dot b-");
         page.raw(word).raw("\"></span>").raw(word).raw(" <b>").number(*n).raw("</b></button>");
     }
-    page.raw("</div><label class=\"search\"><span>Search findings</span><input type=\"search\" data-filter=\"finding-list\" ");
+    page.raw("</div><label class=\"search\"><span>Kind</span><select data-kinds><option value=\"\">all kinds</option>");
+    for (code, _, n) in risks::kinds(context.report) {
+        page.raw("<option")
+            .attribute("value", code)
+            .raw(">")
+            .text(code)
+            .raw(" (")
+            .number(n)
+            .raw(")</option>");
+    }
+    page.raw("</select></label><label class=\"search\"><span>Search findings</span><input type=\"search\" data-filter=\"finding-list\" ");
     page.raw("autocomplete=\"off\"></label><output aria-live=\"polite\" data-count=\"finding-list\"></output></div>\n");
     page.raw("<div id=\"finding-list\" class=\"findings\">\n");
     for finding in findings {
@@ -34,6 +44,7 @@ pub(super) fn write(page: &mut Markup, context: &Context<'_>) {
 fn card(page: &mut Markup, context: &Context<'_>, finding: &Finding) {
     let word = finding.severity.as_str();
     page.raw("<article class=\"finding s-").raw(word).raw("\" data-row data-severity=\"").raw(word).raw("\"");
+    page.attribute("data-code", &finding.code);
     page.attribute("id", &anchor(finding)).raw("><header>");
     severity(page, finding.severity);
     page.raw("<h3>").prose(&finding.title).raw("</h3></header><p class=\"subject\">");

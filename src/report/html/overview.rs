@@ -1,13 +1,13 @@
-//! The first screen: what the audit found, in one sentence, six numbers and four charts.
+//! The first screen: what the audit found, in one sentence, six numbers and six charts.
 
 use super::markup::Markup;
-use super::{Context, chart, findings, workloads};
+use super::{Context, chart, findings, risks, workloads};
 use crate::report::summary::{advice, by_excess, count, number, percent};
 use crate::report::text::window;
 use crate::report::{Attribution, IntegrityStatus, ProposalVerdict, Role, Severity, Workload};
 
 /// Rows of a chart; the tables below have them all.
-const ROWS: usize = 8;
+pub(super) const ROWS: usize = 8;
 /// Accounts in the strip chart; the coverage part has them all.
 const STRIPS: usize = 40;
 
@@ -42,6 +42,11 @@ pub(super) fn write(page: &mut Markup, context: &Context<'_>) {
     page.raw("</figure>\n<div class=\"pair\">\n");
     excess(page, context);
     busiest(page, context);
+    page.raw("</div>\n<div class=\"pair\">\n");
+    if verdicts.total() > 0 {
+        risks::powers(page, report);
+    }
+    risks::by_kind(page, context);
     page.raw("</div>\n");
     strips(page, context);
     page.raw("</section>\n");
@@ -167,7 +172,7 @@ fn busiest(page: &mut Markup, context: &Context<'_>) {
     page.raw("</figure>\n");
 }
 
-fn more(page: &mut Markup, total: usize, link: &'static str, word: &'static str) {
+pub(super) fn more(page: &mut Markup, total: usize, link: &'static str, word: &'static str) {
     if total > ROWS {
         page.raw("<p class=\"more\"><a href=\"")
             .raw(link)

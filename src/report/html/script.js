@@ -34,9 +34,10 @@
     });
   };
 
-  // Filters: a search field and severity switches, which hold together. What a row says is read once: reports can have a
+  // Filters: a search field, severity switches and one kind, which hold together. What a row says is read once: reports can have a
   // thousand roles.
   const off = new Set();
+  const kind = document.querySelector("select[data-kinds]");
   const said = new WeakMap();
   const marks = { amp: "&", lt: "<", gt: ">" };
   const text = (row) => {
@@ -55,7 +56,8 @@
       const rows = all(":scope > [data-row]", list);
       let shown = 0;
       for (const row of rows) {
-        const keep = !off.has(row.dataset.severity) && words.every((word) => text(row).includes(word));
+        const { severity, code } = row.dataset;
+        const keep = !off.has(severity) && (!kind?.value || !code || code === kind.value) && words.every((word) => text(row).includes(word));
         row.classList.toggle("away", !keep);
         shown += keep ? 1 : 0;
       }
@@ -75,6 +77,21 @@
       fields.forEach(apply);
     });
   }
+
+  kind?.addEventListener("input", () => fields.forEach(apply));
+  for (const link of all("a[data-kind]")) {
+    link.addEventListener("click", () => {
+      kind.value = link.dataset.kind;
+      fields.forEach(apply);
+    });
+  }
+  // What rows say is read while nothing else is to be done, so that the first letter typed does not wait for it.
+  const unread = all("[data-row]");
+  const read = (deadline) => {
+    while (unread.length && deadline.timeRemaining() > 1) text(unread.pop());
+    if (unread.length) requestIdleCallback(read);
+  };
+  globalThis.requestIdleCallback?.(read);
 
   // Documents can be copied as a whole.
   const copyable = (block) => {
@@ -137,6 +154,7 @@
       for (const field of fields) field.value = "";
       for (const button of all("button[data-toggle]")) button.setAttribute("aria-pressed", "true");
       off.clear();
+      if (kind) kind.value = "";
       fields.forEach(apply);
     }
     for (let fold = target.closest("details"); fold; fold = fold.parentElement?.closest("details")) open(fold, true);
