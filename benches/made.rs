@@ -12,7 +12,7 @@ use flate2::write::GzEncoder;
 use leastwise::ident::Time;
 
 /// Inflated size of one object, as busy accounts deliver them.
-const OBJECT: usize = 1_600_000;
+pub(crate) const OBJECT: usize = 1_600_000;
 /// 2026-01-01.
 const START: i64 = 1_767_225_600;
 

@@ -12,7 +12,8 @@
 //! processors; it answers from memory and checks no signature, so that as little as possible of it is measured. Prints the medians and
 //! the throughput of each way as a part of the folder's, by the clock and by this process's processor time (without the server's).
 //!
-//! `--memory` prints the peak of resident memory of processes that sum up, and that audit, a bucket and one ten times as large.
+//! `--memory` prints the peak of resident memory of processes that sum up, and that audit, a bucket, one that goes on for ten times as
+//! long, and one that is ten times as busy over the same time: what is kept grows with sessions, not with calls.
 //!
 //! `--days` lets a bucket grow by a day at a time (20 MB in objects of 100 kB, unless told) and ingests it into one store each night, everything
 //! listed each time. Prints what the first nights and the last ones took, compaction included, a night on which nothing was new,
@@ -122,26 +123,31 @@ fn throughput(folder: &Path, megabytes: usize) {
     }
 }
 
-/// A bucket, and one ten times as large.
+/// A bucket, and two ten times as large: over ten times the time, with new sessions all along, and over the same time.
 fn memory(folder: &Path, megabytes: usize) {
     let own = std::env::current_exe().unwrap();
     let mut peaks: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
-    for (name, megabytes, seed) in [("one", megabytes, 5), ("ten", megabytes * 10, 6)] {
+    for (name, megabytes, seconds, seed) in
+        [("one", megabytes, 300, 5), ("longer", megabytes * 10, 300, 6), ("busier", megabytes * 10, 30, 6)]
+    {
         let folder = folder.join(name);
-        let made = made::make(&folder, megabytes * 1_000_000, 20, seed);
+        let shape =
+            Shape { size: megabytes * 1_000_000, object: made::OBJECT, seconds, objects: 20, seed };
+        let made = made::make_shaped(&folder, shape);
         let server = Server::start(&folder, 0, false);
-        println!("{name:<4}{} objects, {} MB inflated", made.objects.len(), made.bytes / 1_000_000);
+        println!("{name:<7}{} objects, {} MB inflated", made.objects.len(), made.bytes / 1_000_000);
         for way in ["--sum-up", "--audit"] {
             let child = Command::new(&own).args([way, &server.url]).output().unwrap();
             assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
             let text = String::from_utf8(child.stdout).unwrap();
-            print!("{name:<4}{way:<9} {text}");
+            print!("{name:<7}{way:<9} {text}");
             let peak = text.split_whitespace().next().and_then(|number| number.parse().ok());
             peaks.entry(way).or_default().push(peak.unwrap());
         }
     }
     for (way, peaks) in peaks {
-        println!("{way:<9} ten by one: {:.2}", peaks[1] as f64 / peaks[0].max(1) as f64);
+        let by_one = |at: usize| peaks[at] as f64 / peaks[0].max(1) as f64;
+        println!("{way:<9} ten times by one: {:.2} longer, {:.2} busier", by_one(1), by_one(2));
     }
 }
 
