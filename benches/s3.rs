@@ -131,8 +131,7 @@ fn memory(folder: &Path, megabytes: usize) {
         [("one", megabytes, 300, 5), ("longer", megabytes * 10, 300, 6), ("busier", megabytes * 10, 30, 6)]
     {
         let folder = folder.join(name);
-        let shape =
-            Shape { size: megabytes * 1_000_000, object: made::OBJECT, seconds, objects: 20, seed };
+        let shape = Shape { size: megabytes * 1_000_000, object: made::OBJECT, seconds, objects: 20, seed };
         let made = made::make_shaped(&folder, shape);
         let server = Server::start(&folder, 0, false);
         println!("{name:<7}{} objects, {} MB inflated", made.objects.len(), made.bytes / 1_000_000);

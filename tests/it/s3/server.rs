@@ -95,16 +95,21 @@ impl Server {
         let gets: Arc<Mutex<Vec<String>>> = Arc::default();
         let count = Arc::new(AtomicU64::new(0));
         let all_gets = Arc::clone(&gets);
+        let writing: Arc<tokio::sync::Mutex<()>> = Arc::default();
         runtime.spawn(async move {
             loop {
                 let Ok((socket, _)) = listener.accept().await else { continue };
                 socket.set_nodelay(true).unwrap();
                 let (service, faults, count, gets) =
                     (service.clone(), Arc::clone(&faults), Arc::clone(&count), Arc::clone(&all_gets));
+                let writing = Arc::clone(&writing);
                 let answer = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
                     let (service, faults, count, gets) =
                         (service.clone(), Arc::clone(&faults), Arc::clone(&count), Arc::clone(&gets));
-                    async move { answer(&service, &*faults, &count, &gets, request.map(Body::from)).await }
+                    let writing = Arc::clone(&writing);
+                    async move {
+                        answer(&service, &*faults, &count, &gets, &writing, request.map(Body::from)).await
+                    }
                 });
                 tokio::spawn(async move {
                     // A connection that a fault cuts ends with an error.
@@ -138,6 +143,7 @@ async fn answer(
     faults: &Faults,
     count: &AtomicU64,
     gets: &Mutex<Vec<String>>,
+    writing: &Arc<tokio::sync::Mutex<()>>,
     request: HttpRequest,
 ) -> io::Result<HttpResponse> {
     let header =
@@ -164,6 +170,7 @@ async fn answer(
     }
     let fault = faults(&asked);
     let mut request = request;
+    let asked_to_write = !matches!(*request.method(), hyper::Method::GET | hyper::Method::HEAD);
     if matches!(fault, Fault::Error(..) | Fault::Elsewhere(_)) {
         // Whoever is refused while still sending may see a broken pipe instead of the answer.
         let body = request.body_mut().store_all_limited(64 << 20).await;
@@ -189,7 +196,14 @@ async fn answer(
         }
         _ => {}
     }
-    let mut answer = service.call(request).await.map_err(|error| io::Error::other(format!("{error:?}")))?;
+    // A file and what is kept of its checksums are two writes: nobody else writes between them, nor does one who hangs up end there.
+    let (service, writing) = (service.clone(), Arc::clone(writing));
+    let called = tokio::spawn(async move {
+        let _alone = if asked_to_write { Some(writing.lock_owned().await) } else { None };
+        service.call(request).await
+    });
+    let called = called.await.map_err(io::Error::other)?;
+    let mut answer = called.map_err(|error| io::Error::other(format!("{error:?}")))?;
     match fault {
         Fault::CutAfter => return Err(io::Error::other("cut")),
         Fault::WrongEtag => {
