@@ -19,6 +19,7 @@ mod reference;
 mod refresh;
 mod resource;
 mod section;
+mod trial;
 mod visibility;
 
 pub use beside::{Beside, ShownBy, hides_parameters};
@@ -32,4 +33,5 @@ pub use needs::{Candidates, GUESSED};
 pub use packed::packed;
 pub use reference::{Document, DocumentError};
 pub use refresh::{Fetch, FetchError, Fetched, LARGEST_DOCUMENT, Refresh, RefreshError, Refreshed, load};
+pub use trial::{TRIAL_KEY, TRIAL_NAME, is_trial_name};
 pub use visibility::Visibility;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::labels::{Labeller, Labels};
 use super::sessions::Sessions;
 use super::{Access, Attribution, Denied, Grade, PrincipalAccess, Use, Workload, WorkloadShare, sessions};
-use crate::catalog::{GUESSED, Resource, Verdict};
+use crate::catalog::{GUESSED, Resource, TRIAL_KEY, Verdict};
 use crate::ident::{Action, Arn, Time, spanning};
 use crate::inventory::Inventory;
 use crate::record::{Denial, IdentityType};
@@ -150,7 +150,9 @@ impl<'a> Tally<'a> {
             actions.insert(&need.action);
             for resource in &need.resources {
                 let resource = resolved(resource, facts, row, inventory);
-                let context = || need.context.iter().cloned().collect::<BTreeMap<_, _>>();
+                // What a write of a trial's policy says is no condition key.
+                let keys = || need.context.iter().filter(|(key, _)| !key.starts_with(TRIAL_KEY));
+                let context = || keys().cloned().collect::<BTreeMap<_, _>>();
                 let shown = || -> BTreeMap<String, String> {
                     context().into_iter().chain(through(row, facts)).collect()
                 };

@@ -45,7 +45,8 @@ pub struct Need {
     pub resources: Vec<Resource>,
     /// See [`Evidence`].
     pub evidence: Evidence,
-    /// Condition keys whose value the event shows for this need, such as `iam:PassedToService`; sorted by key.
+    /// Condition keys whose value the event shows for this need, such as `iam:PassedToService`; sorted by key. Of a write of a trial's policy
+    /// also what it says, under a key of [`TRIAL_KEY`](super::TRIAL_KEY).
     pub context: Vec<(String, String)>,
 }
 

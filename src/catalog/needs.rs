@@ -12,6 +12,7 @@ use super::index::{ActionId, Catalog, Levels};
 use super::narrow::{self, Narrowing, Special, need};
 use super::pass_role;
 use super::resource::Target;
+use super::trial;
 use super::{Evidence, Need, Needs, Resource, Verdict};
 use crate::ident::Action;
 use crate::record::{Event, IdentityType};
@@ -334,7 +335,7 @@ pub(super) fn source_of<'e>(event: &Event<'e>) -> &'e str {
     }
 }
 
-/// `kms:ViaService` for KMS calls a service made with the caller's permissions.
+/// `kms:ViaService` for KMS calls a service made with the caller's permissions, and what a write of a trial's policy says.
 fn add_context(need: &mut Need, event: &Event<'_>) {
     if need.action.service() == "kms"
         && let Some(service) = event.identity.invoked_by.and_then(|by| by.strip_suffix(".amazonaws.com"))
@@ -344,6 +345,7 @@ fn add_context(need: &mut Need, event: &Event<'_>) {
     {
         need.context.push(("kms:ViaService".to_owned(), format!("{service}.{}.amazonaws.com", event.region)));
     }
+    need.context.extend(trial::told(event));
     need.context.sort();
 }
 

@@ -23,7 +23,7 @@ use crate::policy::{ActionElement, Effect, Policy, ResourceElement, Statement, V
 use crate::proof::{self, Budget, Observed, Proof, Retained, Verdict};
 
 /// How policies of trials are called: this alone where it is inline, else with a hyphen and the role's name behind it.
-pub const TRIAL_NAME: &str = "leastwise-trial";
+pub use crate::catalog::TRIAL_NAME;
 
 /// How the identifiers of their statements begin; the days to watch follow.
 const SID: &str = "LeastwiseTrial";

@@ -190,6 +190,81 @@ fn a_trial_under_way_is_recognised_and_judged() {
     }
 }
 
+/// An administrator's call about a policy of the role, at noon.
+fn written(day: u32, name: &str, policy: &str, document: &Value) -> Value {
+    let mut event = put();
+    event["eventName"] = json!(name);
+    event["eventID"] = json!(format!("{day:08}-0012-0000-{:04}-{:012}", name.len(), policy.len()));
+    event["eventTime"] = json!(format!("2024-06-{day:02}T12:10:00Z"));
+    event["requestParameters"] = json!({"roleName": "app", "policyName": policy});
+    if !document.is_null() {
+        event["requestParameters"]["policyDocument"] = json!(format!("{document:#}"));
+    }
+    event
+}
+
+#[test]
+fn a_trial_s_time_counts_from_the_write_since_which_it_denies_what_it_denies() {
+    let document = trial();
+    let put = |day, document: &Value| written(day, "PutRolePolicy", "leastwise-trial", document);
+    let other =
+        |day| written(day, "PutRolePolicy", "own", &json!({"Version": "2012-10-17", "Statement": []}));
+    let off = |day| written(day, "DeleteRolePolicy", "leastwise-trial", &Value::Null);
+    let (mut more, mut less) = (document.clone(), document.clone());
+    more["Statement"].as_array_mut().unwrap().push(
+        json!({"Sid": "LeastwiseTrial3d9", "Effect": "Deny", "Action": "ec2:DeleteVpc", "Resource": "*"}),
+    );
+    more["Statement"][0]["Sid"] = json!("LeastwiseTrial14d1");
+    less["Statement"][0]["Action"] = json!("ec2:DescribeVpcs");
+    assert!(document["Statement"][0]["Action"].to_string().contains("ec2:CreateV"), "{document:#}");
+    let (same, none) = (&document, &Value::Null);
+    for (what, writes, since) in [
+        ("written again as it was", vec![put(4, same), put(7, same), put(10, same)], Some(4)),
+        ("written again in other words", vec![put(4, &more), put(10, same)], Some(4)),
+        ("another policy written later", vec![put(4, same), other(9)], Some(4)),
+        (
+            "taken off another policy",
+            vec![put(4, same), written(9, "DeleteRolePolicy", "own", none)],
+            Some(4),
+        ),
+        ("denied less before", vec![put(4, &less), put(10, same)], Some(10)),
+        ("denied less for a time", vec![put(4, same), put(7, &less), put(10, same)], Some(10)),
+        ("taken off for a time", vec![put(4, same), off(7), put(10, same)], Some(10)),
+        // Of calls that say the same a ledger keeps the first and the last.
+        (
+            "taken off, and written twice since",
+            vec![put(4, same), off(7), put(10, same), put(11, same)],
+            Some(11),
+        ),
+        ("taken off and put on in one second", vec![put(4, same), off(10), put(10, same)], Some(10)),
+        ("content left out of the log", vec![put(4, same), put(10, none)], Some(10)),
+        ("taken off since", vec![put(4, same), off(10)], None),
+        ("another trial's name", vec![written(10, "PutRolePolicy", "leastwise-trial-other", same)], None),
+    ] {
+        let events = [days(14), writes].concat();
+        let dir = folder(&events, &[("leastwise-trial", document.clone())]);
+        let role = proposed(&dir);
+        let running = &role["stage"]["running"];
+        let expected = since.map(|day| format!("2024-06-{day:02}T12:10:00Z"));
+        assert_eq!(running["since"].as_str(), expected.as_deref(), "{what}: {running:#}");
+        let days = since.map_or(0, |day| 14 - day);
+        assert_eq!(running["days"], days, "{what}");
+        let verdict = if days >= 3 { "remove" } else { "continue" };
+        assert_eq!(running["verdict"], verdict, "{what}: {running:#}");
+        // A ledger keeps what it takes; one case of each outcome shows it.
+        if !matches!(what, "written again in other words" | "denied less for a time" | "taken off since") {
+            continue;
+        }
+        assert_eq!(run(&dir, &["ingest", "logs", "--store", "store"]).0, 0);
+        let (_, stdout, stderr) =
+            run(&dir, &["audit", "--store", "store", "--iam", "iam", "--format", "json"]);
+        let report: Value = serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("{stderr}"));
+        let stored = report["roles"].as_array().unwrap().iter().find(|role| role["arn"] == ARN).unwrap();
+        assert_eq!(stored["stage"]["running"]["since"], running["since"], "{what}");
+        assert!(!stdout.contains("leastwise:"), "{what}");
+    }
+}
+
 #[test]
 fn a_trial_taken_back_is_forgotten_and_what_it_denied_is_kept() {
     let success = event(

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::grant::Grant;
 use super::super::{AccountCoverage, Attach, Comparison, Proposal, ProposalVerdict, Subject};
-use super::{SID, TRIAL_NAME, TrialKind, open};
+use super::{SID, TrialKind, open};
 use crate::attribution::Attribution;
-use crate::catalog::Resource;
+use crate::catalog::{Resource, TRIAL_KEY, is_trial_name};
 use crate::ident::{Action, Arn, Time};
 use crate::inventory::{Attached, AttachedKind, Inventory, Role};
-use crate::policy::{ActionElement, Effect, Policy, ResourceElement};
+use crate::policy::{ActionElement, Effect, Policy, PolicyKind, ResourceElement, parse};
 use crate::proof::{self, Budget, Observed, ObservedResource, Retained, Verdict};
 use crate::record::Denial;
 use crate::usage::{CallOutcome, Row, Text, Usage};
@@ -28,7 +28,8 @@ pub struct Running {
     pub arn: Option<String>,
     /// Days to watch, as its statements say.
     pub watch_days: u64,
-    /// The last write that may have begun it; `None` when the logs show none.
+    /// The write that began it, or the last that may have; `None` when the logs show none. Writing it again, with all that it denies now,
+    /// begins nothing anew.
     pub since: Option<Time>,
     /// `eventID` of that write, where it is one call.
     pub event: Option<String>,
@@ -88,10 +89,43 @@ impl TrialVerdict {
 /// What the logs show about a role with a trial.
 #[derive(Clone, Debug, Default)]
 pub struct TrialSeen<'u> {
-    /// Calls that wrote the role's policies or its boundary: name, latest time, `eventID` of a single one.
-    writes: Vec<(&'u str, Time, Option<&'u str>)>,
+    /// Calls that wrote the role's policies or its boundary, or the trial's managed policy.
+    writes: Vec<TrialWrite<'u>>,
     /// Refused calls of the role, with the workload.
     refused: Vec<(&'u Row, Option<&'u str>)>,
+}
+
+/// Calls alike that wrote a policy of a role.
+#[derive(Clone, Copy, Debug)]
+struct TrialWrite<'u> {
+    call: &'u str,
+    first: Time,
+    last: Time,
+    /// `eventID` of the first.
+    sample: &'u str,
+    /// Of a trial's policy: its name or ARN, and the document, empty where the call holds none.
+    told: Option<(&'u str, &'u str)>,
+}
+
+impl<'u> TrialWrite<'u> {
+    fn at_first(&self) -> (Time, Option<&'u str>) {
+        (self.first, Some(self.sample))
+    }
+
+    fn at_last(&self) -> (Time, Option<&'u str>) {
+        (self.last, (self.first == self.last).then_some(self.sample))
+    }
+}
+
+/// What a write did to a trial.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Wrote {
+    /// Put it on, or wrote it again, with all that it denies now.
+    Keeps,
+    /// Wrote it, or may have, with less or nobody knows what.
+    MayBegin,
+    /// Took it off.
+    Ends,
 }
 
 /// What the logs show about the roles of the snapshot with a trial, by ARN.
@@ -102,9 +136,14 @@ pub fn trials<'u>(
 ) -> BTreeMap<String, TrialSeen<'u>> {
     let mut seen: BTreeMap<String, TrialSeen<'u>> = BTreeMap::new();
     let mut by_name: BTreeMap<(&str, &str), &str> = BTreeMap::new();
-    for role in inventory.roles().filter(|role| find(role).is_some()) {
+    let mut by_policy: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for role in inventory.roles() {
+        let Some(found) = find(role) else { continue };
         seen.insert(role.arn.clone(), TrialSeen::default());
         by_name.insert((&role.account, &role.name), &role.arn);
+        if let Some(arn) = &found.attached.arn {
+            by_policy.entry(arn).or_default().push(&role.arn);
+        }
     }
     if seen.is_empty() {
         return seen;
@@ -112,11 +151,26 @@ pub fn trials<'u>(
     for row in &usage.rows {
         if &*row.source == "iam.amazonaws.com" && matches!(row.outcome, CallOutcome::Used { failed: None }) {
             let account = row.recipient_account.as_deref().unwrap_or_default();
-            for name in row.needs.needs.iter().flat_map(|need| &need.resources).filter_map(role_name) {
-                let written = by_name.get(&(account, name)).and_then(|arn| seen.get_mut(*arn));
-                if let Some(written) = written {
-                    let event = (row.calls == 1).then_some(&*row.sample);
-                    written.writes.push((&*row.name, row.last, event));
+            let needs = || row.needs.needs.iter();
+            let told = needs().flat_map(|need| &need.context).find_map(|(key, document)| {
+                let (role, policy) = key.strip_prefix(TRIAL_KEY)?.split_once('/')?;
+                Some((role, (policy, document.as_str())))
+            });
+            let names = needs().flat_map(|need| &need.resources).filter_map(role_name);
+            let mut arns: BTreeSet<&str> =
+                names.filter_map(|name| by_name.get(&(account, name)).copied()).collect();
+            if let Some((_, (policy, _))) = told.filter(|(role, _)| role.is_empty()) {
+                arns.extend(by_policy.get(policy).into_iter().flatten());
+            }
+            for arn in arns {
+                if let Some(written) = seen.get_mut(arn) {
+                    written.writes.push(TrialWrite {
+                        call: &row.name,
+                        first: row.first,
+                        last: row.last,
+                        sample: &row.sample,
+                        told: told.map(|(_, told)| told),
+                    });
                 }
             }
         }
@@ -153,9 +207,7 @@ pub(in super::super) struct Found<'r> {
 
 /// The trial on a role: by its name, and by statements that say so and do nothing else.
 pub(in super::super) fn find(role: &Role) -> Option<Found<'_>> {
-    let named = |attached: &Attached| {
-        attached.name.strip_prefix(TRIAL_NAME).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-    };
+    let named = |attached: &Attached| is_trial_name(&attached.name);
     let marked = |attached: &'_ Attached| {
         let statements = &attached.document.as_ref()?.statements;
         let days = statements.iter().map(|statement| {
@@ -237,16 +289,68 @@ impl Judge<'_> {
         running
     }
 
-    /// The last write that may have begun it. A later write of the same kind may have been another policy's: then the trial counts
-    /// as younger than it is, never as older.
+    /// The earliest write since which the trial was there with all that it denies now; where none is known to be that, the last that may
+    /// have begun it: then the trial counts as younger than it is, never as older.
     fn begun(&self, found: &Found<'_>) -> Option<(Time, Option<&str>)> {
-        let call = match (found.kind, found.attached.kind) {
-            (TrialKind::Boundary, _) => "PutRolePermissionsBoundary",
-            (_, AttachedKind::Inline) => "PutRolePolicy",
-            (_, AttachedKind::Managed | AttachedKind::AwsManaged) => "AttachRolePolicy",
+        let writes = || {
+            let all = self.seen.writes.iter();
+            all.filter_map(|write| Some((write, self.wrote(found, write)?)))
         };
-        let writes = self.seen.writes.iter().filter(|(name, ..)| *name == call);
-        writes.map(|(_, at, event)| (*at, *event)).max()
+        let last = |effects: &[Wrote]| {
+            let some = writes().filter(|(_, effect)| effects.contains(effect));
+            some.map(|(write, _)| write.at_last()).max()
+        };
+        // What was written at the same second as it was taken off was written after that: it is there.
+        let holds = |broken: Option<(Time, _)>, at: Time| broken.is_none_or(|(broken, _)| at >= broken);
+        let broken = last(&[Wrote::MayBegin, Wrote::Ends]);
+        let kept = writes().filter(|(_, effect)| *effect == Wrote::Keeps).filter_map(|(write, _)| {
+            let times = [write.at_first(), write.at_last()];
+            times.into_iter().find(|(at, _)| holds(broken, *at))
+        });
+        let ended = last(&[Wrote::Ends]);
+        kept.min().or_else(|| last(&[Wrote::MayBegin]).filter(|(at, _)| holds(ended, *at)))
+    }
+
+    /// What a write did to the trial; `None` where it has nothing to do with it.
+    fn wrote(&self, found: &Found<'_>, write: &TrialWrite<'_>) -> Option<Wrote> {
+        let is_boundary = found.kind == TrialKind::Boundary;
+        let is_inline = !is_boundary && found.attached.kind == AttachedKind::Inline;
+        let own = if is_inline { Some(found.attached.name.as_str()) } else { found.attached.arn.as_deref() };
+        let is_own = write.told.is_some_and(|(policy, _)| Some(policy) == own);
+        // A ledger that was made before writes told which policy they are about tells it of none.
+        let is_untold = || self.seen.writes.iter().all(|write| write.told.is_none());
+        let document = write.told.map_or("", |(_, document)| document);
+        let content = || if self.denies_as_much(found, document) { Wrote::Keeps } else { Wrote::MayBegin };
+        match write.call {
+            "PutRolePolicy" if is_inline && is_own => Some(content()),
+            "DeleteRolePolicy" if is_inline && is_own => Some(Wrote::Ends),
+            "AttachRolePolicy" if !is_inline && !is_boundary && is_own => Some(Wrote::Keeps),
+            "DetachRolePolicy" if !is_inline && !is_boundary && is_own => Some(Wrote::Ends),
+            "PutRolePermissionsBoundary" if is_boundary && is_own => Some(Wrote::Keeps),
+            "PutRolePermissionsBoundary" if is_boundary && !is_untold() => Some(Wrote::Ends),
+            "DeleteRolePermissionsBoundary" if is_boundary => Some(Wrote::Ends),
+            // The policy stays on the role, and says something else from then on.
+            "CreatePolicyVersion" | "SetDefaultPolicyVersion" if is_own => {
+                Some(content()).filter(|effect| *effect != Wrote::Keeps)
+            }
+            "PutRolePolicy" if is_inline && is_untold() => Some(Wrote::MayBegin),
+            "AttachRolePolicy" if !is_inline && !is_boundary && is_untold() => Some(Wrote::MayBegin),
+            "PutRolePermissionsBoundary" if is_boundary => Some(Wrote::MayBegin),
+            _ => None,
+        }
+    }
+
+    /// Whether a trial with this document takes away all that the present one does.
+    fn denies_as_much(&self, found: &Found<'_>, document: &str) -> bool {
+        let Ok(then) = parse(document, PolicyKind::Identity) else { return false };
+        if then == *found.document {
+            return true;
+        }
+        let everything = open();
+        let all: &[&Policy] = if found.kind == TrialKind::Boundary { &[] } else { &[&everything] };
+        let with = |trial| [all, &[trial]].concat();
+        let layer = proof::Settings::identity_layer();
+        proof::no_new_access(&with(found.document), &with(&then), &layer).verdict == Verdict::Proven
     }
 
     /// Whether the trial leaves nothing but what is proposed.
