@@ -619,7 +619,9 @@ fn an_organization_of_different_roles_opens_and_filters() {
     assert!(all.clone().all(|role| role.proposal.replay.lost.is_empty()));
     let alone = |role: &&Role| {
         let with_it = |other: &&Role| other.arn.contains(&role.arn);
-        role.proposal.verdict == ProposalVerdict::Replace && report.roles.iter().filter(with_it).count() == 1
+        role.calls > 0
+            && role.proposal.verdict == ProposalVerdict::Replace
+            && report.roles.iter().filter(with_it).count() == 1
     };
     let role = all.rfind(alone).unwrap();
     let path = rendered(&report, dir.path());
