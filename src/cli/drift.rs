@@ -119,9 +119,8 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Failure>
     })?;
     let broken = history.map_or(0, |history| history.broken_objects);
     if broken > 0 {
-        terminal.warning(&format!(
-            "{broken} log objects could not be read to their end: the history may have holes"
-        ));
+        let objects = if broken == 1 { "1 log object" } else { &format!("{broken} log objects") };
+        terminal.warning(&format!("{objects} could not be read to the end: the history may have holes"));
     }
     let tripped = args.fail_on.is_some_and(|from| from.is_reached_by(found.worst().map(Into::into)));
     Ok(Exit::of_report(broken == 0, tripped))

@@ -29,7 +29,58 @@ pub(super) fn only(witness: &Witness, these: &[&Policy], those: &[&Policy]) -> O
     if let Some(real) = real_action(&shortest, these, holds) {
         shortest.action = real;
     }
+    if let Some(resource) = real_resource(&shortest, holds) {
+        shortest.resource = resource;
+    }
+    if let Some(principal) = real_principal(&shortest, holds) {
+        shortest.principal = Some(principal);
+    }
     Some(shortest)
+}
+
+/// A resource of a kind the action works on, with the names AWS's own examples have, that shows the same as a made-up one (`arn:aws:x::::`).
+/// `None` when the witness names such a resource already, or none will do.
+fn real_resource(witness: &Witness, holds: impl Fn(&Witness) -> bool) -> Option<String> {
+    let catalog = Catalog::embedded();
+    let info = catalog.info(catalog.find(&witness.action)?)?;
+    let kinds = || info.resource_types().map(|one| one.kind);
+    if witness.resource == "*" || kinds().any(|kind| kind.is_of(&witness.resource)) {
+        return None;
+    }
+    let mut examples: Vec<String> =
+        kinds().flat_map(|kind| &kind.formats).map(|format| example(format)).collect();
+    if examples.is_empty() {
+        examples.push("*".to_owned());
+    }
+    examples.into_iter().find(|resource| holds(&Witness { resource: resource.clone(), ..witness.clone() }))
+}
+
+/// An ARN of a format: `arn:${Partition}:sqs:${Region}:${Account}:${QueueName}`.
+fn example(format: &str) -> String {
+    let mut parts = format.split("${");
+    let mut arn = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (variable, rest) = part.split_once('}').unwrap_or((part, ""));
+        arn.push_str(match variable {
+            "Partition" => "aws",
+            "Region" => "us-east-1",
+            "Account" => "111122223333",
+            _ => "example",
+        });
+        arn.push_str(rest);
+    }
+    arn
+}
+
+/// A role with a name that IAM would take in place of one it would not (`role/:`), if it shows the same.
+fn real_principal(witness: &Witness, holds: impl Fn(&Witness) -> bool) -> Option<String> {
+    let (account, name) = witness.principal.as_deref()?.split_once(":role/")?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-/".contains(c);
+    if !name.is_empty() && name.chars().all(is_name) {
+        return None;
+    }
+    let real = format!("{account}:role/example");
+    holds(&Witness { principal: Some(real.clone()), ..witness.clone() }).then_some(real)
 }
 
 /// Actions tried in place of a made-up one.

@@ -155,10 +155,10 @@ impl<'a> Coverage<'a> {
             _ => {}
         }
         if self.losses.unplaced > 0 {
-            not_covered.push(format!(
-                "{} log objects could not be read, and their names do not tell the account.",
-                self.losses.unplaced
-            ));
+            not_covered.push(match self.losses.unplaced {
+                1 => "1 log object could not be read, and its name does not tell the account.".to_owned(),
+                n => format!("{n} log objects could not be read, and their names do not tell the account."),
+            });
         }
         not_covered.extend(self.holes(account));
         not_covered.extend(self.stops(account).into_iter().map(|stop| stop.sentence));

@@ -273,6 +273,42 @@ fn principal_inclusion_tables_of_iam_lens() {
 }
 
 #[test]
+fn a_witness_names_what_there_is_where_that_shows_the_same() {
+    let only = |kind, statement: Value| {
+        let none = json!({"Effect": "Allow", "Principal": "*", "Action": "glue:GetJob", "Resource": "*"});
+        let mut none = [none, statement.clone()];
+        if statement.get("Principal").is_none() {
+            none[0].as_object_mut().unwrap().remove("Principal");
+        }
+        let [old, new] = [&none[..1], &none[1..]]
+            .map(|some| policy(&json!({"Version": "2012-10-17", "Statement": some}), kind));
+        let proof = check(&old, &new);
+        assert_eq!(proof.verdict, Verdict::Refuted, "{statement}");
+        proof.witness.unwrap()
+    };
+    for (action, resource, named) in [
+        ("sqs:DeleteQueue", "*", "arn:aws:sqs:us-east-1:111122223333:example"),
+        ("dynamodb:DeleteTable", "*", "arn:aws:dynamodb:us-east-1:111122223333:table/example"),
+        ("ec2:DescribeInstances", "*", "*"),
+        // What the policy says goes before what AWS's examples are called.
+        (
+            "dynamodb:DeleteTable",
+            "arn:aws:dynamodb:*:999900001111:table/orders-*",
+            "999900001111:table/orders-",
+        ),
+    ] {
+        let witness =
+            only(PolicyKind::Identity, json!({"Effect": "Allow", "Action": action, "Resource": resource}));
+        assert!(witness.resource.ends_with(named), "{action}: {witness:?}");
+        assert_eq!(witness.action, action);
+    }
+    let account = json!({"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "999900001111"}, "Resource": "*"});
+    let witness = only(PolicyKind::Resource, account);
+    let principal = witness.principal.clone().unwrap();
+    assert!(!principal.ends_with(['/', ':']) && principal.contains("999900001111"), "{witness:?}");
+}
+
+#[test]
 fn lost_denies_unknown_members_and_disputed_patterns_are_told() {
     let document = |statements: Value| {
         policy(&json!({"Version": "2012-10-17", "Statement": statements}), PolicyKind::Identity)
