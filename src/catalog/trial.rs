@@ -30,6 +30,7 @@ pub(super) fn told(event: &Event<'_>) -> Option<(String, String)> {
             text("policyArn")
         }
         "PutRolePermissionsBoundary" => text("permissionsBoundary"),
+        "CreatePolicy" => event.response.get("policy").get("arn").text(),
         _ => None,
     };
     let policy = policy.filter(|policy| policy.rsplit('/').next().is_some_and(is_trial_name))?;

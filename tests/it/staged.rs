@@ -266,6 +266,83 @@ fn a_trial_s_time_counts_from_the_write_since_which_it_denies_what_it_denies() {
 }
 
 #[test]
+fn a_managed_trial_s_time_counts_from_when_it_was_put_on_as_it_is() {
+    let own = format!("arn:aws:iam::{ACCOUNT}:policy/leastwise-trial-app");
+    let other = format!("arn:aws:iam::{ACCOUNT}:policy/leastwise-trial-other");
+    let trial = |effect: &str, actions: &[&str]| json!({"Version": "2012-10-17", "Statement": [{"Sid": "LeastwiseTrial3d1", "Effect": effect, "Action": actions, "Resource": "*"}]});
+    let call = |day: u32, name: &str, parameters: Value| {
+        let mut event = written(day, name, "", &Value::Null);
+        event["responseElements"] = json!({"policy": {"arn": own}});
+        event["requestParameters"] = parameters;
+        event
+    };
+    let kept = ["ec2:DescribeInstances", "ec2:CreateTags"];
+    let gone = ["ec2:DescribeVpcs", "ec2:CreateVpc"];
+    let boundary = trial("Allow", &kept);
+    let deny = trial("Deny", &gone);
+    let deny_less = trial("Deny", &gone[..1]);
+    let (on, off) = ("PutRolePermissionsBoundary", "DeleteRolePermissionsBoundary");
+    let limit = |day, arn: &str| call(day, on, json!({"roleName": "app", "permissionsBoundary": arn}));
+    let no_limit = |day| call(day, off, json!({"roleName": "app"}));
+    let attach = |day, name: &str, arn: &str| call(day, name, json!({"roleName": "app", "policyArn": arn}));
+    let made = |day, document: &Value| {
+        call(
+            day,
+            "CreatePolicy",
+            json!({"policyName": "leastwise-trial-app", "policyDocument": document.to_string()}),
+        )
+    };
+    let version = |day, document: &Value| {
+        call(
+            day,
+            "CreatePolicyVersion",
+            json!({"policyArn": own, "policyDocument": document.to_string(), "setAsDefault": true}),
+        )
+    };
+    let (put, taken) = ("AttachRolePolicy", "DetachRolePolicy");
+    type Case<'c> = (&'c str, &'c Value, Vec<Value>, u64);
+    let cases: [Case<'_>; 9] = [
+        ("limited twice", &boundary, vec![limit(4, &own), limit(10, &own)], 4),
+        (
+            "limited otherwise for a time",
+            &boundary,
+            vec![limit(4, &own), limit(7, &other), limit(10, &own)],
+            10,
+        ),
+        ("not limited for a time", &boundary, vec![limit(4, &own), no_limit(7), limit(10, &own)], 10),
+        ("attached beside another", &deny, vec![attach(4, put, &own), attach(9, put, &other)], 4),
+        ("taken off another", &deny, vec![attach(4, put, &own), attach(9, taken, &other)], 4),
+        (
+            "attached anew",
+            &deny,
+            vec![attach(4, put, &own), attach(7, taken, &own), attach(10, put, &own)],
+            10,
+        ),
+        ("written again", &deny, vec![made(3, &deny), attach(4, put, &own), version(9, &deny)], 4),
+        ("first with less", &deny, vec![made(3, &deny_less), attach(4, put, &own), version(9, &deny)], 9),
+        ("first with nobody knows what", &deny, vec![attach(4, put, &own), version(9, &deny)], 9),
+    ];
+    for (what, document, writes, since) in cases {
+        let dir = folder(&[days(14), writes].concat(), &[]);
+        let path = dir.path().join("iam/iam.json");
+        let mut snapshot: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        snapshot["Policies"] = json!([{"PolicyName": "leastwise-trial-app", "Arn": own, "Path": "/", "DefaultVersionId": "v1",
+            "PolicyVersionList": [{"Document": document, "VersionId": "v1", "IsDefaultVersion": true}]}]);
+        let role = &mut snapshot["RoleDetailList"][0];
+        if document["Statement"][0]["Effect"] == "Allow" {
+            role["PermissionsBoundary"] =
+                json!({"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": own});
+        } else {
+            role["AttachedManagedPolicies"] =
+                json!([{"PolicyName": "leastwise-trial-app", "PolicyArn": own}]);
+        }
+        fs::write(&path, snapshot.to_string()).unwrap();
+        let running = &proposed(&dir)["stage"]["running"];
+        assert_eq!(running["since"], format!("2024-06-{since:02}T12:10:00Z"), "{what}: {running:#}");
+    }
+}
+
+#[test]
 fn a_trial_taken_back_is_forgotten_and_what_it_denied_is_kept() {
     let success = event(
         12,

@@ -329,15 +329,29 @@ impl Judge<'_> {
             "PutRolePermissionsBoundary" if is_boundary && is_own => Some(Wrote::Keeps),
             "PutRolePermissionsBoundary" if is_boundary && !is_untold() => Some(Wrote::Ends),
             "DeleteRolePermissionsBoundary" if is_boundary => Some(Wrote::Ends),
-            // The policy stays on the role, and says something else from then on.
+            // The policy stays on the role, and may say something else from then on.
             "CreatePolicyVersion" | "SetDefaultPolicyVersion" if is_own => {
-                Some(content()).filter(|effect| *effect != Wrote::Keeps)
+                (!self.always_denied_as_much(found)).then_some(Wrote::MayBegin)
             }
             "PutRolePolicy" if is_inline && is_untold() => Some(Wrote::MayBegin),
             "AttachRolePolicy" if !is_inline && !is_boundary && is_untold() => Some(Wrote::MayBegin),
             "PutRolePermissionsBoundary" if is_boundary => Some(Wrote::MayBegin),
             _ => None,
         }
+    }
+
+    /// Whether the trial's managed policy took away all that it does now with each version it ever had.
+    fn always_denied_as_much(&self, found: &Found<'_>) -> bool {
+        let arn = found.attached.arn.as_deref();
+        let own = || {
+            let told = self.seen.writes.iter().filter_map(|write| Some((write.call, write.told?)));
+            told.filter(|(_, (policy, _))| Some(*policy) == arn).map(|(call, (_, document))| (call, document))
+        };
+        let mut versions = own().filter(|(call, _)| {
+            matches!(*call, "CreatePolicy" | "CreatePolicyVersion" | "SetDefaultPolicyVersion")
+        });
+        own().any(|(call, _)| call == "CreatePolicy")
+            && versions.all(|(_, document)| self.denies_as_much(found, document))
     }
 
     /// Whether a trial with this document takes away all that the present one does.
