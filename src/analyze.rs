@@ -99,6 +99,8 @@ pub struct Settings {
     pub split_names: SplitNames,
     /// How proposals write the names of actions.
     pub action_names: ActionNames,
+    /// How many unused granted actions a proposal may keep where it would not fit IAM's quotas otherwise.
+    pub max_excess: usize,
     /// Seconds that a trial is watched before what it tried is removed; 0 is two weeks.
     pub watch: i64,
     /// A store, of which everything counts; the sources are read into it by [`ingest`] before.
@@ -380,6 +382,7 @@ fn assemble(
         resources: settings.resources,
         unobservable: settings.unobservable,
         action_names: settings.action_names,
+        max_excess: settings.max_excess,
         ..rightsize::Settings::default()
     };
     let sizing = match settings.watch {

@@ -135,6 +135,7 @@ pub(super) fn replay(replay: &crate::rightsize::Replay) -> report::Replay {
         requests: replay.requests,
         allowed: replay.allowed,
         lost: replay.lost.clone(),
+        blame: replay.blame.clone(),
         granted_otherwise: replay.granted_otherwise,
     }
 }

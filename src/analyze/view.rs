@@ -306,6 +306,7 @@ pub(super) fn settings(settings: &super::Settings) -> report::Settings {
             super::ActionNames::Whole => "whole",
         }
         .to_owned(),
+        max_excess: settings.max_excess,
         split_names: settings.split_names.to_string(),
         expected_accounts: settings.expected_accounts.clone(),
         exceptions: settings

@@ -99,6 +99,9 @@ pub(super) struct Args {
     /// How proposals write names of actions that a shorter wildcard could stand for [default: shortest]
     #[arg(long, value_name = "HOW", help_heading = "Proposals")]
     action_names: Option<ActionNames>,
+    /// How many unused granted actions a proposal may keep, where lists of names alone do not fit IAM's quotas [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Proposals")]
+    max_excess: Option<usize>,
     /// How long a trial is to be watched before what it denies is removed [default: 14d]
     #[arg(long, value_name = "TIME", help_heading = "Proposals")]
     watch: Option<Span>,
@@ -425,6 +428,7 @@ pub(super) fn plan(args: Args, config: Config, now: Time) -> Result<Plan, Failur
             Some(ActionNames::Shortest) | None => analyze::ActionNames::Shortest,
             Some(ActionNames::Whole) => analyze::ActionNames::Whole,
         },
+        max_excess: args.max_excess.or(config.max_excess).unwrap_or(0),
         watch: args.watch.or(config.watch).map_or(0, |span| span.0),
         public_keys,
         live_keys,

@@ -54,6 +54,7 @@ pub(super) struct Config {
     #[serde(deserialize_with = "parsed")]
     pub(super) split_names: Option<SplitNames>,
     pub(super) action_names: Option<ActionNames>,
+    pub(super) max_excess: Option<usize>,
     #[serde(deserialize_with = "parsed")]
     pub(super) watch: Option<Span>,
     pub(super) threads: Option<usize>,

@@ -358,6 +358,7 @@ fn asked(report: &Report) -> Result<analyze::Settings, Failure> {
             "whole" => analyze::ActionNames::Whole,
             _ => analyze::ActionNames::Shortest,
         },
+        max_excess: asked.max_excess,
         split_names: match asked.split_names.as_str() {
             "" => analyze::SplitNames::default(),
             text => text.parse().map_err(|error| unknown(format!("its names of split roles: {error}")))?,

@@ -6,7 +6,7 @@ use super::key::{self, Kind};
 use super::witness::Witness;
 use crate::catalog::Catalog;
 use crate::eval::{Context, ContextValue, Principal, Request, RequestResource, Truth, match_statement};
-use crate::policy::{ActionElement, Effect, Policy, PolicyKind};
+use crate::policy::{ActionElement, Effect, Policy, PolicyKind, Statement};
 
 /// The request, shortened, if the evaluator says for sure that `these` allow it and `those` do not.
 pub(super) fn only(witness: &Witness, these: &[&Policy], those: &[&Policy]) -> Option<Witness> {
@@ -116,14 +116,32 @@ fn real_action(witness: &Witness, these: &[&Policy], holds: impl Fn(&Witness) ->
     any
 }
 
+/// The first statement of a set of policies that denies a request for sure: policy and statement.
+pub(super) fn denied_by(witness: &Witness, policies: &[&Policy]) -> Option<(usize, usize)> {
+    let request = request(witness)?;
+    let denies = policies.iter().enumerate().flat_map(|(at, policy)| {
+        let statements = policy.statements.iter().enumerate();
+        statements.map(move |(number, statement)| ((at, number), policy.version, statement))
+    });
+    denies
+        .filter(|(.., statement)| statement.effect == Effect::Deny)
+        .find(|(_, version, statement)| {
+            match_statement(statement, kind_of(statement), *version, &request).applies().is_true()
+        })
+        .map(|(place, ..)| place)
+}
+
+/// A statement that names principals stands at a resource.
+fn kind_of(statement: &Statement) -> PolicyKind {
+    if statement.principal.is_some() { PolicyKind::Resource } else { PolicyKind::Identity }
+}
+
 /// Whether a set of policies allows a request: some statement allows it and none denies it.
 fn allows(policies: &[&Policy], request: &Request) -> Truth {
     let (mut allow, mut deny) = (Truth::False, Truth::False);
     for policy in policies {
         for statement in &policy.statements {
-            let kind =
-                if statement.principal.is_some() { PolicyKind::Resource } else { PolicyKind::Identity };
-            let applies = match_statement(statement, kind, policy.version, request).applies();
+            let applies = match_statement(statement, kind_of(statement), policy.version, request).applies();
             match statement.effect {
                 Effect::Allow => allow = allow.or(applies),
                 Effect::Deny => deny = deny.or(applies),

@@ -140,6 +140,8 @@ pub enum Retained {
     Lost {
         /// The old statement that allowed it.
         statement: Place,
+        /// The new statement that denies it; `None` when the new set only fails to allow it.
+        denied_by: Option<Place>,
         /// The request.
         witness: Witness,
     },
@@ -251,7 +253,8 @@ impl OneReading {
         for escape in &escapes {
             for request in witness::requests(engine, escape.region)? {
                 if let Some(witness) = confirm::only(&request, old, new) {
-                    return Ok(Retained::Lost { statement: escape.place, witness });
+                    let denied_by = confirm::denied_by(&witness, new);
+                    return Ok(Retained::Lost { statement: escape.place, denied_by, witness });
                 }
             }
         }

@@ -71,6 +71,9 @@ pub fn no_new_access(old: &[&Policy], new: &[&Policy], settings: &Settings) -> P
         return Proof::unknown(reason);
     }
     let both: Vec<&Policy> = old.iter().chain(new).copied().collect();
+    if let Some(reason) = of_two_kinds(&both) {
+        return Proof::unknown(reason);
+    }
     let mut proof = Proof { verdict: Verdict::Proven, ..Proof::default() };
     let mut open = Vec::new();
     for reading in engine::readings(&both) {
@@ -185,6 +188,16 @@ fn describe(escape: &Escape) -> String {
             format!("statement {statement} of new policy {policy} reaches beyond what the old set allows")
         }
     }
+}
+
+/// Why the sets cannot be compared: what stands at a resource speaks of that resource alone, and says who; what is attached to somebody
+/// does neither.
+fn of_two_kinds(policies: &[&Policy]) -> Option<String> {
+    let mut statements = policies.iter().flat_map(|policy| &policy.statements);
+    let named = statements.next()?.principal.is_some();
+    statements.any(|statement| statement.principal.is_some() != named).then(|| {
+        "some policies name principals, as those at resources and trust policies do, and some do not, as those attached to principals: the two kinds cannot be compared".to_owned()
+    })
 }
 
 /// Why a set cannot be reasoned about at all.

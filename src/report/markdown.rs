@@ -328,8 +328,8 @@ fn proposal(proposal: &Proposal, out: &mut dyn Write) -> io::Result<()> {
         if let Some(line) = held_out(proposal) {
             writeln!(out, "- {line}")?;
         }
-        for lost in &replay.lost {
-            writeln!(out, "- **would refuse** {}", code(lost))?;
+        for lost in replay.losses() {
+            writeln!(out, "- **would refuse** {}", code(&lost))?;
         }
         writeln!(out)?;
     }

@@ -106,6 +106,9 @@ pub struct Settings {
     /// `--action-names`: `shortest` or `whole`.
     #[serde(default)]
     pub action_names: String,
+    /// `--max-excess`: unused actions that a proposal may keep where it would not fit otherwise.
+    #[serde(default)]
+    pub max_excess: usize,
     /// `--split-names`.
     #[serde(default)]
     pub split_names: String,

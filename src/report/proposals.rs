@@ -88,7 +88,7 @@ impl Page<'_> {
                     number(replay.requests)
                 ),
             )?;
-            self.list(replay.lost.iter().map(|lost| format!("lost: {lost}")))?;
+            self.list(replay.losses().map(|lost| format!("lost: {lost}")))?;
         }
         if let Some((check, level)) = proposal.held_out_at_its_level().filter(|(check, _)| check.requests > 0)
         {

@@ -228,14 +228,19 @@ fn patterns<'g>(grant: &Grant<'g>, id: ActionId, catalog: &Catalog) -> Vec<&'g s
         return vec!["*"];
     }
     let kinds = catalog.info(id).into_iter().flat_map(|info| info.resource_types());
-    let formats: Vec<&str> = kinds.flat_map(|part| part.kind.formats.clone()).collect();
+    let formats: Vec<(Glob, Option<&str>)> = kinds
+        .flat_map(|part| part.kind.formats.clone())
+        .map(|format| (Glob::new(&widened(format)), service_of(format)))
+        .collect();
     let is_of_the_action = |pattern: &&ResourcePattern<'_>| {
         let service = service_of(pattern.text);
+        let mut formats = formats
+            .iter()
+            .filter(|(_, other)| service.is_none_or(|service| other.is_none_or(|other| other == service)));
+        // Most patterns are of other services, and need not be read.
+        let Some((first, _)) = formats.next() else { return false };
         let glob = Glob::new(&widened(pattern.text));
-        let mut formats = formats.iter().filter(|format| {
-            service.is_none_or(|service| service_of(format).is_none_or(|other| other == service))
-        });
-        formats.any(|format| Glob::new(&widened(format)).overlaps(&glob))
+        first.overlaps(&glob) || formats.any(|(format, _)| format.overlaps(&glob))
     };
     let patterns = allows().flat_map(|allow| &allow.resources.patterns).filter(is_of_the_action);
     patterns.map(|pattern| pattern.text).collect()

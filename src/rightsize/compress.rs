@@ -1,6 +1,6 @@
 //! Shorter action lists by prefix wildcards.
 //!
-//! A prefix stands for the actions below it when the catalog holds no other action there (or, as a last resort, only few others
+//! A prefix stands for the actions below it when the catalog holds no other action there (or, where `--max-excess` allows it and nothing else fits, only few others
 //! that the old statement granted as well and that do not manage permissions) and when one old statement grants the
 //! wildcard itself on the same resources under no more conditions: so neither today's nor tomorrow's actions are new.
 

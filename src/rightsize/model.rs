@@ -305,6 +305,8 @@ pub struct Replay {
     pub allowed: u64,
     /// The others, each as `ACTION on RESOURCE`; sorted.
     pub lost: Vec<String>,
+    /// For each of these, in the same order, the statement to blame, in words.
+    pub blame: Vec<String>,
     /// Distinct requests that the role's own policies did not grant (a resource's policy did), so that they cannot be lost here.
     pub granted_otherwise: u64,
 }

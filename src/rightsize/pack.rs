@@ -16,10 +16,18 @@ pub(super) struct Document {
 
 /// Statements that do not fit.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the statements need {characters} characters, and the role's policies can hold {room}")]
+#[error("the statements need {characters} characters, and the role's policies can hold {room}{}", way_out(*fits_with))]
 pub(super) struct TooLarge {
     pub(super) characters: usize,
     pub(super) room: usize,
+    /// They would fit, had so many granted actions that nothing calls for been let in.
+    pub(super) fits_with: Option<usize>,
+}
+
+fn way_out(fits_with: Option<usize>) -> String {
+    fits_with.map_or_else(String::new, |excess| {
+        format!("; with `--max-excess {excess}` they fit, and so many unused actions stay granted")
+    })
 }
 
 /// Puts the statements into one inline document if they fit, else into managed documents, the rest into an inline one.
@@ -62,7 +70,11 @@ pub(super) fn pack(pieces: &[Piece], quotas: &Quotas) -> Result<Vec<Document>, T
 }
 
 fn too_large(characters: usize, quotas: &Quotas) -> TooLarge {
-    TooLarge { characters, room: quotas.managed * quotas.managed_policies + quotas.inline_total }
+    TooLarge {
+        characters,
+        room: quotas.managed * quotas.managed_policies + quotas.inline_total,
+        fits_with: None,
+    }
 }
 
 fn document(attach: Attach, policy: Policy) -> Document {
@@ -114,7 +126,7 @@ fn cut(
             continue;
         }
         let Some((first, second)) = halves(&next, n - limit) else {
-            return Err(TooLarge { characters: n, room: limit });
+            return Err(TooLarge { characters: n, room: limit, fits_with: None });
         };
         todo.push(second);
         todo.push(first);

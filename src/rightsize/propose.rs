@@ -1,6 +1,6 @@
 //! The smaller policy: planned, clipped, written, proven, replayed; and tried again wider when a step fails.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::assemble::{Piece, assemble};
 use super::compress::{GENTLE, PRESSURES, Press, SHORTEST};
@@ -22,6 +22,10 @@ use crate::catalog::{Evidence, Visibility};
 use crate::inventory::{AttachedKind, Role};
 use crate::policy::Policy;
 use crate::proof::{self, Budget, Observed, ObservedResource, Proof, Retained, Verdict};
+
+/// Resource patterns of all Allow statements of a role, beyond which no smaller policy is worked out: each is held against each. Ten managed
+/// policies of the longest kind have room for some two thousand.
+const MOST_PATTERNS: usize = 2_500;
 
 /// What a proposal starts from.
 pub(super) struct Start<'s> {
@@ -60,6 +64,13 @@ impl Start<'_> {
         }
         if grant.allows.is_empty() {
             return kept("The role's own policies allow nothing.");
+        }
+        let n_patterns: usize = grant.allows.iter().map(|allow| allow.resources.patterns.len().max(1)).sum();
+        if n_patterns > MOST_PATTERNS {
+            return undecided(format!(
+                "The role's policies name {n_patterns} resources in {} statements; smaller ones are worked out for at most {MOST_PATTERNS}.",
+                grant.allows.len()
+            ));
         }
         self.smaller(role, grant)
     }
@@ -153,6 +164,7 @@ impl Start<'_> {
         let plan = self.plan(uses);
         let mut reasons = self.plan_reasons();
         let mut last = Proposal::default();
+        let mut fits = false;
         for level in ladder(self.settings.resources) {
             let draft = clip(grant, &plan, uses, level, self.expander);
             let written = match write(&draft, grant, self.expander, self.settings) {
@@ -162,6 +174,7 @@ impl Start<'_> {
                     continue;
                 }
             };
+            fits = true;
             let new: Vec<&Policy> = written.documents.iter().map(|document| &document.policy).collect();
             let proof = proof::no_new_access(&grant.policies, &new, &proof::Settings::default());
             if proof.verdict != Verdict::Proven {
@@ -173,7 +186,7 @@ impl Start<'_> {
                 last.proof = proof;
                 continue;
             }
-            let replay = replay(&grant.policies, &new, uses);
+            let replay = replay(grant, &new, uses);
             if !replay.lost.is_empty() {
                 last.reasons.push(format!("{}: observed requests would be refused.", level_name(level)));
                 last = Proposal { proof, replay, ..last };
@@ -249,7 +262,12 @@ impl Start<'_> {
                 ..Proposal::default()
             };
         }
-        last.reasons.insert(0, "No smaller policy could be shown to be safe.".to_owned());
+        let summary = if fits {
+            "No smaller policy could be shown to be safe."
+        } else {
+            "A policy that keeps all that must stay does not fit into IAM's quotas, and nothing is dropped to make it fit."
+        };
+        last.reasons.insert(0, summary.to_owned());
         last.verdict = ProposalVerdict::CannotTell;
         last
     }
@@ -343,8 +361,8 @@ pub(super) struct Written {
 
 /// Writes a draft in the fewest characters that let nothing in: a prefix stands for an action, or for several, where it begins the name of no
 /// other action of the catalog and lies inside what was granted. With [`ActionNames::Whole`] it stands for several only, unless that
-/// does not fit into one document. As a last resort, when IAM's quotas leave no choice, prefixes let in actions nobody asked for but the
-/// old policies granted.
+/// does not fit into one document. Where IAM's quotas leave no choice, prefixes let in up to [`Settings::max_excess`] actions nobody asked for but the old policies
+/// granted; without that it does not fit, and the error says how many it would take.
 pub(super) fn write(
     draft: &Draft,
     grant: &Grant<'_>,
@@ -371,8 +389,12 @@ pub(super) fn write(
     for pressure in PRESSURES {
         let (shorter, excess) = press.pieces(pressure);
         if let Ok(documents) = pack(&shorter, quotas) {
+            if excess > settings.max_excess {
+                return Err(TooLarge { fits_with: Some(excess), ..too_large });
+            }
             let note = format!(
-                "{excess} granted actions that were not used stay, or the lists would not fit IAM's quotas."
+                "{excess} granted actions that were not used stay (`--max-excess {}`), or the lists would not fit IAM's quotas.",
+                settings.max_excess
             );
             return Ok(Written { documents, notes: vec![note] });
         }
@@ -390,30 +412,53 @@ fn shortened(written: &[Piece], asked: &[Piece]) -> Vec<String> {
 }
 
 /// Replays every distinct request.
-pub(super) fn replay(old: &[&Policy], new: &[&Policy], uses: &[Use]) -> Replay {
-    let mut prover = proof::Replay::new(old, new, Budget::default());
+pub(super) fn replay(old: &Grant<'_>, new: &[&Policy], uses: &[Use]) -> Replay {
+    let mut prover = proof::Replay::new(&old.policies, new, Budget::default());
     let mut result = Replay::default();
-    let mut lost = BTreeSet::new();
+    let mut lost = BTreeMap::new();
     let distinct: BTreeSet<Observed> = uses.iter().map(observed).collect();
     for request in &distinct {
         if works_without_permission(&request.action) {
             result.granted_otherwise += 1;
             continue;
         }
-        match prover.retained(request) {
+        let retained = prover.retained(request);
+        match &retained {
             Retained::Kept => result.allowed += 1,
             Retained::NotGrantedByIdentity => {
                 result.granted_otherwise += 1;
                 continue;
             }
             Retained::Lost { .. } | Retained::Unknown { .. } => {
-                lost.insert(describe(request));
+                lost.insert(describe(request), blame(&retained, old, new));
             }
         }
         result.requests += 1;
     }
-    result.lost = lost.into_iter().collect();
+    (result.lost, result.blame) = lost.into_iter().unzip();
     result
+}
+
+/// Why a request is no longer allowed, in words.
+pub(super) fn blame(retained: &Retained, old: &Grant<'_>, new: &[&Policy]) -> String {
+    let sid = |policy: Option<&&Policy>, statement: usize| {
+        let sid = policy.and_then(|policy| policy.statements.get(statement)?.sid.as_deref());
+        sid.map_or_else(String::new, |sid| format!(" (`{sid}`)"))
+    };
+    match retained {
+        Retained::Lost { denied_by: Some((policy, statement)), .. } => format!(
+            "statement {statement}{} of new policy {policy} denies it",
+            sid(new.get(*policy), *statement)
+        ),
+        Retained::Lost { statement: (policy, statement), .. } => format!(
+            "statement {statement}{} of `{}` allowed it, and no new statement does",
+            sid(old.policies.get(*policy), *statement),
+            old.sources.get(*policy).map_or("", |source| source.name)
+        ),
+        Retained::Unknown { reason } => reason.clone(),
+        Retained::Kept => "still allowed".to_owned(),
+        Retained::NotGrantedByIdentity => "the role's own policies did not allow it".to_owned(),
+    }
 }
 
 /// The request behind a use: what the events do not tell stays open.
@@ -474,5 +519,36 @@ fn kept(reason: &str) -> Proposal {
         proof,
         reasons: vec![reason.to_owned()],
         ..Proposal::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::policy::{PolicyKind, parse};
+
+    #[test]
+    fn who_is_to_blame_is_told_by_policy_statement_and_sid() {
+        let policy = |statements: &str| {
+            parse(&format!(r#"{{"Statement":[{statements}]}}"#), PolicyKind::Identity).unwrap()
+        };
+        let allow = r#"{"Sid":"Read","Effect":"Allow","Action":"s3:Get*","Resource":"*"}"#;
+        let deny = r#"{"Sid":"Stop","Effect":"Deny","Action":"s3:GetObject","Resource":"*"}"#;
+        let (old, none, denied) = (policy(allow), policy(""), policy(&format!("{allow},{deny}")));
+        let expander = Expander::new(Catalog::embedded());
+        let grant = Grant::of([&old], &expander);
+        let request = Observed {
+            action: "s3:GetObject".parse().unwrap(),
+            resource: ObservedResource::Arn("arn:aws:s3:::b/k".to_owned()),
+            context: Vec::new(),
+        };
+        let told = |new: &Policy| {
+            let retained = proof::retained(&request, &[&old], &[new], Budget::default());
+            blame(&retained, &grant, &[new])
+        };
+        assert_eq!(told(&none), "statement 0 (`Read`) of `` allowed it, and no new statement does");
+        assert_eq!(told(&denied), "statement 1 (`Stop`) of new policy 0 denies it");
+        assert_eq!(told(&old), "still allowed");
     }
 }

@@ -71,6 +71,9 @@ pub struct Settings {
     pub unobservable: Unobservable,
     /// See [`ActionNames`].
     pub action_names: ActionNames,
+    /// How many granted actions that nothing calls for may stay in all policies of a proposal, where lists of names alone do not fit IAM's
+    /// quotas: characters are not bought with privilege unless that is asked for.
+    pub max_excess: usize,
     /// See [`Quotas`].
     pub quotas: Quotas,
     /// Seconds that a trial is watched before what it tried is removed.
@@ -87,6 +90,7 @@ impl Default for Settings {
             resources: ResourceLevel::default(),
             unobservable: Unobservable::default(),
             action_names: ActionNames::default(),
+            max_excess: 0,
             quotas: Quotas::default(),
             watch: 14 * 86_400,
         }

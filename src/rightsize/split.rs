@@ -65,7 +65,7 @@ impl Shared<'_> {
             .map_err(|reason| format!("The part of `{}` cannot be written: {reason}", workload.id))?;
         let new: Vec<&Policy> = written.documents.iter().map(|document| &document.policy).collect();
         let proof = proof::no_new_access(&grant.policies, &new, &proof::Settings::default());
-        let replay = replay(&grant.policies, &new, &own);
+        let replay = replay(grant, &new, &own);
         if proof.verdict != Verdict::Proven || !replay.lost.is_empty() {
             return Err(format!("The part of `{}` could not be proven to be safe.", workload.id));
         }

@@ -14,7 +14,7 @@ pub use running::{Running, TrialDenial, TrialSeen, TrialVerdict, trials};
 use super::assemble::Piece;
 use super::compress::{Press, SHORTEST};
 use super::grant::{Expander, Grant, works_without_permission};
-use super::propose::{describe, observed};
+use super::propose::{blame, describe, observed};
 use super::{ActionSet, Attach, Proposal, ProposalVerdict, Replay, Settings};
 use crate::attribution::Use;
 use crate::catalog::ActionId;
@@ -341,7 +341,13 @@ impl Ground<'_> {
             replay.requests += 1;
             match prover.retained(&request) {
                 Retained::Kept => replay.allowed += 1,
-                _ => replay.lost.push(describe(&request)),
+                other => {
+                    replay.lost.push(describe(&request));
+                    replay.blame.push(match other {
+                        Retained::Unknown { reason } => reason,
+                        _ => "the boundary does not allow it".to_owned(),
+                    });
+                }
             }
         }
         if proof.verdict != Verdict::Proven || !replay.lost.is_empty() {
@@ -371,20 +377,24 @@ impl Ground<'_> {
                 replay.granted_otherwise += 1;
                 continue;
             }
-            match own.retained(&request) {
+            let retained = own.retained(&request);
+            match &retained {
                 Retained::Kept => {
                     replay.requests += 1;
                     replay.allowed += 1;
                 }
                 Retained::NotGrantedByIdentity => {
                     replay.granted_otherwise += 1;
-                    if others.retained(&request) != Retained::Kept {
+                    let other = others.retained(&request);
+                    if other != Retained::Kept {
                         replay.lost.push(describe(&request));
+                        replay.blame.push(blame(&other, self.grant, &[&open, document]));
                     }
                 }
                 Retained::Lost { .. } | Retained::Unknown { .. } => {
                     replay.requests += 1;
                     replay.lost.push(describe(&request));
+                    replay.blame.push(blame(&retained, self.grant, under));
                 }
             }
         }

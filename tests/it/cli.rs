@@ -314,6 +314,12 @@ fn prove_tells_three_verdicts_by_status() {
     assert_eq!(prove(&files, &["wide", "deny"], &["narrow", "deny"], &["--keep-denies"]).0, 0);
     assert_eq!(prove(&files, &["wide", "deny"], &["narrow"], &["--keep-denies"]).0, 4);
 
+    // What stands at a resource and what is attached to a principal say different things by the same words.
+    let anyone = statement("Allow", "*", r#","Principal":"*""#);
+    let (status, proof) = prove(&[("at", &anyone), ("narrow", &narrow)], &["at"], &["narrow"], &[]);
+    assert_eq!((status, &proof["no_new_access"]), (4, &serde_json::json!("unknown")), "{proof}");
+    assert!(proof["reasons"][0].as_str().unwrap().contains("cannot be compared"), "{proof}");
+
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("broken"), r#"{"Statement": 5}"#).unwrap();
     let (status, out, err) = run(dir.path(), &["prove", "--old", "broken", "--new", "broken"]);

@@ -271,7 +271,7 @@ const ONE_ACCOUNT: &str = "sample-logs/AWSLogs/o-5de9f6uww6/540606292626";
 #[test]
 fn an_audit_is_made_again_with_every_setting_it_had() {
     let dir = bench();
-    let settings = "min-window = \"1d\"\nmin-coverage = \"10\"\nwatch = \"3d\"\naction-names = \"whole\"\n\
+    let settings = "min-window = \"1d\"\nmin-coverage = \"10\"\nwatch = \"3d\"\naction-names = \"whole\"\nmax-excess = 7\n\
         split-names = \"{workload}-of-{role}\"\nresources = \"type\"\nunobservable = \"drop\"\nsince = \"2026-06-03\"\nuntil = \"2026-06-06\"\n\
         [[accounts]]\nid = \"111122223333\"\n\
         [[exceptions]]\ncode = \"shared-role\"\nreason = \"r\"\nowner = \"o\"\nexpires = \"2999-01-01\"\n\
@@ -283,6 +283,7 @@ fn an_audit_is_made_again_with_every_setting_it_had() {
     let report: serde_json::Value =
         serde_json::from_slice(&fs::read(dir.path().join("report/report.json")).unwrap()).unwrap();
     assert_eq!(report["settings"]["exceptions"].as_array().unwrap().len(), 2);
+    assert_eq!(report["settings"]["max_excess"], 7);
     assert_eq!(report["settings"]["split_names"], "{workload}-of-{role}");
     let excepted = |expired: bool| {
         let findings = report["findings"].as_array().unwrap().iter();

@@ -1,5 +1,6 @@
 //! The policy language: reading, writing and refusing documents.
 
+mod accessors;
 mod peers;
 mod suites;
 

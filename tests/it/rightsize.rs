@@ -10,8 +10,8 @@ use leastwise::policy::{Policy, PolicyKind, parse, render};
 use leastwise::proof::{self, Verdict};
 use leastwise::record::IdentityType;
 use leastwise::rightsize::{
-    ActionNames, ActionVerdict, Coverage, GrantedBy, Losses, ProposalVerdict, ResourceLevel, RightSized,
-    RightSizer, Settings, Subject, Unobservable,
+    ActionNames, ActionVerdict, Coverage, GrantedBy, Losses, ProposalVerdict, Quotas, ResourceLevel,
+    RightSized, RightSizer, Settings, Subject, Unobservable,
 };
 use leastwise::usage::{IssuanceFacts, IssuanceKind, Observation, RegionObservation, SessionFacts};
 use proptest::prelude::*;
@@ -438,22 +438,43 @@ fn a_minimal_role_is_kept_and_an_unknown_one_not_judged() {
 }
 
 #[test]
-fn an_administrator_gets_what_fits_and_loses_the_ways_to_more() {
+fn an_administrator_loses_the_ways_to_more_and_keeps_nothing_unused_to_be_shorter() {
     let admin = role(&[r#"[{"Effect":"Allow","Action":"*","Resource":"*"}]"#]);
     let uses = ["s3:GetObject arn:aws:s3:::b/k", "sqs:SendMessage arn:aws:sqs:eu-west-1:111122223333:q"];
-    for unobservable in [Unobservable::Keep, Unobservable::Drop] {
-        let settings = Settings { unobservable, ..Settings::default() };
-        let result = right_size_in(&admin, &uses, &observation(S3), settings);
-        assert_eq!(result.proposal.verdict, ProposalVerdict::Replace, "{:?}", result.proposal.reasons);
-        assert!(result.proposal.policies.len() <= 11);
+    let under = |unobservable, max_excess, quotas| {
+        let settings = Settings { unobservable, max_excess, quotas, ..Settings::default() };
+        right_size_in(&admin, &uses, &observation(S3), settings)
+    };
+    let is_smaller = |result: &RightSized| {
+        let proposal = &result.proposal;
+        assert_eq!(proposal.verdict, ProposalVerdict::Replace, "{:?}", proposal.reasons);
+        assert!(proposal.policies.len() <= 11);
         let removed = &result.privilege.escalation_paths_removed;
         assert!(removed.contains(&"iam:PutRolePolicy"), "{removed:?}");
-        eprintln!(
-            "{unobservable:?}: {} documents, {:?}",
-            result.proposal.policies.len(),
-            result.proposal.reasons
-        );
-    }
+    };
+    is_smaller(&under(Unobservable::Drop, 0, Quotas::default()));
+    // Thousands of actions that the logs could not have shown find room.
+    is_smaller(&under(Unobservable::Keep, 0, Quotas::default()));
+    // With less room they do not.
+    let less = |managed_policies| Quotas { managed_policies, ..Quotas::default() };
+    let tight =
+        |n: &usize| under(Unobservable::Keep, 0, less(*n)).proposal.verdict != ProposalVerdict::Replace;
+    let less = less((0..10).rev().find(tight).unwrap());
+    let keep = under(Unobservable::Keep, 0, less);
+    eprintln!("{:?}", keep.proposal.reasons);
+    assert_eq!(keep.proposal.verdict, ProposalVerdict::CannotTell);
+    assert!(keep.proposal.policies.is_empty());
+    let reasons = keep.proposal.reasons.join("\n");
+    assert!(reasons.contains("does not fit into IAM's quotas"), "{reasons}");
+    // Of the levels of resources, one needs fewer than the others.
+    let told = reasons.split("--max-excess ").skip(1).map(|rest| rest.split_once('`').unwrap().0);
+    let takes = told.map(|text| text.parse::<usize>().unwrap()).min().unwrap();
+    assert_eq!(under(Unobservable::Keep, takes - 1, less).proposal.verdict, ProposalVerdict::CannotTell);
+    let wider = under(Unobservable::Keep, takes, less);
+    is_smaller(&wider);
+    assert!(
+        wider.proposal.reasons.iter().any(|reason| reason.starts_with(&format!("{takes} granted actions")))
+    );
 }
 
 /// A few statements over a small world, so that they overlap.

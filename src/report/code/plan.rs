@@ -108,7 +108,7 @@ impl<'r> Change<'r> {
             format!("{proof}."),
             format!("Replay: {} of {} observed requests are still allowed.", replay.allowed, replay.requests),
         ];
-        remarks.extend(replay.lost.iter().map(|lost| format!("Lost: {lost}.")));
+        remarks.extend(replay.losses().map(|lost| format!("Lost: {lost}.")));
         remarks.extend(self.removed.iter().map(|old| match (&old.arn, old.attach) {
             (Some(arn), _) => format!("To be detached once the new policies are in place: {arn}."),
             (None, Attach::Managed) => {

@@ -423,7 +423,9 @@ fn evidence(page: &mut Markup, proposal: &Proposal) {
     let words = format!("{} of {}", number(replay.allowed), count(replay.requests, "request", "requests"));
     page.badge(if replay.allowed == replay.requests { "good" } else { "bad" }, &words).raw("</p>");
     if !replay.lost.is_empty() {
-        page.raw("<p>It would refuse:</p><p class=\"chips\">").codes(&replay.lost, 20).raw("</p>");
+        page.raw("<p>It would refuse:</p><p class=\"chips\">")
+            .codes(&replay.losses().collect::<Vec<_>>(), 20)
+            .raw("</p>");
     }
     if let Some(check) = proposal.held_out.as_ref().filter(|check| check.requests > 0) {
         page.raw("<p>Learned until ").time(Some(check.learned_until)).raw(", of ");

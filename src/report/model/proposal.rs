@@ -250,9 +250,23 @@ pub struct Replay {
     pub allowed: u64,
     /// The others, each as `ACTION on RESOURCE`; sorted.
     pub lost: Vec<String>,
+    /// For each of these, in the same order, the statement to blame, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blame: Vec<String>,
     /// Distinct requests that a resource's policy granted, not the role's own: they do not depend on the proposal.
     #[serde(default)]
     pub granted_otherwise: u64,
+}
+
+impl Replay {
+    /// What was lost, each with what is to blame.
+    pub fn losses(&self) -> impl Iterator<Item = String> + '_ {
+        let blame = self.blame.iter().map(Some).chain(std::iter::repeat(None));
+        self.lost.iter().zip(blame).map(|(lost, blame)| match blame {
+            Some(blame) => format!("{lost}: {blame}"),
+            None => lost.clone(),
+        })
+    }
 }
 
 /// One workload's own role, where several workloads share one.

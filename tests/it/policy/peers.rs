@@ -5,6 +5,7 @@ use leastwise::policy::{
 };
 use serde_json::{Value, json};
 
+use super::accessors::{expectations, written};
 use super::suites::is_valid;
 use crate::conformance::Suite;
 
@@ -41,6 +42,26 @@ fn principal_is(question: &str, pattern: &PrincipalPattern) -> Option<bool> {
     })
 }
 
+/// What a question after a principal's text finds; `None` when the principal is of another kind.
+fn principal_value(question: &str, pattern: &PrincipalPattern) -> Option<String> {
+    let (_, text) = written(pattern);
+    let (kind, value) = match question {
+        "accountId" => {
+            let account =
+                text.split(':').nth(4).filter(|_| text.ends_with(":root")).unwrap_or(&text).to_owned();
+            ("isAccountPrincipal", account)
+        }
+        "uniqueId" => ("isUniqueIdPrincipal", text),
+        "arn" => ("isAwsPrincipal", text),
+        "service" => ("isServicePrincipal", text),
+        "federated" => ("isFederatedPrincipal", text),
+        "canonicalUser" => ("isCanonicalUserPrincipal", text),
+        "wildcard" => ("isWildcardPrincipal", text),
+        _ => return None,
+    };
+    principal_is(kind, pattern)?.then_some(value)
+}
+
 #[test]
 fn unit_tests_of_iam_policy() {
     let Some((mut suite, cases)) = Suite::open("iam-policy/unit_tests") else { return };
@@ -73,18 +94,32 @@ fn unit_tests_of_iam_policy() {
                 let wanted = if wanted.get("$undefined").is_some() { Value::Null } else { wanted.clone() };
                 suite.score(&format!("{name} {text}"), wanted, found, Value::Null, Value::clone);
             }
-            Some(("principal", question)) => {
+            _ if case["let"].get("principal").is_some() => {
                 let args = &case["let"]["principal"]["args"];
-                let found = args[0]
-                    .as_str()
-                    .zip(args[1].as_str())
-                    .and_then(|(kind, text)| principal_is(question, &pattern(kind, text)?));
-                match found {
-                    Some(found) if wanted.is_boolean() => {
-                        suite.score(&format!("{question}: {name}"), *wanted == true, found, false, |_| false);
-                    }
-                    _ => suite.skip("an accessor of that program's types"),
-                }
+                let pattern = pattern(args[0].as_str().unwrap(), args[1].as_str().unwrap()).unwrap();
+                // Where that program throws, the principal is of another kind.
+                let throws = case["expect"][0]["matcher"] == "toThrowError";
+                let expression = call.and_then(|call| call["fn"].as_str().or_else(|| call["expr"].as_str()));
+                let question =
+                    expression.map_or("type", |text| text.rsplit('.').next().unwrap().trim_end_matches("()"));
+                let (kind, text) = written(&pattern);
+                let found = match question {
+                    "type" => json!(kind),
+                    question => match (principal_is(question, &pattern), principal_value(question, &pattern))
+                    {
+                        (Some(is), _) => json!(is),
+                        (None, value) => json!(value),
+                    },
+                };
+                let wanted = if throws { &Value::Null } else { wanted };
+                let whole = question != "type" || case["expect"][1]["value"] == text;
+                suite.score(
+                    &format!("{question}: {name}"),
+                    (wanted.clone(), true),
+                    (found, whole),
+                    (Value::Null, true),
+                    |_| (Value::Null, true),
+                );
             }
             _ if ["findDuplicateSids", "findEmptyActions", "lintPolicy", "lintResourcePolicy"]
                 .contains(&function) =>
@@ -107,7 +142,14 @@ fn unit_tests_of_iam_policy() {
                 let wanted = wanted.as_array().is_some_and(|errors| !errors.is_empty());
                 suite.score(&format!("{function}: {name}"), wanted, found, false, |_| false);
             }
-            _ => suite.skip("accessors of that program's types"),
+            _ => match expectations(case) {
+                Err(reason) => suite.skip(reason),
+                Ok(pairs) => {
+                    let (wanted, found): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
+                    let group = case["suite"].as_array().unwrap().last().unwrap().as_str().unwrap();
+                    suite.score(&format!("{group}: {name}"), wanted, found, Vec::new(), |_| Vec::new());
+                }
+            },
         }
     }
     let blanks = "a name with blanks is saved, as moto's record of AWS's answers shows, and matches nothing";

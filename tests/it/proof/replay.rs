@@ -76,7 +76,10 @@ fn replay_keeps_loses_and_knows_what_it_does_not_know() {
     let get = call("s3:GetObject", arn("arn:aws:s3:::a/x"), &[("aws:SourceIp", &["10.1.2.3"])]);
     let on = |resource: &str| json!([{"Effect": "Allow", "Action": "s3:GetObject", "Resource": resource}]);
     assert_eq!(replay(on("arn:aws:s3:::a/*"), &get), Retained::Kept);
-    let Retained::Lost { statement, witness } = replay(on("arn:aws:s3:::b/*"), &get) else { panic!("lost") };
+    let Retained::Lost { statement, denied_by, witness } = replay(on("arn:aws:s3:::b/*"), &get) else {
+        panic!("lost")
+    };
+    assert_eq!(denied_by, None);
     assert_eq!((statement, witness.resource.as_str()), ((0, 0), "arn:aws:s3:::a/x"));
     // The event's address is known, so a condition on it can be judged; one on an unknown key cannot be kept.
     let under = |condition: serde_json::Value| json!([{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*", "Condition": condition}]);
@@ -89,6 +92,13 @@ fn replay_keeps_loses_and_knows_what_it_does_not_know() {
         replay(under(json!({"Bool": {"aws:SecureTransport": "true"}})), &get),
         Retained::Lost { .. }
     ));
+    // A new deny is to blame itself.
+    let denied = json!([
+        {"Effect": "Deny", "Action": "s3:Put*", "Resource": "*"},
+        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"},
+        {"Effect": "Deny", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::a/*"},
+    ]);
+    assert!(matches!(replay(denied, &get), Retained::Lost { denied_by: Some((0, 2)), .. }));
     // What the old set denied anyway was granted by something else.
     let delete = call("s3:DeleteObject", arn("arn:aws:s3:::a/x"), &[]);
     assert_eq!(replay(on("*"), &delete), Retained::NotGrantedByIdentity);
