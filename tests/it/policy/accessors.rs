@@ -109,10 +109,8 @@ fn policy(piece: &Value, asked: &str) -> Option<Policy> {
 
 /// `Statement[0].Action[1]` is where the reader finds fault when something else stands there.
 fn place(case: &Value, wanted: &Value) -> Option<Value> {
-    let pointer = format!(
-        "/{}",
-        wanted.as_str()?.replace("].", "/").replace('.', "/").replace('[', "/").replace(']', "")
-    );
+    let pointer =
+        format!("/{}", wanted.as_str()?.replace("].", "/").replace(['.', '['], "/").replace(']', ""));
     let mut document = argument(case)?.clone();
     *document.pointer_mut(&pointer)? =
         json!(if pointer.contains("Statement/0/") { json!({}) } else { json!(7) });
