@@ -17,6 +17,7 @@ mod key;
 mod literal;
 mod observed;
 mod pattern;
+mod shape;
 mod space;
 mod subset;
 mod together;

@@ -12,7 +12,8 @@ use hashbrown::HashMap;
 use super::arena::Arena;
 use super::automaton::{self, Clause};
 use super::budget::{Exhausted, Meter};
-use super::pattern::{self, ANYTHING, Symbol, Token, is_letter};
+use super::pattern::{self, Symbol, Token};
+use super::shape::{Pattern, Traits, backs_differ, fronts_differ, replace};
 
 /// Number of a pattern.
 type PatternId = u32;
@@ -26,28 +27,6 @@ pub(super) const EMPTY: LanguageId = 0;
 /// The language of all texts of the space.
 pub(super) const ALL: LanguageId = 1;
 
-/// A text with wildcards and letters.
-#[derive(Debug, Default, Eq, Hash, PartialEq)]
-struct Pattern {
-    tokens: Vec<Token>,
-}
-
-impl Pattern {
-    /// What stands before the first wildcard.
-    fn prefix(&self, traits: Traits) -> &[Token] {
-        self.tokens.get(..traits.prefix).unwrap_or_default()
-    }
-
-    /// What stands behind the last wildcard.
-    fn suffix(&self, traits: Traits) -> &[Token] {
-        self.tokens.get(self.tokens.len().saturating_sub(traits.suffix)..).unwrap_or_default()
-    }
-
-    fn has_letters(&self) -> bool {
-        self.tokens.iter().any(|token| matches!(token, Token::Is(symbol) if is_letter(*symbol)))
-    }
-}
-
 /// Alternatives, sorted.
 #[derive(Debug, Default, Eq, Hash, PartialEq)]
 struct List {
@@ -59,39 +38,6 @@ struct List {
 struct Language {
     all_of: Vec<ListId>,
     none_of: Vec<PatternId>,
-}
-
-/// What is known of a pattern without looking at its tokens again.
-#[derive(Clone, Copy, Debug, Default)]
-struct Traits {
-    /// One text: no wildcard, no letter.
-    plain: bool,
-    letters: bool,
-    /// No wildcard; letters may be there.
-    fixed: bool,
-    /// `head*`: every text that begins with the prefix, and nothing else.
-    headed: bool,
-    /// Tokens before the first wildcard.
-    prefix: usize,
-    /// Tokens behind the last wildcard.
-    suffix: usize,
-}
-
-impl Traits {
-    fn of(pattern: &Pattern) -> Self {
-        let is_text = |token: &&Token| matches!(token, Token::Is(_));
-        let tokens = &pattern.tokens;
-        let prefix = tokens.iter().take_while(is_text).count();
-        let (letters, fixed) = (pattern.has_letters(), prefix == tokens.len());
-        Self {
-            plain: fixed && !letters,
-            letters,
-            fixed,
-            headed: prefix + 1 == tokens.len() && tokens.last() == Some(&ANYTHING),
-            prefix,
-            suffix: tokens.iter().rev().take_while(is_text).count(),
-        }
-    }
 }
 
 /// All languages of one dimension.
@@ -590,30 +536,4 @@ impl Space {
         }
         Ok(false)
     }
-}
-
-/// Whether two beginnings of texts rule each other out.
-fn fronts_differ(a: &[Token], b: &[Token]) -> bool {
-    let n = a.len().min(b.len());
-    a.get(..n) != b.get(..n)
-}
-
-/// Whether two ends of texts rule each other out.
-fn backs_differ(a: &[Token], b: &[Token]) -> bool {
-    let n = a.len().min(b.len());
-    a.get(a.len() - n..) != b.get(b.len() - n..)
-}
-
-/// Tokens with letters replaced by values; `None` when one has none.
-fn replace(tokens: &[Token], values: &dyn Fn(Symbol) -> Option<Vec<Symbol>>) -> Option<Vec<Token>> {
-    let mut out = Vec::with_capacity(tokens.len());
-    for token in tokens {
-        match token {
-            Token::Is(symbol) if is_letter(*symbol) => {
-                out.extend(values(*symbol)?.into_iter().map(Token::Is))
-            }
-            token => out.push(*token),
-        }
-    }
-    Some(out)
 }
