@@ -6,8 +6,7 @@ use crate::eval::{
     Context, ContextValue, Principal, Request, RequestResource, Truth, holds, match_statement,
 };
 use crate::policy::{
-    ActionElement, Comparison, Operator, Policy, PolicyKind, PrincipalElement, PrincipalPattern,
-    ResourceElement, Statement,
+    ActionElement, Comparison, Operator, Policy, PolicyKind, PrincipalElement, ResourceElement, Statement,
 };
 
 /// Values of a statement that are shown.
@@ -134,21 +133,10 @@ fn principal(statement: &Statement, asking: &Principal) -> Mismatch {
         Some(PrincipalElement::Except(patterns)) => ("NotPrincipal", patterns.as_slice()),
         None => ("Principal", &[][..]),
     };
-    let expected: Vec<String> = patterns.iter().map(text).collect();
+    let expected: Vec<String> = patterns.iter().map(|pattern| pattern.written().1.to_owned()).collect();
     let actual = named(asking);
     let nearest = actual.as_deref().and_then(|actual| nearest(&expected, actual, false));
     Mismatch { element: element.to_owned(), expected: few(&expected), actual, nearest }
-}
-
-/// A principal pattern as it is written.
-fn text(pattern: &PrincipalPattern) -> String {
-    match pattern {
-        PrincipalPattern::Everyone { .. } => "*".to_owned(),
-        PrincipalPattern::Aws(text)
-        | PrincipalPattern::Service(text)
-        | PrincipalPattern::Federated(text)
-        | PrincipalPattern::CanonicalUser(text) => text.clone(),
-    }
 }
 
 /// How a `Principal` element would name who asks.

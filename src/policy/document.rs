@@ -127,6 +127,19 @@ pub enum PrincipalPattern {
     CanonicalUser(String),
 }
 
+impl PrincipalPattern {
+    /// Type and text as an object in a `Principal` element has them: `AWS` and `*` for everyone.
+    pub fn written(&self) -> (&'static str, &str) {
+        match self {
+            Self::Everyone { .. } => ("AWS", "*"),
+            Self::Aws(text) => ("AWS", text),
+            Self::Service(text) => ("Service", text),
+            Self::Federated(text) => ("Federated", text),
+            Self::CanonicalUser(text) => ("CanonicalUser", text),
+        }
+    }
+}
+
 /// One operator applied to one key.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Condition {

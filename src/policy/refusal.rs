@@ -134,16 +134,17 @@ fn principal(statement: &Statement, kind: PolicyKind, at: &str, found: &mut Vec<
         found.push(format!("{at}/Principal: must be `*` in a resource control policy"));
     }
     for pattern in patterns {
-        let (name, text, names_one) = match pattern {
-            PrincipalPattern::Aws(text) => ("AWS", text, is_aws_principal(text)),
-            PrincipalPattern::Service(text) => ("Service", text, text.contains('.')),
+        let names_one = match pattern {
+            PrincipalPattern::Aws(text) => is_aws_principal(text),
+            PrincipalPattern::Service(text) => text.contains('.'),
             PrincipalPattern::CanonicalUser(text) => {
-                ("CanonicalUser", text, !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric()))
+                !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric())
             }
-            PrincipalPattern::Federated(text) => ("Federated", text, !text.is_empty()),
-            PrincipalPattern::Everyone { .. } => continue,
+            PrincipalPattern::Federated(text) => !text.is_empty(),
+            PrincipalPattern::Everyone { .. } => true,
         };
         if !names_one {
+            let (name, text) = pattern.written();
             found.push(format!("{at}/Principal/{name}: `{}` names no principal", shorten(text)));
         }
     }

@@ -85,13 +85,7 @@ fn principals(patterns: &[PrincipalPattern]) -> Value {
     }
     let mut by_type: Vec<(&str, Vec<String>)> = Vec::new();
     for pattern in patterns {
-        let (name, text) = match pattern {
-            PrincipalPattern::Everyone { .. } => ("AWS", "*"),
-            PrincipalPattern::Aws(text) => ("AWS", text.as_str()),
-            PrincipalPattern::Service(text) => ("Service", text.as_str()),
-            PrincipalPattern::Federated(text) => ("Federated", text.as_str()),
-            PrincipalPattern::CanonicalUser(text) => ("CanonicalUser", text.as_str()),
-        };
+        let (name, text) = pattern.written();
         match by_type.iter_mut().find(|(known, _)| *known == name) {
             Some((_, texts)) => texts.push(text.to_owned()),
             None => by_type.push((name, vec![text.to_owned()])),

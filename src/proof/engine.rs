@@ -537,13 +537,13 @@ pub(super) fn readings(policies: &[&Policy]) -> Vec<Reading> {
 
 /// A principal as patterns over `KIND:text`.
 fn principal_patterns(principal: &PrincipalPattern) -> Vec<Vec<Token>> {
-    let kind = |kind: &str, text: &str| pattern::plain(&format!("{kind}:{text}"));
     match principal {
         PrincipalPattern::Everyone { .. } => vec![vec![ANYTHING]],
-        PrincipalPattern::Service(text) => vec![kind("Service", text)],
-        PrincipalPattern::Federated(text) => vec![kind("Federated", text)],
-        PrincipalPattern::CanonicalUser(text) => vec![kind("CanonicalUser", text)],
         PrincipalPattern::Aws(text) => aws_patterns(text),
+        one => {
+            let (kind, text) = one.written();
+            vec![pattern::plain(&format!("{kind}:{text}"))]
+        }
     }
 }
 

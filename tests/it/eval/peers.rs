@@ -8,8 +8,7 @@ use leastwise::eval::{
 };
 use leastwise::ident::glob::{Colons, Glob, ShortArn};
 use leastwise::policy::{
-    ActionElement, Policy, PolicyKind, PrincipalElement, PrincipalPattern, ResourceElement, Version, parse,
-    parse_value,
+    ActionElement, Policy, PolicyKind, PrincipalElement, ResourceElement, Version, parse, parse_value,
 };
 use serde_json::{Value, json};
 
@@ -496,14 +495,7 @@ fn principals(element: Option<&PrincipalElement>) -> (bool, Vec<String>) {
         Some(PrincipalElement::Only(patterns)) => (false, patterns),
         Some(PrincipalElement::Except(patterns)) => (true, patterns),
     };
-    let name = |pattern: &PrincipalPattern| match pattern {
-        PrincipalPattern::Aws(text)
-        | PrincipalPattern::Service(text)
-        | PrincipalPattern::Federated(text)
-        | PrincipalPattern::CanonicalUser(text) => text.clone(),
-        PrincipalPattern::Everyone { .. } => "*".to_owned(),
-    };
-    let mut names: Vec<String> = patterns.iter().map(name).collect();
+    let mut names: Vec<String> = patterns.iter().map(|pattern| pattern.written().1.to_owned()).collect();
     names.sort();
     (excepts, names)
 }

@@ -209,17 +209,20 @@ fn of_statement(
 ) -> Option<Value> {
     let (only, except) = match &statement.principal {
         None => (None, None),
-        Some(PrincipalElement::Only(all)) => (Some(all.iter().map(written).collect::<Vec<_>>()), None),
-        Some(PrincipalElement::Except(all)) => (None, Some(all.iter().map(written).collect())),
+        Some(PrincipalElement::Only(all)) => {
+            (Some(all.iter().map(PrincipalPattern::written).collect::<Vec<_>>()), None)
+        }
+        Some(PrincipalElement::Except(all)) => {
+            (None, Some(all.iter().map(PrincipalPattern::written).collect()))
+        }
     };
-    let plain = |texts: &[String]| Some(texts.iter().map(|text| ("", text.clone())).collect::<Vec<_>>());
     let (actions, not_actions) = match &statement.action {
-        ActionElement::Only(texts) => (plain(texts), None),
-        ActionElement::Except(texts) => (None, plain(texts)),
+        ActionElement::Only(texts) => (texts_alone(texts), None),
+        ActionElement::Except(texts) => (None, texts_alone(texts)),
     };
     let (resources, not_resources) = match statement.resource.as_ref()? {
-        ResourceElement::Only(texts) => (plain(texts), None),
-        ResourceElement::Except(texts) => (None, plain(texts)),
+        ResourceElement::Only(texts) => (texts_alone(texts), None),
+        ResourceElement::Except(texts) => (None, texts_alone(texts)),
     };
     let is_allow = statement.effect == Effect::Allow;
     let simple = match question {
@@ -270,6 +273,11 @@ fn of_statement(
     })
 }
 
+/// Texts that are of no type.
+fn texts_alone(texts: &[String]) -> Option<Vec<(&str, &str)>> {
+    Some(texts.iter().map(|text| ("", text.as_str())).collect())
+}
+
 fn of_conditions(statement: &Statement, rest: &str) -> Option<Value> {
     if rest.is_empty() || rest == ".length" {
         let n = statement.conditions.len();
@@ -292,16 +300,4 @@ fn condition_map(statement: &Statement) -> Value {
         keys[&condition.key] = json!(condition.values);
     }
     if map.is_empty() { Value::Null } else { map.into() }
-}
-
-/// A principal's type and text.
-pub(super) fn written(pattern: &PrincipalPattern) -> (&'static str, String) {
-    let (kind, text) = match pattern {
-        PrincipalPattern::Everyone { .. } => ("AWS", "*"),
-        PrincipalPattern::Aws(text) => ("AWS", text.as_str()),
-        PrincipalPattern::Service(text) => ("Service", text.as_str()),
-        PrincipalPattern::Federated(text) => ("Federated", text.as_str()),
-        PrincipalPattern::CanonicalUser(text) => ("CanonicalUser", text.as_str()),
-    };
-    (kind, text.to_owned())
 }

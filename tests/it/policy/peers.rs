@@ -1,11 +1,12 @@
 //! The unit tests of iam-policy, moto and policy_sentry that speak of documents, operators and principals.
 
+use leastwise::ident::is_account_id;
 use leastwise::policy::{
     Operator, PolicyKind, PrincipalElement, PrincipalPattern, SetQualifier, parse_value, refusals,
 };
 use serde_json::{Value, json};
 
-use super::accessors::{expectations, written};
+use super::accessors::expectations;
 use super::suites::is_valid;
 use crate::conformance::Suite;
 
@@ -28,7 +29,7 @@ fn principal_is(question: &str, pattern: &PrincipalPattern) -> Option<bool> {
     };
     let is_account = |text: &str| {
         let id = text.strip_suffix(":root").and_then(|arn| arn.rsplit(':').next()).unwrap_or(text);
-        id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit())
+        is_account_id(id)
     };
     Some(match question {
         "isWildcardPrincipal" => matches!(pattern, PrincipalPattern::Everyone { .. }),
@@ -44,7 +45,7 @@ fn principal_is(question: &str, pattern: &PrincipalPattern) -> Option<bool> {
 
 /// What a question after a principal's text finds; `None` when the principal is of another kind.
 fn principal_value(question: &str, pattern: &PrincipalPattern) -> Option<String> {
-    let (_, text) = written(pattern);
+    let text = pattern.written().1.to_owned();
     let (kind, value) = match question {
         "accountId" => {
             let account =
@@ -102,7 +103,7 @@ fn unit_tests_of_iam_policy() {
                 let expression = call.and_then(|call| call["fn"].as_str().or_else(|| call["expr"].as_str()));
                 let question =
                     expression.map_or("type", |text| text.rsplit('.').next().unwrap().trim_end_matches("()"));
-                let (kind, text) = written(&pattern);
+                let (kind, text) = pattern.written();
                 let found = match question {
                     "type" => json!(kind),
                     question => match (principal_is(question, &pattern), principal_value(question, &pattern))

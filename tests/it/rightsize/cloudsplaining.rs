@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use leastwise::catalog::{ActionId, Catalog, Levels};
 use leastwise::eval::Principal;
 use leastwise::eval::trust::{Caller, admits};
-use leastwise::policy::{Effect, Policy, PolicyKind, PrincipalElement, PrincipalPattern, parse_value};
+use leastwise::policy::{Effect, Policy, PolicyKind, PrincipalElement, parse_value};
 use leastwise::rightsize::Sensitive;
 use serde_json::{Value, json};
 
@@ -67,13 +67,7 @@ fn principals(policy: &Policy) -> BTreeSet<String> {
         .flat_map(|element| match element {
             PrincipalElement::Only(patterns) | PrincipalElement::Except(patterns) => patterns,
         })
-        .map(|pattern| match pattern {
-            PrincipalPattern::Aws(text)
-            | PrincipalPattern::Service(text)
-            | PrincipalPattern::Federated(text)
-            | PrincipalPattern::CanonicalUser(text) => text.clone(),
-            PrincipalPattern::Everyone { .. } => "*".to_owned(),
-        })
+        .map(|pattern| pattern.written().1.to_owned())
         .collect()
 }
 
