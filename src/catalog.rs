@@ -26,6 +26,7 @@ pub use beside::{Beside, ShownBy, hides_parameters};
 pub use explain::{
     MapError, MappedBeside, MappedNarrowing, MappedNeed, MappedRole, MappedVisibility, Mapping,
 };
+pub use format::filled;
 pub use index::{ActionId, ActionInfo, ActionResource, Catalog, CatalogError, Levels, ResourceType};
 pub use naming::{is_same_name, stem};
 pub use need::{Evidence, Need, Needs, Resource, Verdict};

@@ -109,6 +109,20 @@ impl<'a> ArnFormat<'a> {
     }
 }
 
+/// A text with `${Name}` replaced by the value of each name; a `${` without its `}` reaches to the end.
+pub fn filled<'v>(format: &str, value: impl Fn(&str) -> &'v str) -> String {
+    let mut text = String::with_capacity(format.len());
+    let mut rest = format;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (name, after) = after.split_once('}').unwrap_or((after, ""));
+        text.push_str(before);
+        text.push_str(value(name));
+        rest = after;
+    }
+    text.push_str(rest);
+    text
+}
+
 fn is_spanning(variable: &str) -> bool {
     variable.ends_with("Path") || SPANNING.contains(&variable)
 }

@@ -12,7 +12,7 @@ use super::facts::{Facts, Field};
 use super::narrow::need;
 use super::resource::Target;
 use super::{Catalog, Evidence, Need, Resource};
-use crate::ident::Arn;
+use crate::ident::{Arn, is_name_char};
 use crate::record::Outcome;
 
 /// What applies to all events of one primary action.
@@ -213,8 +213,7 @@ fn role_arn(text: &str) -> Option<IamArn> {
 
 /// Whether a text can be the name of a role or instance profile.
 fn is_name(text: &str) -> bool {
-    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@-_/".contains(&byte);
-    text.len() <= 128 && text.bytes().all(is_part)
+    text.len() <= 128 && text.chars().all(|c| c == '/' || is_name_char(c))
 }
 
 /// The role of this name in the event's account, its path open.

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::key::{self, Kind};
 use super::witness::Witness;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, filled};
 use crate::eval::{Context, ContextValue, Principal, Request, RequestResource, Truth, match_statement};
+use crate::ident::is_name_char;
 use crate::policy::{ActionElement, Effect, Policy, PolicyKind, Statement};
 
 /// The request, shortened, if the evaluator says for sure that `these` allow it and `those` do not.
@@ -57,26 +58,18 @@ fn real_resource(witness: &Witness, holds: impl Fn(&Witness) -> bool) -> Option<
 
 /// An ARN of a format: `arn:${Partition}:sqs:${Region}:${Account}:${QueueName}`.
 fn example(format: &str) -> String {
-    let mut parts = format.split("${");
-    let mut arn = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let (variable, rest) = part.split_once('}').unwrap_or((part, ""));
-        arn.push_str(match variable {
-            "Partition" => "aws",
-            "Region" => "us-east-1",
-            "Account" => "111122223333",
-            _ => "example",
-        });
-        arn.push_str(rest);
-    }
-    arn
+    filled(format, |variable| match variable {
+        "Partition" => "aws",
+        "Region" => "us-east-1",
+        "Account" => "111122223333",
+        _ => "example",
+    })
 }
 
 /// A role with a name that IAM would take in place of one it would not (`role/:`), if it shows the same.
 fn real_principal(witness: &Witness, holds: impl Fn(&Witness) -> bool) -> Option<String> {
     let (account, name) = witness.principal.as_deref()?.split_once(":role/")?;
-    let is_name = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-/".contains(c);
-    if !name.is_empty() && name.chars().all(is_name) {
+    if !name.is_empty() && name.chars().all(|c| c == '/' || is_name_char(c)) {
         return None;
     }
     let real = format!("{account}:role/example");

@@ -1,6 +1,6 @@
 //! A report folder: the files of every run, those asked for, and the policies.
 
-use crate::ident::is_account_id;
+use crate::ident::{is_account_id, is_name_char};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -208,11 +208,7 @@ fn free(taken: &mut BTreeSet<String>, dir: &Path, stem: &str) -> PathBuf {
 
 /// A role name or account id as one path component: IAM allows `[\w+=,.@-]`, a log may hold anything.
 pub(super) fn file_name(text: &str) -> String {
-    let mut name: String = text
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || "_+=,.@-".contains(c) { c } else { '_' })
-        .take(128)
-        .collect();
+    let mut name: String = text.chars().map(|c| if is_name_char(c) { c } else { '_' }).take(128).collect();
     // Neither hidden nor a step upward, and never empty.
     if name.is_empty() || name.starts_with('.') {
         name.insert(0, '_');

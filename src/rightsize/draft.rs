@@ -11,7 +11,7 @@ use super::pattern::{Reach, ResourcePattern};
 use super::propose::observed;
 use super::{ActionSet, Generalised, ResourceLevel, compare};
 use crate::attribution::Use;
-use crate::catalog::{ActionId, Catalog, Resource};
+use crate::catalog::{ActionId, Catalog, Resource, filled};
 use crate::ident::glob::Glob;
 use crate::policy::{ActionElement, Condition, ResourceElement, Statement, Version};
 use crate::proof::{Budget, Granting};
@@ -169,15 +169,7 @@ fn names_required_types(id: ActionId, uses: &[Seen<'_>], catalog: &Catalog) -> b
 
 /// An ARN format with `*` for its variables.
 pub(super) fn widened(format: &str) -> String {
-    let mut text = String::with_capacity(format.len());
-    let mut rest = format;
-    while let Some((before, after)) = rest.split_once("${") {
-        text.push_str(before);
-        text.push('*');
-        rest = after.split_once('}').map_or("", |(_, rest)| rest);
-    }
-    text.push_str(rest);
-    text
+    filled(format, |_| "*")
 }
 
 /// The part of an action pattern that lies in one service, if any: the pattern itself, or the whole service when the pattern names

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::attribution::Workload;
+use crate::ident::is_name_char;
 
 /// Longest name of a role.
 ///
@@ -108,16 +109,11 @@ impl std::str::FromStr for SplitNames {
 }
 
 fn plain(text: &str) -> Result<Part, SplitNamesError> {
-    match text.chars().find(|c| !is_allowed(*c)) {
+    match text.chars().find(|c| !is_name_char(*c)) {
         Some('{' | '}') => Err(SplitNamesError::Brace),
         Some(other) => Err(SplitNamesError::Character(other)),
         None => Ok(Part::Text(text.to_owned())),
     }
-}
-
-/// See: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html>
-fn is_allowed(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "+=,.@-_".contains(c)
 }
 
 impl SplitNames {
@@ -181,7 +177,7 @@ impl Value {
 
 /// A value in the characters of a role's name; half of the name at most.
 fn clean(text: &str) -> String {
-    let text = text.chars().map(|c| if is_allowed(c) { c } else { '-' });
+    let text = text.chars().map(|c| if is_name_char(c) { c } else { '-' });
     text.take(MAX_NAME).collect()
 }
 
@@ -239,7 +235,7 @@ mod tests {
         assert_eq!((first.len(), second.len()), (64, 64));
         assert!(first.ends_with("r-worker") && second.ends_with("-worker-2"), "{first} {second}");
         let odd = names.free("r", &pod("a", &"é".repeat(200)), &mut taken);
-        assert!(odd.len() <= 64 && odd.chars().all(is_allowed), "{odd}");
+        assert!(odd.len() <= 64 && odd.chars().all(is_name_char), "{odd}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What platforms say by the names they give: Airflow, Astronomer, EMR on EKS.
 
-use crate::ident::is_account_id;
+use crate::ident::{is_account_id, is_name_char};
 
 /// The connection in a session name of Airflow: `Airflow_CONNECTION`, in lower case since the name is slugified.
 pub(super) fn airflow_connection(session: &str) -> Option<&str> {
@@ -61,8 +61,7 @@ fn role_of_number(number: &str) -> Option<String> {
     }
     bytes.reverse();
     let name = String::from_utf8(bytes).ok()?;
-    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "+=,.@-_".contains(c);
-    (!name.is_empty() && name.len() <= 64 && name.chars().all(is_allowed)).then_some(name)
+    (!name.is_empty() && name.len() <= 64 && name.chars().all(is_name_char)).then_some(name)
 }
 
 #[cfg(test)]
