@@ -311,6 +311,14 @@ pub struct Replay {
     pub granted_otherwise: u64,
 }
 
+impl Replay {
+    /// Writes down a request that is lost, with what is to blame.
+    pub(super) fn lose(&mut self, request: String, blame: String) {
+        self.lost.push(request);
+        self.blame.push(blame);
+    }
+}
+
 /// How a policy learned from the first four fifths of the window would have served the last fifth.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct HeldOut {

@@ -342,11 +342,11 @@ impl Ground<'_> {
             match prover.retained(&request) {
                 Retained::Kept => replay.allowed += 1,
                 other => {
-                    replay.lost.push(describe(&request));
-                    replay.blame.push(match other {
+                    let blame = match other {
                         Retained::Unknown { reason } => reason,
                         _ => "the boundary does not allow it".to_owned(),
-                    });
+                    };
+                    replay.lose(describe(&request), blame);
                 }
             }
         }
@@ -387,14 +387,12 @@ impl Ground<'_> {
                     replay.granted_otherwise += 1;
                     let other = others.retained(&request);
                     if other != Retained::Kept {
-                        replay.lost.push(describe(&request));
-                        replay.blame.push(blame(&other, self.grant, &[&open, document]));
+                        replay.lose(describe(&request), blame(&other, self.grant, &[&open, document]));
                     }
                 }
                 Retained::Lost { .. } | Retained::Unknown { .. } => {
                     replay.requests += 1;
-                    replay.lost.push(describe(&request));
-                    replay.blame.push(blame(&retained, self.grant, under));
+                    replay.lose(describe(&request), blame(&retained, self.grant, under));
                 }
             }
         }

@@ -207,7 +207,6 @@ pub(in super::super) struct Found<'r> {
 
 /// The trial on a role: by its name, and by statements that say so and do nothing else.
 pub(in super::super) fn find(role: &Role) -> Option<Found<'_>> {
-    let named = |attached: &Attached| is_trial_name(&attached.name);
     let marked = |attached: &'_ Attached| {
         let statements = &attached.document.as_ref()?.statements;
         let days = statements.iter().map(|statement| {
@@ -216,14 +215,14 @@ pub(in super::super) fn find(role: &Role) -> Option<Found<'_>> {
         });
         days.collect::<Option<BTreeSet<u64>>>()?.pop_last()
     };
-    for attached in role.policies.iter().filter(|attached| named(attached)) {
+    for attached in role.policies.iter().filter(|attached| is_trial_name(&attached.name)) {
         let (Some(document), Some(watch_days)) = (&attached.document, marked(attached)) else { continue };
         if document.statements.iter().all(|statement| statement.effect == Effect::Deny) {
             let kind = if denies_all(document) { TrialKind::DenyAll } else { TrialKind::Deny };
             return Some(Found { kind, attached, document, watch_days });
         }
     }
-    let attached = role.boundary.as_ref().filter(|attached| named(attached))?;
+    let attached = role.boundary.as_ref().filter(|attached| is_trial_name(&attached.name))?;
     let watch_days = marked(attached)?;
     Some(Found { kind: TrialKind::Boundary, attached, document: attached.document.as_ref()?, watch_days })
 }
