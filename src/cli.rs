@@ -137,3 +137,8 @@ pub(crate) fn run() -> Exit {
         failure.exit
     })
 }
+
+/// `1 document`, `2 documents`.
+fn count(n: u64, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}

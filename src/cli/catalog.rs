@@ -105,11 +105,6 @@ pub(super) fn chosen(folder: Option<&Path>) -> Result<&'static Catalog, Failure>
     Ok(Box::leak(Box::new(catalog)))
 }
 
-/// `1 document`, `2 documents`.
-fn count(n: usize, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
-}
-
 fn mapping(catalog: &Catalog, args: &MapArgs) -> Result<Mapping, Failure> {
     let Some(path) = &args.file else { return Ok(catalog.map(&args.source, &args.event)) };
     let cannot_read = |error: &std::io::Error| {

@@ -15,7 +15,7 @@ use super::audit::{self, FailOn};
 use super::aws::AwsArgs;
 use super::config::Config;
 use super::time::{self, When};
-use super::{Exit, Failure, Terminal};
+use super::{Exit, Failure, Terminal, count};
 
 /// Show what changed between two audits, ledgers or snapshots: grants, trust, boundaries, use, bindings, findings
 ///
@@ -119,8 +119,10 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, Failure>
     })?;
     let broken = history.map_or(0, |history| history.broken_objects);
     if broken > 0 {
-        let objects = if broken == 1 { "1 log object" } else { &format!("{broken} log objects") };
-        terminal.warning(&format!("{objects} could not be read to the end: the history may have holes"));
+        terminal.warning(&format!(
+            "{} could not be read to the end: the history may have holes",
+            count(broken, "log object")
+        ));
     }
     let tripped = args.fail_on.is_some_and(|from| from.is_reached_by(found.worst().map(Into::into)));
     Ok(Exit::of_report(broken == 0, tripped))

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use leastwise::catalog::{Catalog, Refresh, RefreshError, Refreshed};
 use serde_json::json;
 
+use super::Format;
 use super::http::Server;
-use super::{Format, count};
-use crate::cli::{Exit, Failure, Terminal, time};
+use crate::cli::{Exit, Failure, Terminal, count, time};
 
 /// Where AWS publishes the reference; no credentials are needed.
 const REFERENCE: &str = "https://servicereference.us-east-1.amazonaws.com";
@@ -100,14 +100,14 @@ fn tell(
             writeln!(
                 out,
                 "  {} taken, {} unchanged, {} refused",
-                count(refreshed.taken, "document"),
+                count(refreshed.taken as u64, "document"),
                 refreshed.unchanged,
                 refreshed.refused.len()
             )?;
             writeln!(
                 out,
                 "  {} new and {} gone since the embedded catalog of {}",
-                count(refreshed.new_actions, "action"),
+                count(refreshed.new_actions as u64, "action"),
                 refreshed.gone_actions.len(),
                 embedded.date()
             )?;
@@ -115,7 +115,7 @@ fn tell(
                 writeln!(
                     out,
                     "  {} as embedded, because the reference does not tell of them",
-                    count(refreshed.kept_services.len(), "service")
+                    count(refreshed.kept_services.len() as u64, "service")
                 )?;
             }
             let folder = leastwise::report::printable(&to.display().to_string()).to_string();
