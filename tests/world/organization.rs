@@ -42,6 +42,17 @@ struct Account {
     records: Vec<(i64, Value)>,
 }
 
+impl Account {
+    fn oidc_provider(&self, host: &str) -> String {
+        format!("arn:aws:iam::{}:oidc-provider/{host}", self.id)
+    }
+
+    /// Of Identity Center.
+    fn saml_provider(&self) -> String {
+        format!("arn:aws:iam::{}:saml-provider/AWSSSO_{}_DO_NOT_DELETE", self.id, &self.id[..8])
+    }
+}
+
 /// Who a role is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum For {
@@ -172,8 +183,9 @@ impl Organization {
     }
 
     fn trust(&self, who: For, at: usize, (name, team): (&str, &str), caller: &str, r: &mut Rng) -> Value {
-        let Account { id, issuer, .. } = &self.accounts[at];
-        let web = |provider: &str, host: &str, operator: &str, subject: String| {
+        let account = &self.accounts[at];
+        let web = |host: &str, operator: &str, subject: String| {
+            let provider = account.oidc_provider(host);
             let mut condition = json!({"StringEquals": {format!("{host}:aud"): "sts.amazonaws.com"}});
             condition[operator][format!("{host}:sub")] = json!(subject);
             json!({"Effect": "Allow", "Principal": {"Federated": provider}, "Action": "sts:AssumeRoleWithWebIdentity",
@@ -182,23 +194,21 @@ impl Organization {
         let service = |service: &str| json!({"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"});
         let mut statements = vec![match who {
             For::Kubernetes => {
-                let provider = format!("arn:aws:iam::{id}:oidc-provider/{issuer}");
                 let of = |account: &str| format!("system:serviceaccount:{team}:{account}");
                 match r.percent(15) {
-                    true => web(&provider, issuer, "StringLike", of("*")),
-                    false => web(&provider, issuer, "StringEquals", of(name)),
+                    true => web(&account.issuer, "StringLike", of("*")),
+                    false => web(&account.issuer, "StringEquals", of(name)),
                 }
             }
             For::Function => service("lambda.amazonaws.com"),
             For::Task => service("ecs-tasks.amazonaws.com"),
             For::Instance => service("ec2.amazonaws.com"),
             For::Pipeline => {
-                let provider = format!("arn:aws:iam::{id}:oidc-provider/{GITHUB}");
                 let refs = r.word(&["ref:refs/heads/main", "*", "environment:production"]);
-                web(&provider, GITHUB, "StringLike", format!("repo:{team}/{name}:{refs}"))
+                web(GITHUB, "StringLike", format!("repo:{team}/{name}:{refs}"))
             }
             For::Person => json!({"Effect": "Allow", "Action": ["sts:AssumeRoleWithSAML", "sts:TagSession"],
-                "Principal": {"Federated": format!("arn:aws:iam::{id}:saml-provider/AWSSSO_{}_DO_NOT_DELETE", &id[..8])},
+                "Principal": {"Federated": account.saml_provider()},
                 "Condition": {"StringEquals": {"SAML:aud": "https://signin.aws.amazon.com/saml"}}}),
             For::Role => json!({"Effect": "Allow", "Principal": {"AWS": caller}, "Action": "sts:AssumeRole"}),
         }];
@@ -224,18 +234,14 @@ impl Organization {
             let beside: Vec<&str> = work.kind.beside.iter().copied().filter(|_| r.percent(40)).collect();
             let used = |made: &[&Made]| made.iter().map(|(_, action, _)| *action).collect::<Vec<_>>();
             let statement = |actions: Vec<String>, resource: &str| json!({"Effect": "Allow", "Action": actions, "Resource": resource});
-            match r.below(10) {
+            let how = r.below(10);
+            match how {
                 0 => statements.push(statement(own(&["*"]), "*")),
-                1 => {
-                    statements.push(statement(own(&["*"]), &work.arn));
-                    if !on_all.is_empty() {
-                        statements.push(statement(own(&used(&on_all)), "*"));
-                    }
-                }
                 2 => statements
                     .push(statement(own(&[&used(&on_one)[..], &used(&on_all), &beside].concat()), "*")),
                 _ => {
-                    statements.push(statement(own(&[&used(&on_one)[..], &beside].concat()), &work.arn));
+                    let actions = if how == 1 { vec!["*"] } else { [&used(&on_one)[..], &beside].concat() };
+                    statements.push(statement(own(&actions), &work.arn));
                     if !on_all.is_empty() {
                         statements.push(statement(own(&used(&on_all)), "*"));
                     }
@@ -383,26 +389,19 @@ impl Organization {
         };
         let mut response = json!({"credentials": record::credentials(&session.key, time + HOUR),
             "assumedRoleUser": {"assumedRoleId": format!("{}:{session_name}", session.principal_id), "arn": session.arn()}});
+        let mut web = |host: &str, subject: String| {
+            let provider = account.oidc_provider(host);
+            response["provider"] = json!(provider);
+            response["audience"] = json!("sts.amazonaws.com");
+            response["subjectFromWebIdentityToken"] = json!(subject);
+            ("AssumeRoleWithWebIdentity", federated("AssumeRoleWithWebIdentity", &provider, subject))
+        };
         let (event, from) = match who {
-            For::Kubernetes => {
-                let provider = format!("arn:aws:iam::{id}:oidc-provider/{}", account.issuer);
-                let subject = format!("system:serviceaccount:{team}:{subject}");
-                response["provider"] = json!(provider);
-                response["audience"] = json!("sts.amazonaws.com");
-                response["subjectFromWebIdentityToken"] = json!(subject);
-                ("AssumeRoleWithWebIdentity", federated("AssumeRoleWithWebIdentity", &provider, subject))
-            }
-            For::Pipeline => {
-                let provider = format!("arn:aws:iam::{id}:oidc-provider/{GITHUB}");
-                let subject = format!("repo:{team}/{subject}:ref:refs/heads/main");
-                response["provider"] = json!(provider);
-                response["audience"] = json!("sts.amazonaws.com");
-                response["subjectFromWebIdentityToken"] = json!(subject);
-                ("AssumeRoleWithWebIdentity", federated("AssumeRoleWithWebIdentity", &provider, subject))
-            }
+            For::Kubernetes => web(&account.issuer, format!("system:serviceaccount:{team}:{subject}")),
+            For::Pipeline => web(GITHUB, format!("repo:{team}/{subject}:ref:refs/heads/main")),
             For::Person => {
-                let provider = format!("arn:aws:iam::{id}:saml-provider/AWSSSO_{}_DO_NOT_DELETE", &id[..8]);
-                ("AssumeRoleWithSAML", federated("AssumeRoleWithSAML", &provider, session_name.clone()))
+                let from = federated("AssumeRoleWithSAML", &account.saml_provider(), session_name.clone());
+                ("AssumeRoleWithSAML", from)
             }
             For::Function => ("AssumeRole", record::service("lambda.amazonaws.com")),
             For::Task => ("AssumeRole", record::service("ecs-tasks.amazonaws.com")),
