@@ -30,6 +30,16 @@ fn record(time: &str, id: u32) -> String {
     .to_string()
 }
 
+/// A folder with a snapshot and two lists of public keys, of which `keys.json` is the right one.
+pub(super) fn ground() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: String| fs::write(folder.path().join(name), text).unwrap();
+    write("iam.json", snapshot().to_string());
+    write("keys.json", key_list());
+    write("other-keys.json", another_key_list());
+    folder
+}
+
 /// Six hours with a call in each.
 pub(super) fn busy() -> Bucket {
     let mut bucket = Bucket::new("t", "2024-06-01T00:00:00Z");
@@ -167,10 +177,8 @@ pub(super) fn snapshot() -> Value {
 
 #[test]
 fn a_hole_makes_unused_undetermined_and_every_finding_says_what_stands_behind_it() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = ground();
     let at = |name: &str| folder.path().join(name).display().to_string();
-    fs::write(at("iam.json"), snapshot().to_string()).unwrap();
-    fs::write(at("keys.json"), key_list()).unwrap();
     let audit = |name: &str, change: &dyn Fn(&mut Bucket), keys: bool| {
         let mut bucket = busy();
         change(&mut bucket);
@@ -228,10 +236,8 @@ fn a_hole_makes_unused_undetermined_and_every_finding_says_what_stands_behind_it
 
 #[test]
 fn a_digest_that_says_that_nothing_was_delivered_proves_it() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = ground();
     let at = |name: &str| folder.path().join(name).display().to_string();
-    fs::write(at("iam.json"), snapshot().to_string()).unwrap();
-    fs::write(at("keys.json"), key_list()).unwrap();
     let mut bucket = Bucket::new("t", "2024-06-01T00:00:00Z");
     bucket.hour(&[&record("2024-06-01T00:05:00Z", 1)]);
     bucket.quiet(40);
@@ -280,11 +286,8 @@ fn swap(bucket: &mut Bucket, a: &str, b: &str, what: fn(&mut Object, &mut Object
 
 #[test]
 fn every_attack_is_found_by_the_check_and_by_the_audit() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = ground();
     let at = |name: &str| folder.path().join(name).display().to_string();
-    fs::write(at("iam.json"), snapshot().to_string()).unwrap();
-    fs::write(at("keys.json"), key_list()).unwrap();
-    fs::write(at("other-keys.json"), another_key_list()).unwrap();
     // What was done, the words of the AWS CLI (or of what it does not look at), and whether absence still proves something.
     let cases: [(&str, &Harm, &str, &str, &str, bool); 11] = [
         (
@@ -450,10 +453,8 @@ fn every_attack_is_found_by_the_check_and_by_the_audit() {
 
 #[test]
 fn a_store_filled_in_pieces_grades_evidence_as_the_logs_do() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = ground();
     let at = |name: &str| folder.path().join(name).display().to_string();
-    fs::write(at("iam.json"), snapshot().to_string()).unwrap();
-    fs::write(at("keys.json"), key_list()).unwrap();
     let cases: [(&str, &Harm, bool, &str); 6] = [
         ("whole", &|_| (), true, "verified"),
         ("copy", &|_| (), false, "verified"),

@@ -1,17 +1,11 @@
 //! The audit behind a bundle is made again with CloudTrail's public keys, as it was made.
 
-use std::fs;
-
-use super::end_to_end::{busy, run, snapshot, write};
-use super::signer::{another_key_list, key_list};
+use super::end_to_end::{busy, ground, run, write};
 
 #[test]
 fn an_audit_with_public_keys_is_made_again_with_them() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = ground();
     let at = |name: &str| folder.path().join(name).display().to_string();
-    fs::write(at("iam.json"), snapshot().to_string()).unwrap();
-    fs::write(at("keys.json"), key_list()).unwrap();
-    fs::write(at("other-keys.json"), another_key_list()).unwrap();
     write(&busy(), &folder.path().join("logs"), true);
     write(&busy(), &folder.path().join("copy"), false);
     let (iam, keys, other_keys) = (at("iam.json"), at("keys.json"), at("other-keys.json"));
@@ -21,17 +15,22 @@ fn an_audit_with_public_keys_is_made_again_with_them() {
         let (exit, out, error) = run(&[&verify, inputs, more].concat());
         (exit, format!("{out}{error}"))
     };
+    // An audit under this name, and its bundle.
+    let bundle = |name: &str, audit: &[&str], inputs: &[&str]| {
+        let (report, bundle) = (at(&format!("{name}-report")), at(&format!("{name}-bundle")));
+        let (exit, out, error) = run(&[&["audit", "--iam", &iam, "--out", &report], audit].concat());
+        assert_eq!(exit, 0, "{out}{error}");
+        let make = ["evidence", &report, "--out", &bundle, "--iam", &iam];
+        let (exit, out, error) = run(&[&make, inputs].concat());
+        assert_eq!(exit, 0, "{out}{error}");
+        bundle
+    };
     let same = "the audit was made again and gives the same report";
     let missing = "the report was made with CloudTrail's public keys: give them with --public-keys";
     for name in ["logs", "copy"] {
         let logs = at(name);
-        let (report, bundle) = (at(&format!("{name}-report")), at(&format!("{name}-bundle")));
-        let audit = ["audit", &logs, "--iam", &iam, "--min-window", "0d", "--out", &report];
-        assert_eq!(run(&[&audit[..], &with_keys].concat()).0, 0);
         let inputs = ["--logs", logs.as_str()];
-        let make = ["evidence", &report, "--out", &bundle, "--iam", &iam];
-        let (exit, out, error) = run(&[&make, &inputs[..]].concat());
-        assert_eq!(exit, 0, "{out}{error}");
+        let bundle = bundle(name, &[&[&logs, "--min-window", "0d"], &with_keys[..]].concat(), &inputs);
 
         let (exit, said) = again(&bundle, &inputs, &with_keys);
         assert!(exit == 0 && said.contains(same), "{said}");
@@ -46,14 +45,11 @@ fn an_audit_with_public_keys_is_made_again_with_them() {
 
     // A ledger keeps the keys itself; naming them once more changes nothing.
     let (logs, store) = (at("logs"), at("store"));
-    let (report, bundle) = (at("store-report"), at("store-bundle"));
     assert_eq!(run(&[&["ingest", &logs, "--store", &store], &with_keys[..]].concat()).0, 0);
-    let audit = ["audit", "--store", &store, "--iam", &iam, "--min-window", "0d", "--out", &report];
-    assert_eq!(run(&audit).0, 0);
     let inputs = ["--store", store.as_str()];
-    assert_eq!(run(&[&["evidence", &report, "--out", &bundle, "--iam", &iam], &inputs[..]].concat()).0, 0);
+    let of_store = bundle("store", &[&inputs[..], &["--min-window", "0d"]].concat(), &inputs);
     for more in [&[][..], &with_keys[..]] {
-        let (exit, said) = again(&bundle, &inputs, more);
+        let (exit, said) = again(&of_store, &inputs, more);
         assert!(exit == 0 && said.contains(same), "{said}");
     }
 
@@ -66,11 +62,9 @@ fn an_audit_with_public_keys_is_made_again_with_them() {
     assert!(exit == 10 && said.contains("log file integrity"), "{said}");
 
     // Made without keys, and again with them.
-    let (report, bundle) = (at("bare-report"), at("bare-bundle"));
     let copy = at("copy");
-    assert_eq!(run(&["audit", &copy, "--iam", &iam, "--out", &report]).0, 0);
     let inputs = ["--logs", copy.as_str()];
-    assert_eq!(run(&[&["evidence", &report, "--out", &bundle, "--iam", &iam], &inputs[..]].concat()).0, 0);
+    let bundle = bundle("bare", &[&copy], &inputs);
     let (exit, said) = again(&bundle, &inputs, &[]);
     assert!(exit == 0 && said.contains(same), "{said}");
     let (exit, said) = again(&bundle, &inputs, &with_keys);
