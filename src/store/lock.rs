@@ -11,8 +11,17 @@ use crate::aws::{Hold, Shelf};
 /// In a folder the system lets it go when the process ends, however it ends; in a bucket it runs out.
 #[derive(Debug)]
 pub(super) enum Lock {
-    Folder(#[expect(dead_code, reason = "held")] File),
+    Folder(File),
     Bucket(Box<Hold>),
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Self::Folder(file) = self {
+            // Closing is not enough: a program that is being started elsewhere in this process has the file too for a moment.
+            let _ = file.unlock();
+        }
+    }
 }
 
 const NAME: &str = "lock";
