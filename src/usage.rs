@@ -15,6 +15,7 @@ mod memo;
 mod observe;
 mod partial;
 mod restore;
+mod rows;
 mod session;
 mod summary;
 mod text;
@@ -23,7 +24,7 @@ pub use agents::{AgentSession, Agents, AirflowTask};
 pub use calls::Call;
 pub use event_id::EventKey;
 pub use facts::{
-    CallOutcome, DenialFacts, IssuanceFacts, IssuanceKind, Others, Row, SessionFacts, SessionId, Text,
+    CallOutcome, DenialFacts, IssuanceFacts, IssuanceKind, Others, SessionFacts, SessionId, Text,
 };
 pub use finish::{Keep, LedgerError};
 pub use fold::{Caps, FoldKind, FoldRow};
@@ -32,6 +33,7 @@ pub use ledger::{Again, Ledger, Scope};
 pub use memo::KnownCaller;
 pub use partial::{AgentRow, Delivery, Partial, Tables};
 pub use restore::{Reading, Restorer, Taking};
+pub use rows::{Row, RowFacts, Rows};
 pub use session::LONGEST_SESSION;
 pub use session::is_access_key_id;
 pub use summary::{DataObservation, EventCounts, Observation, RegionObservation, SessionGroup, Usage};

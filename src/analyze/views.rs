@@ -91,15 +91,15 @@ pub fn query(settings: &Settings, dir: &Path, sql: &str) -> Result<Grid, AuditEr
 fn attributed<'u>(
     usage: &'u Usage,
     attributions: &'u [Attribution],
-) -> impl Iterator<Item = (&'u Row, &'u SessionFacts, &'u Attribution)> {
+) -> impl Iterator<Item = (Row<'u>, &'u SessionFacts, &'u Attribution)> {
     usage.rows.iter().filter_map(|row| {
         let at = row.session.0 as usize;
         Some((row, usage.sessions.get(at)?, attributions.get(at)?))
     })
 }
 
-fn outcome(row: &Row) -> (&'static str, Option<&str>) {
-    match &row.outcome {
+fn outcome(row: Row<'_>) -> (&'static str, Option<&str>) {
+    match &row.call.outcome {
         CallOutcome::Used { failed } => ("used", failed.as_deref()),
         CallOutcome::Denied(denial) => ("denied", Some(&denial.code)),
         CallOutcome::Unproven(code) => ("unproven", Some(code)),
@@ -107,9 +107,9 @@ fn outcome(row: &Row) -> (&'static str, Option<&str>) {
 }
 
 /// The account whose permissions were used.
-fn account<'r>(row: &'r Row, facts: &'r SessionFacts, attribution: &'r Attribution) -> Option<&'r str> {
+fn account<'r>(row: Row<'r>, facts: &'r SessionFacts, attribution: &'r Attribution) -> Option<&'r str> {
     let of_principal = attribution.principal.as_deref().and_then(Arn::parse).map(|arn| arn.account);
-    of_principal.or(facts.account.as_deref()).or(row.recipient_account.as_deref())
+    of_principal.or(facts.account.as_deref()).or(row.call.recipient_account.as_deref())
 }
 
 /// One row for each action and resource of a kind of call: `calls` adds up within one action and resource, not over several.
@@ -143,14 +143,14 @@ fn used(usage: &Usage, attributions: &[Attribution]) -> View {
     );
     for (row, facts, attribution) in attributed(usage, attributions) {
         let (word, code) = outcome(row);
-        let denial = match &row.outcome {
+        let denial = match &row.call.outcome {
             CallOutcome::Denied(denial) => {
-                Some(Denial::parse(&denial.code, denial.message.as_deref(), &row.name))
+                Some(Denial::parse(&denial.code, denial.message.as_deref(), &row.call.name))
             }
             _ => None,
         };
         let mut seen: Vec<(Option<String>, Option<String>, Option<&str>)> = Vec::new();
-        for need in &row.needs.needs {
+        for need in &row.call.needs.needs {
             let evidence = match need.evidence {
                 Evidence::Observed => "observed",
                 Evidence::Inferred => "inferred",
@@ -190,14 +190,14 @@ fn used(usage: &Usage, attributions: &[Attribution]) -> View {
                 Field::Bool(denial.as_ref().map(|denial| denial.explicit)),
                 option(code),
                 option(evidence),
-                text(&row.source),
-                text(&row.name),
-                text(&row.region),
+                text(&row.call.source),
+                text(&row.call.name),
+                text(&row.call.region),
                 option(facts.invoked_by.as_deref()),
                 number(row.calls),
                 Field::Time(Some(row.first)),
                 Field::Time(Some(row.last)),
-                text(&row.sample),
+                text(&row.sample()),
                 number(u64::from(row.session.0)),
             ]);
         }
@@ -240,17 +240,17 @@ fn calls(usage: &Usage, attributions: &[Attribution]) -> View {
             option(attribution.workload.as_ref().map(|workload| workload.id.as_str())),
             text(attribution.grade.as_str()),
             text(&attribution.reason),
-            text(&row.source),
-            text(&row.name),
-            text(&row.region),
-            Field::Bool(row.read_only),
+            text(&row.call.source),
+            text(&row.call.name),
+            text(&row.call.region),
+            Field::Bool(row.call.read_only),
             text(word),
             option(code),
-            option(row.vpc_endpoint.as_deref()),
+            option(row.call.vpc_endpoint.as_deref()),
             number(row.calls),
             Field::Time(Some(row.first)),
             Field::Time(Some(row.last)),
-            text(&row.sample),
+            text(&row.sample()),
         ]);
     }
     table.view()

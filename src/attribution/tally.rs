@@ -25,7 +25,7 @@ pub fn access(usage: &Usage, attributions: &[Attribution], inventory: &Inventory
     let mut last = None;
     let mut access = Access::default();
     let mut tallies: BTreeMap<&str, Tally<'_>> = BTreeMap::new();
-    for row in &usage.rows {
+    for row in usage.rows.iter() {
         let index = usize::try_from(row.session.0).unwrap_or(usize::MAX);
         let (Some(facts), Some(attribution)) = (usage.sessions.get(index), attributions.get(index)) else {
             *access.no_principal.entry("the session is unknown".to_owned()).or_default() += row.calls;
@@ -41,7 +41,7 @@ pub fn access(usage: &Usage, attributions: &[Attribution], inventory: &Inventory
                 tally.row(row, facts, attribution, inventory);
                 tally.session(facts, attribution, row, &sessions);
                 if last.replace(index) != Some(index) {
-                    tally.labels(attribution, &labeller.of(facts, attribution, &row.sample));
+                    tally.labels(attribution, &labeller.of(facts, attribution, &row.sample()));
                 }
                 let others = usage.groups.get(index).map_or(0, |group| group.others);
                 tally.others(attribution, index, others);
@@ -57,8 +57,8 @@ pub fn access(usage: &Usage, attributions: &[Attribution], inventory: &Inventory
 /// The VPC endpoint a call came through. A service that calls on with the principal's permissions does not come through it.
 ///
 /// See: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-sourcevpce>
-fn through(row: &Row, facts: &SessionFacts) -> Option<(String, String)> {
-    let endpoint = row.vpc_endpoint.as_deref().filter(|id| id.starts_with("vpce-"))?;
+fn through(row: Row<'_>, facts: &SessionFacts) -> Option<(String, String)> {
+    let endpoint = row.call.vpc_endpoint.as_deref().filter(|id| id.starts_with("vpce-"))?;
     via_service(facts).is_none().then(|| ("aws:SourceVpce".to_owned(), endpoint.to_owned()))
 }
 
@@ -110,7 +110,7 @@ type Begun<'a> = (&'a str, Option<Time>);
 impl<'a> Tally<'a> {
     fn row(
         &mut self,
-        row: &'a Row,
+        row: Row<'a>,
         facts: &'a SessionFacts,
         attribution: &Attribution,
         inventory: &Inventory,
@@ -128,7 +128,7 @@ impl<'a> Tally<'a> {
             *calls += row.calls;
             *last = (*last).max(row.last);
         }
-        match &row.outcome {
+        match &row.call.outcome {
             CallOutcome::Denied(refusal) => {
                 self.access.denied_calls += row.calls;
                 self.denied(row, refusal, attribution);
@@ -138,15 +138,15 @@ impl<'a> Tally<'a> {
         }
     }
 
-    fn used(&mut self, row: &Row, facts: &SessionFacts, attribution: &Attribution, inventory: &Inventory) {
+    fn used(&mut self, row: Row<'_>, facts: &SessionFacts, attribution: &Attribution, inventory: &Inventory) {
         // A guess may be wrong, so what else the call may have used stays as well.
-        if row.needs.verdict == Verdict::Unknown || row.needs.rule == GUESSED {
-            let event = (row.source.clone(), row.name.clone());
+        if row.call.needs.verdict == Verdict::Unknown || row.call.needs.rule == GUESSED {
+            let event = (row.call.source.clone(), row.call.name.clone());
             *self.access.unknown_actions.entry(event).or_default() += row.calls;
         }
         let mut actions = BTreeSet::new();
         let mut counted = BTreeSet::new();
-        for need in &row.needs.needs {
+        for need in &row.call.needs.needs {
             actions.insert(&need.action);
             for resource in &need.resources {
                 let resource = resolved(resource, facts, row, inventory);
@@ -174,7 +174,7 @@ impl<'a> Tally<'a> {
                         workloads: BTreeSet::new(),
                         untraced: 0,
                         via_services: BTreeSet::new(),
-                        sample: row.sample.clone(),
+                        sample: row.sample(),
                         regions: BTreeSet::new(),
                     }),
                     Entry::Occupied(entry) => {
@@ -188,14 +188,14 @@ impl<'a> Tally<'a> {
                     entry.calls += row.calls;
                     entry.untraced += if attribution.workload.is_none() { row.calls } else { 0 };
                 }
-                if (row.first, &row.sample) < (entry.first, &entry.sample) {
-                    entry.sample = row.sample.clone();
+                if row.is_before(entry.first, &entry.sample) {
+                    entry.sample = row.sample();
                 }
                 entry.first = entry.first.min(row.first);
                 entry.last = entry.last.max(row.last);
                 entry.workloads.extend(attribution.workload.as_ref().map(|workload| workload.id.clone()));
                 entry.via_services.extend(via_service(facts).map(str::to_owned));
-                entry.regions.insert(row.region.to_string());
+                entry.regions.insert(row.call.region.to_string());
             }
         }
         for action in actions {
@@ -203,19 +203,19 @@ impl<'a> Tally<'a> {
         }
     }
 
-    fn denied(&mut self, row: &'a Row, refusal: &DenialFacts, attribution: &Attribution) {
-        let parsed = Denial::parse(&refusal.code, refusal.message.as_deref(), &row.name);
-        let primary = row.needs.needs.first();
+    fn denied(&mut self, row: Row<'a>, refusal: &DenialFacts, attribution: &Attribution) {
+        let parsed = Denial::parse(&refusal.code, refusal.message.as_deref(), &row.call.name);
+        let primary = row.call.needs.needs.first();
         let action = parsed.action.or_else(|| primary.map(|need| need.action.clone()));
         let resources: BTreeSet<String> = match parsed.resource {
             Some(resource) => [resource].into(),
             None => primary.into_iter().flat_map(|need| &need.resources).filter_map(arn).collect(),
         };
         let sample = || refusal.message.as_deref().map(Denial::shown).unwrap_or_default();
-        let key = (action.clone(), &*row.source, &*row.name, parsed.layer, parsed.explicit);
+        let key = (action.clone(), &*row.call.source, &*row.call.name, parsed.layer, parsed.explicit);
         let entry = self.denied.entry(key).or_insert_with(|| Denied {
             action,
-            event: (row.source.clone(), row.name.clone()),
+            event: (row.call.source.clone(), row.call.name.clone()),
             resources: BTreeSet::new(),
             layer: parsed.layer,
             explicit: parsed.explicit,
@@ -224,14 +224,14 @@ impl<'a> Tally<'a> {
             last: row.last,
             workloads: BTreeSet::new(),
             sample: sample(),
-            sample_event: row.sample.clone(),
+            sample_event: row.sample(),
         });
         entry.calls += row.calls;
         entry.resources.extend(resources);
         entry.workloads.extend(attribution.workload.as_ref().map(|workload| workload.id.clone()));
-        if (row.first, &row.sample) < (entry.first, &entry.sample_event) {
+        if row.is_before(entry.first, &entry.sample_event) {
             entry.sample = sample();
-            entry.sample_event = row.sample.clone();
+            entry.sample_event = row.sample();
         }
         entry.first = entry.first.min(row.first);
         entry.last = entry.last.max(row.last);
@@ -241,13 +241,13 @@ impl<'a> Tally<'a> {
         &mut self,
         facts: &'a SessionFacts,
         attribution: &'a Attribution,
-        row: &Row,
+        row: Row<'_>,
         sessions: &Sessions<'_>,
     ) {
         let Some(workload) = &attribution.workload else { return };
         let share = self.shares.entry(workload).or_default();
         share.calls += row.calls;
-        if matches!(row.outcome, CallOutcome::Denied(_)) {
+        if matches!(row.call.outcome, CallOutcome::Denied(_)) {
             share.denied += row.calls;
         }
         if !share.chains.contains(&attribution.via.as_slice()) {
@@ -339,7 +339,7 @@ fn via_service(facts: &SessionFacts) -> Option<&str> {
 }
 
 /// An instance profile, or that of a launch template, as the role in it, where the snapshot tells.
-fn resolved(resource: &Resource, facts: &SessionFacts, row: &Row, inventory: &Inventory) -> Resource {
+fn resolved(resource: &Resource, facts: &SessionFacts, row: Row<'_>, inventory: &Inventory) -> Resource {
     let profile = match resource {
         Resource::InstanceProfile(profile) => profile.as_str(),
         Resource::LaunchTemplate(template) => match inventory.profile_of_launch_template(template) {
@@ -354,7 +354,7 @@ fn resolved(resource: &Resource, facts: &SessionFacts, row: &Row, inventory: &In
     };
     let named =
         Arn::parse(profile).map(|arn| (arn.account, arn.resource.rsplit('/').next().unwrap_or_default()));
-    let own = facts.account.as_deref().or(row.recipient_account.as_deref());
+    let own = facts.account.as_deref().or(row.call.recipient_account.as_deref());
     let (account, name) = match named {
         Some((account, name)) => (Some(account), name),
         None => (own, profile),

@@ -7,7 +7,7 @@ use crate::catalog::Levels;
 use crate::finding::{Code, Evidence, Finding, Severity};
 use crate::ident::Arn;
 use crate::record::IdentityType;
-use crate::usage::CallOutcome;
+use crate::usage::{CallOutcome, Text};
 
 /// `denied-in-use`: one finding per principal that was refused.
 pub(super) fn denied_in_use(case: &Case<'_>, findings: &mut Vec<Finding>) {
@@ -81,30 +81,31 @@ struct RootCalls<'a> {
     calls: u64,
     changed_something: bool,
     names: BTreeSet<&'a str>,
-    samples: BTreeSet<&'a str>,
+    samples: BTreeSet<Text>,
 }
 
 /// `root-use`: one finding per account.
 pub(super) fn root_use(case: &Case<'_>, findings: &mut Vec<Finding>) {
     let mut by_account: BTreeMap<&str, RootCalls<'_>> = BTreeMap::new();
-    for row in &case.usage.rows {
+    for row in case.usage.rows.iter() {
         let Some(session) = case.usage.sessions.get(row.session.0 as usize) else { continue };
         // Calls AWS makes with root's identity while delivering a service are nobody's log-in.
         let by_service = session.invoked_by.as_deref().is_some_and(|by| by != "signin.amazonaws.com");
         if session.kind != IdentityType::Root || by_service {
             continue;
         }
-        let account = session.account.as_deref().or(row.recipient_account.as_deref()).unwrap_or("unknown");
+        let account =
+            session.account.as_deref().or(row.call.recipient_account.as_deref()).unwrap_or("unknown");
         let root = by_account.entry(account).or_default();
         root.calls += row.calls;
         root.changed_something |=
-            row.read_only == Some(false) && matches!(row.outcome, CallOutcome::Used { .. });
-        root.names.insert(&row.name);
-        root.samples.insert(&row.sample);
+            row.call.read_only == Some(false) && matches!(row.call.outcome, CallOutcome::Used { .. });
+        root.names.insert(&row.call.name);
+        root.samples.insert(row.sample());
     }
     for (account, root) in by_account {
         let severity = if root.changed_something { Severity::Critical } else { Severity::High };
-        let mut samples = root.samples.into_iter().map(event);
+        let mut samples = root.samples.iter().map(|sample| event(sample));
         if let Some(first) = samples.next() {
             findings.push(
                 Finding::new(Code::RootUse, format!("root:{account}"), severity, first)

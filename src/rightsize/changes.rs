@@ -83,24 +83,25 @@ impl TrailChanges {
     /// Looks at every call of the window that changed a trail, and succeeded.
     pub fn of(usage: &Usage) -> Self {
         let mut changes = Self::default();
-        for row in usage.rows.iter().filter(|row| row.source.as_ref() == "cloudtrail.amazonaws.com") {
+        for row in usage.rows.iter().filter(|row| row.call.source.as_ref() == "cloudtrail.amazonaws.com") {
             changes.add(row);
         }
         if changes.by_account.is_empty() {
             return changes;
         }
-        for row in &usage.rows {
+        for row in usage.rows.iter() {
             changes.see(row);
         }
         changes
     }
 
-    fn add(&mut self, row: &Row) {
-        let (CallOutcome::Used { failed: None }, Some(account)) = (&row.outcome, &row.recipient_account)
+    fn add(&mut self, row: Row<'_>) {
+        let (CallOutcome::Used { failed: None }, Some(account)) =
+            (&row.call.outcome, &row.call.recipient_account)
         else {
             return;
         };
-        let kinds: &[What] = match row.name.as_ref() {
+        let kinds: &[What] = match row.call.name.as_ref() {
             "PutEventSelectors" | "UpdateTrail" => &[What::Recording],
             // The trail records nothing before, or after.
             "CreateTrail" => &[What::Recording, What::Created],
@@ -109,7 +110,7 @@ impl TrailChanges {
             "StartLogging" => &[What::Started],
             _ => return,
         };
-        let resources = row.needs.needs.iter().flat_map(|need| &need.resources);
+        let resources = row.call.needs.needs.iter().flat_map(|need| &need.resources);
         let arns = resources.filter_map(|resource| match resource {
             Resource::Arn(arn) => Some(arn.as_str()),
             _ => None,
@@ -121,17 +122,17 @@ impl TrailChanges {
                 trail: trail.map(str::to_owned),
                 first: row.first,
                 last: row.last,
-                event: row.sample.to_string(),
+                event: row.sample().to_string(),
             });
         }
     }
 
-    fn see(&mut self, row: &Row) {
-        let Some(account) = row.recipient_account.as_deref() else { return };
+    fn see(&mut self, row: Row<'_>) {
+        let Some(account) = row.call.recipient_account.as_deref() else { return };
         let Some((first, last)) = self.recording(account, |_| true) else { return };
-        let (reads, writes) = (row.read_only != Some(false), row.read_only != Some(true));
+        let (reads, writes) = (row.call.read_only != Some(false), row.call.read_only != Some(true));
         let mut kinds = Vec::new();
-        match &row.data_type {
+        match &row.call.data_type {
             Some(kind) => {
                 kinds.extend(reads.then(|| Recordable::Data(kind.to_string(), true)));
                 kinds.extend(writes.then(|| Recordable::Data(kind.to_string(), false)));
@@ -139,7 +140,7 @@ impl TrailChanges {
             None => {
                 kinds.extend(reads.then_some(Recordable::ManagementReads));
                 kinds.extend(writes.then_some(Recordable::ManagementWrites));
-                kinds.extend((row.source.as_ref() == "kms.amazonaws.com").then_some(Recordable::Kms));
+                kinds.extend((row.call.source.as_ref() == "kms.amazonaws.com").then_some(Recordable::Kms));
             }
         }
         let seen = self.seen.entry(account.to_owned()).or_default();

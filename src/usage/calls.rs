@@ -1,5 +1,6 @@
 //! The table of distinct calls: what records say besides who called, when, and under which id.
 
+use std::cmp::Ordering;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -34,16 +35,24 @@ pub(super) struct CallView<'a> {
 
 /// One distinct call: what a [`super::Row`] says besides session, number, times and sample.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(missing_docs, reason = "see `Row`, whose members these are")]
 pub struct Call {
+    /// `eventSource`.
     pub source: Text,
+    /// `eventName`.
     pub name: Text,
+    /// `awsRegion`.
     pub region: Text,
+    /// `recipientAccountId`.
     pub recipient_account: Option<Text>,
+    /// A data event's `resources[].type` (an object's rather than its container's) or, when untold, its `eventSource`.
     pub data_type: Option<Text>,
+    /// `readOnly`.
     pub read_only: Option<bool>,
+    /// See [`CallOutcome`].
     pub outcome: CallOutcome,
+    /// What the call needed (for a denied call: what it would have needed by its name and parameters).
     pub needs: Arc<Needs>,
+    /// `vpcEndpointId`.
     pub vpc_endpoint: Option<Text>,
 }
 
@@ -256,8 +265,40 @@ impl Calls {
         &self.all
     }
 
+    /// The places of all calls, in the order of what these say.
+    pub(super) fn order(&self) -> Vec<u32> {
+        let mut order: Vec<u32> = (0_u32..).zip(&self.all).map(|(place, _)| place).collect();
+        let call = |place: &u32| self.all.get(*place as usize);
+        order.sort_unstable_by(|a, b| match (call(a), call(b)) {
+            (Some(a), Some(b)) => call_order(a, b),
+            _ => Ordering::Equal,
+        });
+        order
+    }
+
+    /// The calls in an order that [`Calls::order`] gave.
+    pub(super) fn sorted(self, order: &[u32]) -> Vec<Call> {
+        let mut all: Vec<Option<Call>> = self.all.into_iter().map(Some).collect();
+        order.iter().filter_map(|place| all.get_mut(*place as usize)?.take()).collect()
+    }
+
     /// The calls, and where the call of each number is.
     pub(super) fn into_parts(self) -> (Vec<Call>, Vec<u32>) {
         (self.all, self.places)
     }
+}
+
+/// Total over everything that tells two calls apart.
+fn call_order(a: &Call, b: &Call) -> Ordering {
+    type Head<'a> = (&'a str, &'a str, &'a str, &'a Option<Text>, &'a Option<Text>);
+    fn head(call: &Call) -> Head<'_> {
+        (&call.source, &call.name, &call.region, &call.recipient_account, &call.data_type)
+    }
+    fn tail(call: &Call) -> (Option<bool>, &CallOutcome, &Option<Text>, &Needs) {
+        (call.read_only, &call.outcome, &call.vpc_endpoint, &call.needs)
+    }
+    let spelling = |call: &Call| -> Vec<String> {
+        call.needs.needs.iter().map(|need| need.action.as_str().to_owned()).collect()
+    };
+    head(a).cmp(&head(b)).then_with(|| tail(a).cmp(&tail(b))).then_with(|| spelling(a).cmp(&spelling(b)))
 }

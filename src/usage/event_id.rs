@@ -13,7 +13,7 @@ use super::Text;
 pub struct EventKey(u64, u64);
 
 /// The ids that are no lower-case GUIDs, so that every id comes back as it was written.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct OddIds(HashMap<EventKey, Text>);
 
 impl EventKey {
@@ -119,6 +119,16 @@ impl OddIds {
     /// The order of the ids' texts.
     pub(super) fn order(&self, a: EventKey, b: EventKey) -> Ordering {
         if self.0.is_empty() { a.cmp(&b) } else { self.text(a).cmp(&self.text(b)) }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Lets the others go.
+    pub(super) fn retain(&mut self, wanted: impl Fn(EventKey) -> bool) {
+        self.0.retain(|key, _| wanted(*key));
+        self.0.shrink_to_fit();
     }
 
     /// The ids whose keys do not give them back, sorted.

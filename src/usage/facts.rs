@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::catalog::Needs;
 use crate::ident::Time;
 use crate::record::IdentityType;
 
@@ -153,37 +152,4 @@ pub enum CallOutcome {
     Denied(DenialFacts),
     /// Failed in a way that proves nothing (throttling, bad credentials).
     Unproven(Text),
-}
-
-/// One kind of call by one session: everything equal but the time and the event id.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Row {
-    /// Who.
-    pub session: SessionId,
-    /// `eventSource`.
-    pub source: Text,
-    /// `eventName`.
-    pub name: Text,
-    /// `awsRegion`.
-    pub region: Text,
-    /// `recipientAccountId`.
-    pub recipient_account: Option<Text>,
-    /// A data event's `resources[].type` (an object's rather than its container's) or, when untold, its `eventSource`.
-    pub data_type: Option<Text>,
-    /// `readOnly`.
-    pub read_only: Option<bool>,
-    /// See [`CallOutcome`].
-    pub outcome: CallOutcome,
-    /// What the call needed (for a denied call: what it would have needed by its name and parameters).
-    pub needs: Arc<Needs>,
-    /// `vpcEndpointId`.
-    pub vpc_endpoint: Option<Text>,
-    /// Number of distinct calls.
-    pub calls: u64,
-    /// Earliest call.
-    pub first: Time,
-    /// Latest call.
-    pub last: Time,
-    /// `eventID` of the earliest call (smallest id among equals).
-    pub sample: Text,
 }

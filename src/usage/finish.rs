@@ -1,21 +1,21 @@
 //! From a merged ledger to what follows from it.
 
-use std::cmp::Ordering;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
 
 use super::alike::{Alike, Seen, alike};
-use super::calls::Call;
-use super::event_id::{EventKey, OddIds};
+use super::event_id::EventKey;
 use super::fold::Folds;
 use super::ledger::Ledger;
 use super::log::{Entry, Log, OUTSIDE};
 use super::memo::Memo;
+use super::partial::inverse;
+use super::rows::{Adding, Rows, Tally};
 use super::text::{Texts, Word, Words};
-use super::{CallOutcome, EventCounts, IssuanceFacts, Others, Row, SessionGroup, SessionId, Usage};
-use crate::catalog::Needs;
+use super::{EventCounts, IssuanceFacts, Others, SessionFacts, SessionGroup, Usage};
 use crate::ident::Time;
 
 /// Why a ledger cannot be summed up.
@@ -37,25 +37,27 @@ pub enum Keep {
     All,
 }
 
-/// What the events of one row come to.
-#[derive(Clone, Copy, Debug)]
-struct Tally {
-    calls: u64,
-    first: u32,
-    last: u32,
-    sample: EventKey,
-}
-
-/// What a part of the log comes to; parts add up in any order.
-#[derive(Default)]
+/// What the log comes to.
+#[derive(Clone, Copy, Debug, Default)]
 struct Sums {
     distinct: u64,
     outside: u64,
     copies: u64,
     conflicting: u64,
-    /// By session and place of the call.
-    tallies: HashMap<(u32, u32), Tally>,
 }
+
+/// What the log is added up by.
+struct Adder<'l> {
+    copies: &'l HashSet<EventKey>,
+    /// By session: where the one that its calls are counted with stands among the kept.
+    sessions: Vec<u32>,
+    /// By place of a call: where it stands among all, sorted.
+    calls: Vec<u32>,
+    rows: Adding<'l>,
+}
+
+/// Stands for no session.
+const NOBODY: u32 = u32::MAX;
 
 impl Ledger {
     /// The sums, sorted: equal for the same records, whatever the threads and the order of files.
@@ -89,7 +91,25 @@ impl Ledger {
                 issuances: self.issuances.all.keys().map(|key| (*key, None)).collect(),
             },
         };
-        let sums = self.sums(&copies, &stands)?;
+        let mut texts = Texts::default();
+        let mut kept = self.kept_sessions(&is_used, &stands, &mut texts);
+        let mut places = vec![NOBODY; stands.len()];
+        for ((_, number), place) in kept.iter().zip(0..) {
+            if let Some(known) = places.get_mut(*number as usize) {
+                *known = place;
+            }
+        }
+        let place = |number: &u32| places.get(*number as usize).copied().unwrap_or(NOBODY);
+        let order = self.calls.order();
+        let adder = Adder {
+            copies: &copies,
+            sessions: stands.iter().map(place).collect(),
+            calls: inverse(&order),
+            rows: Adding::new(u32::try_from(kept.len()).unwrap_or(u32::MAX), &self.odd_ids),
+        };
+        drop(places);
+        let sums = self.sums(&adder)?;
+        let mut rows = adder.rows.into_parts();
         let counts = EventCounts {
             read: self.n_records() + self.n_malformed,
             duplicates: self.n_records() - sums.distinct,
@@ -99,41 +119,40 @@ impl Ledger {
             counted: sums.distinct - sums.outside - sums.copies,
             conflicting: sums.conflicting,
         };
-        let mut texts = Texts::default();
-        let counted: HashSet<u32> = sums.tallies.keys().map(|(session, _)| *session).collect();
-        let (order, groups) = self.kept_sessions((&is_used, &counted), &stands, &mut texts);
+        number_anew(&mut kept, &mut rows);
+        let groups = self.groups_of(&kept, (&is_used, &stands));
         let issuances = self.kept_issuances(&issuances, &mut texts);
         let Self { calls, odd_ids, agents, sessions, words, issuances: all_issuances, .. } = self;
         drop((sessions, words, all_issuances, stands, is_used));
-        let (calls, _) = calls.into_parts();
-        let rows = rows(sums.tallies, &calls, &order, &odd_ids);
-        let (sessions, groups) = groups.into_iter().unzip();
+        let rows = Rows::new(calls.sorted(&order), rows, odd_ids);
+        let sessions = kept.into_iter().map(|(facts, _)| facts).collect();
         Ok(Usage { sessions, groups, rows, issuances, counts, observation, agents })
     }
 
-    /// The kept sessions sorted, and the new number of each.
-    fn kept_sessions(
+    /// The kept sessions with their numbers, sorted.
+    fn kept_sessions(&self, is_used: &[bool], stands: &[u32], texts: &mut Texts) -> Vec<(SessionFacts, u32)> {
+        let own = (0_u32..).zip(is_used).zip(stands).filter(|((number, is_used), stand)| {
+            // What stands for another stands for itself.
+            **is_used && number == *stand
+        });
+        let facts = |number: u32| Some((self.sessions.caller(number, &self.words)?.to_facts(texts), number));
+        let mut kept: Vec<_> = own.map(|((number, _), _)| number).filter_map(facts).collect();
+        kept.sort_unstable();
+        kept
+    }
+
+    /// What each of the kept sessions stands for.
+    fn groups_of(
         &self,
-        (is_used, counted): (&[bool], &HashSet<u32>),
-        stands: &[u32],
-        texts: &mut Texts,
-    ) -> (HashMap<u32, SessionId>, Vec<(super::SessionFacts, SessionGroup)>) {
-        let mut kept: Vec<(super::SessionFacts, u32)> = Vec::new();
+        kept: &[(SessionFacts, u32)],
+        (is_used, stands): (&[bool], &[u32]),
+    ) -> Vec<SessionGroup> {
         let mut members: HashMap<u32, Vec<u32>> = HashMap::new();
         for ((number, is_used), stand) in (0_u32..).zip(is_used).zip(stands) {
-            if !is_used {
-                continue;
-            }
-            if number != *stand {
+            if *is_used && number != *stand {
                 members.entry(*stand).or_default().push(number);
-            } else if counted.contains(&number)
-                && let Some(caller) = self.sessions.caller(number, &self.words)
-            {
-                kept.push((caller.to_facts(texts), number));
             }
         }
-        kept.sort_unstable();
-        let order = kept.iter().zip(0..).map(|((_, old), new)| (*old, SessionId(new))).collect();
         // Sessions are told apart by their keys. Records that tell less of a session, made by a service for it or without its
         // key, are of one of these if they tell the same beginning.
         let told = |number: u32| {
@@ -158,12 +177,12 @@ impl Ledger {
                 }
             }
         }
-        let groups = kept.into_iter().zip(more).map(|((facts, number), others)| {
-            let span = self.sessions.get(number).and_then(|(session, _)| session.span);
+        let groups = kept.iter().zip(more).map(|((_, number), others)| {
+            let span = self.sessions.get(*number).and_then(|(session, _)| session.span);
             let span = span.map(|(first, last)| (time(first), time(last)));
-            (facts, SessionGroup { span, others })
+            SessionGroup { span, others }
         });
-        (order, groups.collect())
+        groups.collect()
     }
 
     fn kept_issuances(
@@ -206,8 +225,10 @@ impl Ledger {
     }
 
     /// Adds up the log, part by part.
-    fn sums(&self, copies: &HashSet<EventKey>, stands: &[u32]) -> Result<Sums, LedgerError> {
-        let part = |part: usize| -> Result<Sums, LedgerError> {
+    fn sums(&self, adder: &Adder<'_>) -> Result<Sums, LedgerError> {
+        let [distinct, outside, copies, conflicting] = [const { AtomicU64::new(0) }; 4];
+        let count = |of: &AtomicU64, n: u64| of.fetch_add(n, Ordering::Relaxed);
+        let part = |part: usize| -> Result<(), LedgerError> {
             let mut sums = Sums::default();
             for deliveries in self.part(part)?.chunk_by(|a, b| a.key == b.key) {
                 let Some(entry) = deliveries.first() else { continue };
@@ -218,21 +239,25 @@ impl Ledger {
                 sums.conflicting += u64::from(contents.any(|content| Some(content) != first));
                 if entry.call == OUTSIDE {
                     sums.outside += 1;
-                } else if copies.contains(&entry.key) {
+                } else if adder.copies.contains(&entry.key) {
                     sums.copies += 1;
                 } else {
-                    let stand = stands.get(entry.session as usize).copied().unwrap_or(entry.session);
-                    let place = self.calls.place(entry.call);
-                    let tally = Tally { calls: 1, first: entry.time, last: entry.time, sample: entry.key };
-                    sums.add((stand, place), tally, &self.odd_ids);
+                    adder.add(entry, self.calls.place(entry.call));
                 }
             }
-            Ok(sums)
+            count(&distinct, sums.distinct);
+            count(&outside, sums.outside);
+            count(&copies, sums.copies);
+            count(&conflicting, sums.conflicting);
+            Ok(())
         };
-        (0..Log::PARTS)
-            .into_par_iter()
-            .map(part)
-            .try_reduce(Sums::default, |a, b| Ok(a.merge(b, &self.odd_ids)))
+        (0..Log::PARTS).into_par_iter().try_for_each(part)?;
+        Ok(Sums {
+            distinct: distinct.into_inner(),
+            outside: outside.into_inner(),
+            copies: copies.into_inner(),
+            conflicting: conflicting.into_inner(),
+        })
     }
 
     /// Events that are another account's copy of a call counted elsewhere: of the events that share a `sharedEventID`, the
@@ -283,29 +308,15 @@ impl Ledger {
     }
 }
 
-impl Sums {
-    fn add(&mut self, place: (u32, u32), more: Tally, ids: &OddIds) {
-        let known = self.tallies.entry(place).or_insert(Tally { calls: 0, ..more });
-        known.calls += more.calls;
-        known.last = known.last.max(more.last);
-        let order = more.first.cmp(&known.first).then_with(|| ids.order(more.sample, known.sample));
-        if order == Ordering::Less {
-            known.first = more.first;
-            known.sample = more.sample;
+impl Adder<'_> {
+    fn add(&self, entry: &Entry, place: u32) {
+        let number = |numbers: &[u32], of: u32| numbers.get(of as usize).copied();
+        if let Some(session) = number(&self.sessions, entry.session).filter(|session| *session != NOBODY)
+            && let Some(call) = number(&self.calls, place)
+        {
+            let (first, last, sample) = (entry.time, entry.time, entry.key);
+            self.rows.add(Tally { session, call, calls: 1, first, last, sample });
         }
-    }
-
-    fn merge(self, other: Self, ids: &OddIds) -> Self {
-        let (mut into, from) =
-            if self.tallies.len() >= other.tallies.len() { (self, other) } else { (other, self) };
-        into.distinct += from.distinct;
-        into.outside += from.outside;
-        into.copies += from.copies;
-        into.conflicting += from.conflicting;
-        for (place, tally) in from.tallies {
-            into.add(place, tally, ids);
-        }
-        into
     }
 }
 
@@ -318,54 +329,19 @@ fn time(seconds: u32) -> Time {
     Time::from_unix(i64::from(seconds))
 }
 
-fn rows(
-    tallies: HashMap<(u32, u32), Tally>,
-    calls: &[Call],
-    sessions: &HashMap<u32, SessionId>,
-    ids: &OddIds,
-) -> Vec<Row> {
-    let tallies: Vec<_> = tallies.into_iter().collect();
-    let row = |((session, place), tally): ((u32, u32), Tally)| {
-        let call = calls.get(place as usize)?;
-        Some(Row {
-            session: *sessions.get(&session)?,
-            source: call.source.clone(),
-            name: call.name.clone(),
-            region: call.region.clone(),
-            recipient_account: call.recipient_account.clone(),
-            data_type: call.data_type.clone(),
-            read_only: call.read_only,
-            outcome: call.outcome.clone(),
-            needs: call.needs.clone(),
-            vpc_endpoint: call.vpc_endpoint.clone(),
-            calls: tally.calls,
-            first: time(tally.first),
-            last: time(tally.last),
-            sample: ids.text(tally.sample),
-        })
-    };
-    let mut rows: Vec<Row> = tallies.into_par_iter().filter_map(row).collect();
-    rows.par_sort_unstable_by(row_order);
-    rows
-}
-
-/// Total over everything that tells two rows of one ledger apart.
-fn row_order(a: &Row, b: &Row) -> Ordering {
-    type Head<'a> = (SessionId, &'a str, &'a str, &'a str);
-    fn head(row: &Row) -> Head<'_> {
-        (row.session, &row.source, &row.name, &row.region)
+/// Lets the sessions go of which no call counts, and numbers the others by their places.
+fn number_anew(kept: &mut Vec<(SessionFacts, u32)>, rows: &mut [Vec<Tally>]) {
+    let mut numbers = vec![NOBODY; kept.len()];
+    for tally in rows.iter().flatten() {
+        if let Some(number) = numbers.get_mut(tally.session as usize) {
+            *number = 0;
+        }
     }
-    type Tail<'a> = (&'a Option<super::Text>, &'a Option<super::Text>, Option<bool>, &'a CallOutcome);
-    fn tail(row: &Row) -> Tail<'_> {
-        (&row.recipient_account, &row.data_type, row.read_only, &row.outcome)
+    let counted = numbers.iter_mut().filter(|number| **number != NOBODY);
+    (0..).zip(counted).for_each(|(new, number)| *number = new);
+    for tally in rows.iter_mut().flatten() {
+        tally.session = numbers.get(tally.session as usize).copied().unwrap_or(NOBODY);
     }
-    let spelling = |needs: &Needs| -> Vec<String> {
-        needs.needs.iter().map(|need| need.action.as_str().to_owned()).collect()
-    };
-    head(a)
-        .cmp(&head(b))
-        .then_with(|| tail(a).cmp(&tail(b)))
-        .then_with(|| a.vpc_endpoint.cmp(&b.vpc_endpoint))
-        .then_with(|| a.needs.cmp(&b.needs))
-        .then_with(|| spelling(&a.needs).cmp(&spelling(&b.needs)))
+    let mut old = numbers.into_iter();
+    kept.retain(|_| old.next().is_some_and(|number| number != NOBODY));
 }

@@ -5,8 +5,6 @@
 //! which hours of which Region were seen, which events share a `sharedEventID`) is not written down but worked out again, so
 //! that deliveries can also be taken back, or be looked at through another window.
 
-use std::cmp::Ordering;
-
 use super::calls::Call;
 use super::event_id::EventKey;
 use super::finish::LedgerError;
@@ -14,8 +12,7 @@ use super::fold::FoldRow;
 use super::issuance::IssuedRow;
 use super::ledger::Ledger;
 use super::log::{Log, OUTSIDE};
-use super::{AgentSession, AirflowTask, CallOutcome, SessionFacts, Text};
-use crate::catalog::Needs;
+use super::{AgentSession, AirflowTask, SessionFacts, Text};
 use crate::ident::Time;
 
 /// One delivery of an event.
@@ -80,12 +77,8 @@ impl Ledger {
         self.calls.fold(&self.folds);
         let sessions = self.session_order();
         let session_places = inverse(&sessions);
-        let mut order: Vec<u32> = (0_u32..).zip(self.calls.all()).map(|(place, _)| place).collect();
+        let order = self.calls.order();
         let call = |place: &u32| self.calls.all().get(*place as usize);
-        order.sort_unstable_by(|a, b| match (call(a), call(b)) {
-            (Some(a), Some(b)) => call_order(a, b),
-            _ => Ordering::Equal,
-        });
         let calls = inverse(&order);
         let mut issuances: Vec<EventKey> = self.issuances.all.keys().copied().collect();
         issuances.sort_unstable();
@@ -185,7 +178,7 @@ impl Partial {
 }
 
 /// Where each number stands in an order.
-fn inverse(order: &[u32]) -> Vec<u32> {
+pub(super) fn inverse(order: &[u32]) -> Vec<u32> {
     let mut places = vec![0; order.len()];
     for (place, number) in (0_u32..).zip(order) {
         if let Some(slot) = places.get_mut(*number as usize) {
@@ -193,19 +186,4 @@ fn inverse(order: &[u32]) -> Vec<u32> {
         }
     }
     places
-}
-
-/// Total over everything that tells two calls apart.
-fn call_order(a: &Call, b: &Call) -> Ordering {
-    type Head<'a> = (&'a str, &'a str, &'a str, &'a Option<Text>, &'a Option<Text>);
-    fn head(call: &Call) -> Head<'_> {
-        (&call.source, &call.name, &call.region, &call.recipient_account, &call.data_type)
-    }
-    fn tail(call: &Call) -> (Option<bool>, &CallOutcome, &Option<Text>, &Needs) {
-        (call.read_only, &call.outcome, &call.vpc_endpoint, &call.needs)
-    }
-    let spelling = |call: &Call| -> Vec<String> {
-        call.needs.needs.iter().map(|need| need.action.as_str().to_owned()).collect()
-    };
-    head(a).cmp(&head(b)).then_with(|| tail(a).cmp(&tail(b))).then_with(|| spelling(a).cmp(&spelling(b)))
 }

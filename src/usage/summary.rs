@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::Text;
-use super::{Agents, IssuanceFacts, Row, SessionFacts};
+use super::{Agents, IssuanceFacts, Rows, SessionFacts};
 use crate::ident::Time;
 
 /// The merged ledger, sorted: the same input gives the same value whatever the threads and the order of files.
@@ -14,7 +14,7 @@ pub struct Usage {
     /// By session; of a usage made by hand it may be empty, which says that every session stands for itself.
     pub groups: Vec<SessionGroup>,
     /// Sorted; calls inside the window only.
-    pub rows: Vec<Row>,
+    pub rows: Rows,
     /// Sorted by time; issuances before the window are here too, because sessions outlive windows' edges.
     pub issuances: Vec<IssuanceFacts>,
     /// See [`EventCounts`].

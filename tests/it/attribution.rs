@@ -14,8 +14,8 @@ use leastwise::inventory::{Cluster, Inventory, PodIdentityAssociation, Role, Use
 use leastwise::policy::{self, PolicyKind};
 use leastwise::record::IdentityType;
 use leastwise::usage::{
-    CallOutcome, DenialFacts, IssuanceFacts, IssuanceKind, RegionObservation, Row, SessionFacts, SessionId,
-    Text, Usage,
+    Call, CallOutcome, DenialFacts, IssuanceFacts, IssuanceKind, RegionObservation, RowFacts, SessionFacts,
+    SessionId, Text, Usage,
 };
 use proptest::prelude::*;
 
@@ -158,18 +158,20 @@ fn needs(action: &str, resource: &str) -> Arc<Needs> {
     })
 }
 
-fn used(session: usize, action: &str, at: i64, calls: u64) -> Row {
-    Row {
+fn used(session: usize, action: &str, at: i64, calls: u64) -> RowFacts {
+    RowFacts {
         session: SessionId(u32::try_from(session).unwrap()),
-        source: "s3.amazonaws.com".into(),
-        name: action.split_once(':').unwrap().1.into(),
-        region: "eu-west-1".into(),
-        recipient_account: text(ACCOUNT),
-        data_type: None,
-        read_only: Some(true),
-        outcome: CallOutcome::Used { failed: None },
-        needs: needs(action, "arn:aws:s3:::b/k"),
-        vpc_endpoint: None,
+        call: Call {
+            source: "s3.amazonaws.com".into(),
+            name: action.split_once(':').unwrap().1.into(),
+            region: "eu-west-1".into(),
+            recipient_account: text(ACCOUNT),
+            data_type: None,
+            read_only: Some(true),
+            outcome: CallOutcome::Used { failed: None },
+            needs: needs(action, "arn:aws:s3:::b/k"),
+            vpc_endpoint: None,
+        },
         calls,
         first: time(at),
         last: time(at),
@@ -177,9 +179,14 @@ fn used(session: usize, action: &str, at: i64, calls: u64) -> Row {
     }
 }
 
-fn denied(session: usize, message: &str, at: i64) -> Row {
+fn denied(session: usize, message: &str, at: i64) -> RowFacts {
     let outcome = CallOutcome::Denied(DenialFacts { code: "AccessDenied".into(), message: text(message) });
-    Row { outcome, ..used(session, "s3:GetObject", at, 1) }
+    ended(used(session, "s3:GetObject", at, 1), outcome)
+}
+
+/// The same call with another outcome.
+fn ended(row: RowFacts, outcome: CallOutcome) -> RowFacts {
+    RowFacts { call: Call { outcome, ..row.call.clone() }, ..row }
 }
 
 /// A merged ledger of these sessions (one call each, a minute after they began) and issuances.
@@ -190,7 +197,7 @@ fn usage(sessions: Vec<SessionFacts>, issuances: Vec<IssuanceFacts>) -> Usage {
         .map(|(index, facts)| {
             let begun = facts.creation.map_or(0, |creation| creation.unix() - T0);
             let sample = format!("{:?}-{:?}-{begun}", facts.principal_id, facts.access_key);
-            Row { sample: sample.into(), ..used(index, "s3:GetObject", begun + 60, 1) }
+            RowFacts { sample: sample.into(), ..used(index, "s3:GetObject", begun + 60, 1) }
         })
         .collect();
     Usage { sessions, rows, issuances, ..Usage::default() }
@@ -745,9 +752,10 @@ fn aws_itself_is_no_workload() {
 fn summed(
     sessions: Vec<SessionFacts>,
     issuances: Vec<IssuanceFacts>,
-    rows: Vec<Row>,
+    rows: Vec<RowFacts>,
     inventory: &Inventory,
 ) -> Access {
+    let rows = rows.into_iter().collect();
     let ledger = Usage { sessions, rows, issuances, ..Usage::default() };
     let found = resolve(&ledger, inventory);
     access(&ledger, &found, inventory)
@@ -779,11 +787,8 @@ fn calls_and_sessions_are_counted_per_principal_and_workload() {
             "User: x is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:r:1:key/l with an explicit deny in a service control policy",
             5_020,
         ),
-        Row { outcome: CallOutcome::Used { failed: text("NoSuchKey") }, ..used(0, "s3:GetObject", 30, 1) },
-        Row {
-            outcome: CallOutcome::Unproven("ThrottlingException".into()),
-            ..used(0, "s3:DeleteObject", 40, 7)
-        },
+        ended(used(0, "s3:GetObject", 30, 1), CallOutcome::Used { failed: text("NoSuchKey") }),
+        ended(used(0, "s3:DeleteObject", 40, 7), CallOutcome::Unproven("ThrottlingException".into())),
     ];
     let access = summed(vec![one, two, fas, lost], issuances, rows, &empty());
     let app = &access.principals["arn:aws:iam::111111111111:role/app"];
@@ -877,7 +882,7 @@ fn what_the_snapshot_knows_completes_the_records() {
         Resource::InstanceProfile("gone".to_owned()),
     ];
     need.evidence = Evidence::Inferred;
-    profile.needs = Arc::new(Needs { verdict: Verdict::Mapped, needs: vec![need], rule: "test" });
+    profile.call.needs = Arc::new(Needs { verdict: Verdict::Mapped, needs: vec![need], rule: "test" });
     let rows = vec![profile, used(1, "s3:GetObject", 10, 1), used(2, "s3:GetObject", 10, 4)];
     let access = summed(vec![bare, named, earlier], vec![], rows, &inventory);
     assert_eq!(access.principals.keys().collect::<Vec<_>>(), ["arn:aws:iam::111111111111:role/team/app"]);

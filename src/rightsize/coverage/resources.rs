@@ -30,21 +30,22 @@ impl SeenResources {
     pub fn of(usage: &Usage) -> Self {
         let mut by_account: BTreeMap<String, SeenOfAccount> = BTreeMap::new();
         let mut rds_data = BTreeSet::new();
-        for row in &usage.rows {
-            let Some(account) = row.recipient_account.as_deref() else { continue };
-            let Some(kind) = row.data_type.as_deref() else {
-                if row.source.as_ref() == RDS_DATA && !rds_data.contains(account) {
+        for row in usage.rows.iter() {
+            let Some(account) = row.call.recipient_account.as_deref() else { continue };
+            let Some(kind) = row.call.data_type.as_deref() else {
+                if row.call.source.as_ref() == RDS_DATA && !rds_data.contains(account) {
                     rds_data.insert(account.to_owned());
                 }
                 continue;
             };
-            let arns = row.needs.needs.iter().flat_map(|need| &need.resources).filter_map(|one| match one {
-                Resource::Arn(arn) => {
-                    let (text, is_whole) = literal(arn);
-                    container(&text, is_whole).map(str::to_owned)
-                }
-                _ => None,
-            });
+            let arns =
+                row.call.needs.needs.iter().flat_map(|need| &need.resources).filter_map(|one| match one {
+                    Resource::Arn(arn) => {
+                        let (text, is_whole) = literal(arn);
+                        container(&text, is_whole).map(str::to_owned)
+                    }
+                    _ => None,
+                });
             for arn in arns {
                 let kinds = by_account.get(account);
                 if !kinds.and_then(|kinds| kinds.get(kind)).is_some_and(|known| known.contains(&arn)) {

@@ -92,28 +92,28 @@ pub struct TrialSeen<'u> {
     /// Calls that wrote the role's policies or its boundary, or the trial's managed policy.
     writes: Vec<TrialWrite<'u>>,
     /// Refused calls of the role, with the workload.
-    refused: Vec<(&'u Row, Option<&'u str>)>,
+    refused: Vec<(Row<'u>, Option<&'u str>)>,
 }
 
 /// Calls alike that wrote a policy of a role.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct TrialWrite<'u> {
     call: &'u str,
     first: Time,
     last: Time,
     /// `eventID` of the first.
-    sample: &'u str,
+    sample: Text,
     /// Of a trial's policy: its name or ARN, and the document, empty where the call holds none.
     told: Option<(&'u str, &'u str)>,
 }
 
-impl<'u> TrialWrite<'u> {
-    fn at_first(&self) -> (Time, Option<&'u str>) {
-        (self.first, Some(self.sample))
+impl TrialWrite<'_> {
+    fn at_first(&self) -> (Time, Option<&str>) {
+        (self.first, Some(&self.sample))
     }
 
-    fn at_last(&self) -> (Time, Option<&'u str>) {
-        (self.last, (self.first == self.last).then_some(self.sample))
+    fn at_last(&self) -> (Time, Option<&str>) {
+        (self.last, (self.first == self.last).then_some(&*self.sample))
     }
 }
 
@@ -148,10 +148,12 @@ pub fn trials<'u>(
     if seen.is_empty() {
         return seen;
     }
-    for row in &usage.rows {
-        if &*row.source == "iam.amazonaws.com" && matches!(row.outcome, CallOutcome::Used { failed: None }) {
-            let account = row.recipient_account.as_deref().unwrap_or_default();
-            let needs = || row.needs.needs.iter();
+    for row in usage.rows.iter() {
+        if &*row.call.source == "iam.amazonaws.com"
+            && matches!(row.call.outcome, CallOutcome::Used { failed: None })
+        {
+            let account = row.call.recipient_account.as_deref().unwrap_or_default();
+            let needs = || row.call.needs.needs.iter();
             let told = needs().flat_map(|need| &need.context).find_map(|(key, document)| {
                 let (role, policy) = key.strip_prefix(TRIAL_KEY)?.split_once('/')?;
                 Some((role, (policy, document.as_str())))
@@ -165,16 +167,16 @@ pub fn trials<'u>(
             for arn in arns {
                 if let Some(written) = seen.get_mut(arn) {
                     written.writes.push(TrialWrite {
-                        call: &row.name,
+                        call: &row.call.name,
                         first: row.first,
                         last: row.last,
-                        sample: &row.sample,
+                        sample: row.sample(),
                         told: told.map(|(_, told)| told),
                     });
                 }
             }
         }
-        if !matches!(row.outcome, CallOutcome::Denied(_)) {
+        if !matches!(row.call.outcome, CallOutcome::Denied(_)) {
             continue;
         }
         let Some(attribution) = attributions.get(row.session.0 as usize) else { continue };
@@ -399,8 +401,8 @@ impl Judge<'_> {
         let mut own = proof::Replay::new(&self.grant.policies, &self.grant.policies, Budget::default());
         let mut by_action: BTreeMap<Action, TrialDenial> = BTreeMap::new();
         for (row, workload) in self.seen.refused.iter().filter(|(row, _)| row.first >= since) {
-            let CallOutcome::Denied(refusal) = &row.outcome else { continue };
-            let told = Denial::parse(&refusal.code, refusal.message.as_deref(), &row.name);
+            let CallOutcome::Denied(refusal) = &row.call.outcome else { continue };
+            let told = Denial::parse(&refusal.code, refusal.message.as_deref(), &row.call.name);
             let is_told = match found.kind {
                 TrialKind::Boundary => told.layer == "boundary" && !told.explicit,
                 TrialKind::Deny | TrialKind::DenyAll => told.layer == "identity" && told.explicit,
@@ -408,7 +410,7 @@ impl Judge<'_> {
             if !is_told && told.layer != "unknown" {
                 continue;
             }
-            for request in requests(row, &told) {
+            for request in requests(*row, &told) {
                 if trial.retained(&request) == Retained::Kept {
                     continue;
                 }
@@ -423,15 +425,15 @@ impl Judge<'_> {
                     first: row.first,
                     last: row.last,
                     workloads: BTreeSet::new(),
-                    sample: row.sample.clone(),
+                    sample: row.sample(),
                 });
                 denial.calls += row.calls;
                 if let ObservedResource::Arn(text) | ObservedResource::Pattern(text) = request.resource {
                     denial.resources.insert(text);
                 }
                 denial.workloads.extend(workload.map(str::to_owned));
-                if (row.first, &row.sample) < (denial.first, &denial.sample) {
-                    denial.sample = row.sample.clone();
+                if row.is_before(denial.first, &denial.sample) {
+                    denial.sample = row.sample();
                 }
                 denial.first = denial.first.min(row.first);
                 denial.last = denial.last.max(row.last);
@@ -495,7 +497,7 @@ impl Judge<'_> {
 }
 
 /// What a refused call asked for, as far as the message or the event tells.
-fn requests(row: &Row, told: &Denial) -> Vec<Observed> {
+fn requests(row: Row<'_>, told: &Denial) -> Vec<Observed> {
     if let Some(action) = &told.action {
         let resource = match told.resource.as_deref() {
             Some("*") => ObservedResource::None,
@@ -514,5 +516,5 @@ fn requests(row: &Row, told: &Denial) -> Vec<Observed> {
             false => need.resources.iter().map(|one| request(ObservedResource::from(one))).collect(),
         }
     };
-    row.needs.needs.iter().flat_map(each).collect()
+    row.call.needs.needs.iter().flat_map(each).collect()
 }

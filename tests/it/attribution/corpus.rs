@@ -199,7 +199,7 @@ fn no_real_log_is_joined_by_a_key_that_several_show_and_all_calls_balance() {
         let theirs: u64 = seen.access.principals.values().map(|principal| principal.calls).sum();
         let others = seen.access.aws_itself + seen.access.no_principal.values().sum::<u64>();
         assert_eq!(all, theirs + others, "{}", folder.display());
-        let refused = |row: &&leastwise::usage::Row| matches!(row.outcome, CallOutcome::Denied(_));
+        let refused = |row: &leastwise::usage::Row<'_>| matches!(row.call.outcome, CallOutcome::Denied(_));
         let denied: u64 = seen.usage.rows.iter().filter(refused).map(|row| row.calls).sum();
         let counted: u64 = seen.access.principals.values().map(|principal| principal.denied_calls).sum();
         assert!(counted <= denied);

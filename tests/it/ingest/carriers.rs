@@ -9,8 +9,8 @@ fn check(name: &str, text: &str) {
         let (collected, usage) = ingest_bytes(name, &bytes, Limits::default());
         assert_eq!(collected.issues, [], "{name}");
         assert_eq!((usage.counts.counted, usage.counts.malformed), (2, 0), "{name}: {:?}", usage.counts);
-        let ids: Vec<_> = usage.rows.iter().map(|row| &*row.sample).collect();
-        assert_eq!(ids, ["00000000-0000-0000-0000-000000000000"], "{name}");
+        let ids: Vec<_> = usage.rows.iter().map(|row| row.sample()).collect();
+        assert_eq!(ids, ["00000000-0000-0000-0000-000000000000".into()], "{name}");
     }
 }
 

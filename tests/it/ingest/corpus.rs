@@ -55,8 +55,8 @@ fn a_real_bucket_with_overlapping_trails_counts_each_event_once() {
     assert!(usage.counts.duplicates > 1_000, "{:?}", usage.counts);
     assert_eq!(usage.counts.counted + usage.counts.copies, ids.len() as u64);
     assert_eq!(usage.counts.conflicting, 0, "the duplicates are equal to the byte");
-    for row in &usage.rows {
-        assert!(ids.contains(&*row.sample), "{}", row.sample);
+    for row in usage.rows.iter() {
+        assert!(ids.contains(&*row.sample()), "{}", row.sample());
     }
 }
 

@@ -258,7 +258,7 @@ fn copies_of_other_accounts_are_one_call_of_the_caller() {
     let owner = json!({"type": "AWSAccount", "principalId": "AIDA1", "accountId": "1"});
     let both = usage(&[shared(1, "owner", owner.clone()), shared(2, "caller", caller.clone())]);
     assert_eq!((both.counts.copies, both.counts.counted), (1, 1));
-    assert_eq!(both.rows[0].recipient_account.as_deref(), Some("caller"));
+    assert_eq!(both.rows.iter().next().unwrap().call.recipient_account.as_deref(), Some("caller"));
     // One copy alone is nothing special, and two events of one account are two calls.
     let one = usage(&[shared(1, "owner", owner)]);
     assert_eq!((one.counts.copies, one.counts.counted), (0, 1));
@@ -279,8 +279,9 @@ fn a_correction_replaces_what_was_delivered_first() {
     for records in [[original.clone(), correction.clone()], [correction.clone(), original]] {
         let usage = usage(&records);
         assert_eq!((usage.counts.counted, usage.counts.duplicates, usage.rows.len()), (1, 1, 1));
-        assert_eq!(&*usage.rows[0].name, "PutObject");
-        assert_eq!(&*usage.rows[0].sample, "00000001-0000-0000-0000-000000000000");
+        let row = usage.rows.iter().next().unwrap();
+        assert_eq!(&*row.call.name, "PutObject");
+        assert_eq!(&*row.sample(), "00000001-0000-0000-0000-000000000000");
     }
     let late = event(3, json!({"addendum": {"reason": "DELIVERY_DELAY"}}));
     assert_eq!(usage(&[correction, late]).counts.counted, 2);
@@ -308,8 +309,9 @@ fn a_window_is_half_open_and_issuances_before_it_are_kept() {
     let usage = ledger_of(&records, &Scope { window, ..Scope::default() }, Caps::default()).finish().unwrap();
     assert_eq!((usage.counts.counted, usage.counts.outside_window), (2, 3));
     assert_eq!(usage.issuances[0].issued_key.as_deref(), Some("ASIA9"));
-    assert_eq!(usage.rows[0].first.to_string(), "2026-01-02T00:00:00Z");
-    assert_eq!(usage.rows[0].last.to_string(), "2026-01-02T23:59:59Z");
+    let row = usage.rows.iter().next().unwrap();
+    assert_eq!(row.first.to_string(), "2026-01-02T00:00:00Z");
+    assert_eq!(row.last.to_string(), "2026-01-02T23:59:59Z");
     let region = &usage.observation.regions["111122223333"]["us-east-1"];
     assert_eq!(region.hours.len(), 2);
     let scope = Scope { regions: ["eu-west-1".to_owned()].into(), ..Scope::default() };
@@ -397,10 +399,10 @@ fn a_refused_call_needs_what_its_message_names() {
         }),
     );
     let usage = usage(&[denied]);
-    let row = &usage.rows[0];
-    assert_eq!(row.needs.needs[0].action.as_str(), "kms:Decrypt");
-    assert_eq!(row.needs.needs[0].resources, [Resource::Arn("arn:aws:kms:us-east-1:1:key/k".into())]);
-    assert!(matches!(&row.outcome, CallOutcome::Denied(facts) if facts.message.is_some()));
+    let row = usage.rows.iter().next().unwrap();
+    assert_eq!(row.call.needs.needs[0].action.as_str(), "kms:Decrypt");
+    assert_eq!(row.call.needs.needs[0].resources, [Resource::Arn("arn:aws:kms:us-east-1:1:key/k".into())]);
+    assert!(matches!(&row.call.outcome, CallOutcome::Denied(facts) if facts.message.is_some()));
 }
 
 /// The distinct resources of all rows.
@@ -408,7 +410,7 @@ fn resources(usage: &Usage) -> Vec<String> {
     let mut found: Vec<String> = usage
         .rows
         .iter()
-        .flat_map(|row| &row.needs.needs)
+        .flat_map(|row| &row.call.needs.needs)
         .flat_map(|need| &need.resources)
         .filter_map(|resource| if let Resource::Arn(arn) = resource { Some(arn.clone()) } else { None })
         .collect();

@@ -110,7 +110,7 @@ fn what_a_caller_writes_after_a_break_never_becomes_an_event() {
     let second = record(1).replace("null", &serde_json::to_string(forged).unwrap());
     let text = format!(r#"{{"Records":[{},{{"a":"b"c"}},{second}]}}"#, record(0));
     let (_, usage) = ingest_bytes("forged.json", text.as_bytes(), Limits::default());
-    assert!(usage.rows.iter().all(|row| &*row.name != "Forged"));
+    assert!(usage.rows.iter().all(|row| &*row.call.name != "Forged"));
     assert_eq!(usage.counts.read, 1);
 }
 
@@ -134,7 +134,7 @@ fn records_without_an_id_are_events_all_the_same() {
     let text = format!(r#"{{"Records":[{old},{other},{}]}}"#, old.replace(",\"", " ,\n \""));
     let (_, usage) = ingest_bytes("old.json", text.as_bytes(), Limits::default());
     assert_eq!((usage.counts.counted, usage.counts.duplicates, usage.counts.malformed), (2, 1, 0));
-    assert!(usage.rows[0].sample.starts_with("no-id-"));
+    assert!(usage.rows.iter().next().unwrap().sample().starts_with("no-id-"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use leastwise::catalog::{Need, Needs};
 use leastwise::inventory::{self, Trail};
 use leastwise::rightsize::{Blind, SeenResources};
-use leastwise::usage::{CallOutcome, DataObservation, Row, SessionId, Usage};
+use leastwise::usage::{Call, CallOutcome, DataObservation, RowFacts, SessionId, Usage};
 
 use super::*;
 
@@ -213,21 +213,23 @@ fn seen_of(calls: &[&str]) -> SeenResources {
             evidence: Evidence::Observed,
             context: Vec::new(),
         };
-        Row {
+        RowFacts {
             session: SessionId(0),
-            source: source.into(),
-            name: name.into(),
-            region: "eu-west-1".into(),
-            recipient_account: Some(ACCOUNT.into()),
-            data_type: Some(kind.into()).filter(|_| kind != "-"),
-            read_only: Some(true),
-            outcome: CallOutcome::Used { failed: None },
-            needs: Arc::new(Needs {
-                verdict: leastwise::catalog::Verdict::Mapped,
-                needs: vec![need],
-                rule: "same-name",
-            }),
-            vpc_endpoint: None,
+            call: Call {
+                source: source.into(),
+                name: name.into(),
+                region: "eu-west-1".into(),
+                recipient_account: Some(ACCOUNT.into()),
+                data_type: Some(kind.into()).filter(|_| kind != "-"),
+                read_only: Some(true),
+                outcome: CallOutcome::Used { failed: None },
+                needs: Arc::new(Needs {
+                    verdict: leastwise::catalog::Verdict::Mapped,
+                    needs: vec![need],
+                    rule: "same-name",
+                }),
+                vpc_endpoint: None,
+            },
             calls: 1,
             first: time,
             last: time,
