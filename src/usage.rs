@@ -3,6 +3,7 @@
 mod agents;
 mod alike;
 mod calls;
+mod closed;
 mod denial;
 mod event_id;
 mod facts;

@@ -2,7 +2,7 @@
 
 use crate::catalog::Needs;
 use crate::record::{Event, RawRecord, RecordError};
-use crate::usage::{Again, KnownCaller, Ledger, Scope};
+use crate::usage::{Again, Caps, KnownCaller, Ledger, Scope};
 
 /// Takes the records of one worker; associative and commutative under `merge`, so that workers may share the objects out
 /// in any way.
@@ -50,7 +50,12 @@ pub struct Recorder<N> {
 impl<N: Fn(&Event<'_>) -> Needs + Send> Recorder<N> {
     /// An empty ledger; `needs` says what a call needed.
     pub fn new(scope: Scope, needs: N) -> Self {
-        Self { ledger: Ledger::new(scope), needs }
+        Self::with_caps(scope, Caps::default(), needs)
+    }
+
+    /// An empty ledger that keeps more or less exact.
+    pub fn with_caps(scope: Scope, caps: Caps, needs: N) -> Self {
+        Self { ledger: Ledger::with_caps(scope, caps), needs }
     }
 
     /// What was written down.

@@ -72,7 +72,7 @@ pub(super) fn merge(
         }
         take(place, segment, &mut restorer, |old| numbers.get(old as usize).copied().flatten())?;
     }
-    let partial = restorer.into_ledger().into_partial();
+    let partial = restorer.into_ledger().into_partial()?;
     let (mut merged, _) = segment::write(dir, name, &partial, &rows, &digest_files, Some, from)?;
     merged.catalog = catalog;
     Ok((merged, rows))

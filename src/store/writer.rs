@@ -195,7 +195,7 @@ impl Writer {
         let number = |file: DigestFile| Some((*of_digests.get(&file.object.name)?, file));
         let mut digests: Vec<Numbered> = batch.digests.into_iter().filter_map(number).collect();
         digests.sort_unstable_by_key(|(number, _)| *number);
-        let partial = batch.ledger.into_partial();
+        let partial = batch.ledger.into_partial()?;
         let number = |of_run: u32| numbers.get(&of_run).copied();
         let (mut segment, too_old) =
             segment::write(self.place.dir(), &name, &partial, &rows, &digests, number, manifest.kept_from)?;

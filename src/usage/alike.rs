@@ -10,6 +10,8 @@
 //! takes is certain: the issuance is found by an access key that names one session, or by name and moment where nothing else
 //! fits, or there can be none. Whatever is less clear is kept.
 
+use std::cmp::Ordering;
+
 use hashbrown::{HashMap, HashSet};
 
 use super::event_id::{EventKey, OddIds};
@@ -89,14 +91,34 @@ pub(super) struct Seen<'l> {
 /// `principalId` in its two parts.
 type Principal = (Word, Word);
 
+/// What a word stands for: nothing, one thing, or several. Words are many, so all are in one list.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct One(u32);
+
+impl One {
+    const NONE: Self = Self(u32::MAX);
+    const SEVERAL: Self = Self(u32::MAX - 1);
+
+    fn get(self) -> Option<u32> {
+        (self != Self::NONE && self != Self::SEVERAL).then_some(self.0)
+    }
+}
+
+/// What stands in a list for a word.
+fn of<T: Copy>(list: &[T], word: Word) -> Option<T> {
+    list.get(word as usize).copied()
+}
+
 struct Classer<'l> {
     seen: &'l Seen<'l>,
-    by_key: HashMap<Word, (EventKey, usize)>,
-    by_principal: HashMap<Principal, Vec<(Time, EventKey)>>,
+    /// By issued key: the issuance's place.
+    by_key: Vec<One>,
+    /// The places of issuances, sorted by whose session they began.
+    by_principal: Vec<(Principal, u32)>,
     /// Session names of issuances.
-    names: HashSet<Word>,
-    /// Keys that one session only was seen with.
-    good_keys: HashMap<Word, bool>,
+    names: Vec<bool>,
+    /// By key: a session that it was seen with, one if others tell the same principal and beginning.
+    shown: Vec<One>,
     /// Principals that other accounts' records show: their own sessions are looked up by it.
     foreign: HashSet<Principal>,
     /// Session names in what issuances tell otherwise than as a role's id and a name.
@@ -113,33 +135,31 @@ impl<'l> Classer<'l> {
     fn new(seen: &'l Seen<'l>) -> Self {
         let mut classer = Self {
             seen,
-            by_key: HashMap::new(),
-            by_principal: HashMap::new(),
-            names: HashSet::new(),
-            good_keys: HashMap::new(),
+            by_key: vec![One::NONE; seen.words.len()],
+            by_principal: Vec::with_capacity(seen.issuances.all.len()),
+            names: vec![false; seen.words.len()],
+            shown: vec![One::NONE; seen.words.len()],
             foreign: HashSet::new(),
             odd_names: HashSet::new(),
             earliest: None,
         };
-        for (key, issued) in &seen.issuances.all {
-            classer.issuance(*key, issued);
+        for ((key, issued), place) in seen.issuances.all.iter().zip(0..) {
+            classer.issuance(*key, issued, place);
         }
-        let mut shown: HashMap<Word, (Principal, Option<Time>)> = HashMap::new();
-        for (number, session) in (0_usize..).zip(seen.sessions.iter()) {
+        classer.by_principal.sort_unstable();
+        for (number, session) in (0_u32..).zip(seen.sessions.iter()) {
             let Some(own) = principal(seen.sessions, session) else { continue };
             let kind = seen.sessions.form(session.form).map(|form| form.kind);
-            let is_used = seen.is_used.get(number).copied().unwrap_or_default();
+            let is_used = seen.is_used.get(number as usize).copied().unwrap_or_default();
             if kind == Some(IdentityType::AwsAccount) && is_used {
                 classer.foreign.insert(own);
             }
             if session.key != Words::NONE {
-                let known = *shown.entry(session.key).or_insert((own, session.creation));
-                let is_same = known == (own, session.creation);
-                *classer.good_keys.entry(session.key).or_insert(true) &= is_same;
+                classer.show(session.key, number, (own, session.creation()));
             }
         }
         // The owner's copy of an issuance may be all there is of it.
-        for issued in seen.issuances.all.values() {
+        for (_, issued) in seen.issuances.all.iter() {
             let Some((session, form)) = seen.sessions.get(issued.caller) else { continue };
             if form.kind == IdentityType::AwsAccount {
                 classer.foreign.insert((form.principal(), session.name));
@@ -148,7 +168,24 @@ impl<'l> Classer<'l> {
         classer
     }
 
-    fn issuance(&mut self, key: EventKey, issued: &Issued) {
+    /// Notes that a key was seen with a session.
+    fn show(&mut self, key: Word, number: u32, told: (Principal, Option<Time>)) {
+        let Some(shown) = self.shown.get_mut(key as usize) else { return };
+        match shown.get().and_then(|first| self.seen.sessions.get(first)) {
+            Some((first, form)) if ((form.principal(), first.name), first.creation()) != told => {
+                *shown = One::SEVERAL;
+            }
+            None if *shown == One::NONE => *shown = One(number),
+            _ => {}
+        }
+    }
+
+    /// Whether all sessions that a key was seen with can be one.
+    fn is_good(&self, key: Word) -> bool {
+        of(&self.shown, key).and_then(One::get).is_some()
+    }
+
+    fn issuance(&mut self, key: EventKey, issued: &Issued, at: u32) {
         let Some(form) = self.seen.issuances.form_of(issued) else { return };
         if form.denied {
             return;
@@ -158,12 +195,14 @@ impl<'l> Classer<'l> {
         if form.kind == IssuanceKind::PodIdentity {
             return;
         }
-        if issued.key != Words::NONE {
-            self.by_key.entry(issued.key).or_insert((key, 0)).1 += 1;
+        if let Some(known) = self.by_key.get_mut(issued.key as usize) {
+            *known = if *known == One::NONE { One(at) } else { One::SEVERAL };
         }
-        self.names.insert(issued.name);
+        if let Some(known) = self.names.get_mut(issued.name as usize) {
+            *known = true;
+        }
         match form.assumed_id(issued.name) {
-            Some(principal) => self.by_principal.entry(principal).or_default().push((issued.time, key)),
+            Some(principal) => self.by_principal.push((principal, at)),
             None => {
                 let told = form.assumed().filter_map(|word| self.seen.words.text(word));
                 self.odd_names.extend(told.filter_map(|text| text.rsplit([':', '/']).next()));
@@ -178,31 +217,29 @@ impl<'l> Classer<'l> {
         if session.name == Words::NONE || !self.seen.words.text(form.principal())?.starts_with("AROA") {
             return None;
         }
-        let key = match self.by_key.get(&session.key) {
-            Some((key, n)) => {
-                let is_good = self.good_keys.get(&session.key) == Some(&true)
-                    && is_access_key_id(self.seen.words.text(session.key)?);
-                (is_good && *n == 1).then_some(*key)?
-            }
+        let all = &self.seen.issuances.all;
+        let by_key = of(&self.by_key, session.key).unwrap_or(One::NONE);
+        let place = if by_key == One::NONE {
             // No key, or one that a service was given to act for the session.
-            None => {
-                let creation = session.creation?;
-                let mut near = self
-                    .by_principal
-                    .get(&own)?
-                    .iter()
-                    .filter(|(time, _)| time.unix().abs_diff(creation.unix()) <= APART.unsigned_abs());
-                let (time, key) = near.next()?;
-                // Only the very moment is certain.
-                (near.next().is_none() && *time == creation).then_some(*key)?
-            }
+            let creation = session.creation()?;
+            let start = self.by_principal.partition_point(|(principal, _)| *principal < own);
+            let same = self.by_principal.iter().skip(start).take_while(|(principal, _)| *principal == own);
+            let mut near = same
+                .filter_map(|(_, place)| Some((all.at(*place)?.1.time, *place)))
+                .filter(|(time, _)| time.unix().abs_diff(creation.unix()) <= APART.unsigned_abs());
+            let (time, place) = near.next()?;
+            // Only the very moment is certain.
+            (near.next().is_none() && time == creation).then_some(place)?
+        } else {
+            let is_good = self.is_good(session.key) && is_access_key_id(self.seen.words.text(session.key)?);
+            by_key.get().filter(|_| is_good)?
         };
-        let issued = self.seen.issuances.all.get(&key)?;
-        let (first, last) = session.span?;
+        let (key, issued) = all.at(place)?;
+        let (first, last) = session.span()?;
         let fits = self.seen.issuances.form_of(issued)?.assumed_id(issued.name) == Some(own)
             && issued.time.unix() <= i64::from(first)
             && i64::from(last) <= issued.time.unix() + LONGEST_SESSION;
-        fits.then_some((key, issued))
+        fits.then_some((*key, issued))
     }
 
     /// What user agents told of a session's calls.
@@ -230,18 +267,18 @@ impl<'l> Classer<'l> {
             Some(Class { form: session.form, has_key, name, tasks: self.tasks(number), began })
         };
         let Some((_, issued)) = self.issued(number) else {
-            let is_good = session.key == Words::NONE || self.good_keys.get(&session.key) == Some(&true);
+            let is_good = session.key == Words::NONE || self.is_good(session.key);
             let is_odd = self.seen.words.text(session.name).is_some_and(|name| {
                 // Names may hold colons and slashes themselves.
                 name.rsplit([':', '/']).next().is_some_and(|last| self.odd_names.contains(last))
             });
-            if !is_good || is_odd || self.names.contains(&session.name) {
+            if !is_good || is_odd || of(&self.names, session.name) == Some(true) {
                 return None;
             }
             let role = Arn::parse(self.seen.words.text(form.issuer_arn())?)?;
             let begins = self.seen.observation.begins(role.account);
             let begins = begins.into_iter().chain(self.earliest.map(|(time, _)| time)).min();
-            let before = session.creation.zip(begins).is_some_and(|(creation, begins)| creation < begins);
+            let before = session.creation().zip(begins).is_some_and(|(creation, begins)| creation < begins);
             // Other services than those that take tokens name sessions after what they run.
             let name = match form.provider() {
                 Words::NONE => Name::Whole(session.name),
@@ -316,7 +353,8 @@ pub(super) fn alike(seen: &Seen<'_>) -> Alike {
     // The order of numbers depends on the order of records; that of moments, names and keys does not.
     let order = |number: &u32| {
         let session = seen.sessions.get(*number).map(|(session, _)| session);
-        session.map(|session| (session.creation, seen.words.text(session.name), seen.words.text(session.key)))
+        session
+            .map(|session| (session.creation(), seen.words.text(session.name), seen.words.text(session.key)))
     };
     let mut folded: Vec<(u32, u32)> = Vec::new();
     for members in classes.values_mut() {
@@ -330,7 +368,7 @@ pub(super) fn alike(seen: &Seen<'_>) -> Alike {
     // Records of one session may tell more or less of it, by a service or directly; attribution looks at them together.
     let begun = |number: u32| {
         let (session, form) = seen.sessions.get(number)?;
-        Some((form.principal(), session.name, session.creation?))
+        Some((form.principal(), session.name, session.creation()?))
     };
     let whole: HashSet<_> = kept.iter().filter_map(|number| begun(*number)).collect();
     for (member, first) in folded {
@@ -372,9 +410,8 @@ fn issuances(classer: &Classer<'_>, sessions: &[u32]) -> HashMap<EventKey, Optio
     names.remove(&Words::NONE);
     keys.remove(&Words::NONE);
     // All others: the first few of each kind, and whatever may belong to a session whose origin is not certain.
-    let mut alike: HashMap<Kind, Vec<(Time, EventKey)>> = HashMap::new();
-    for (key, issued) in &seen.issuances.all {
-        let place = (issued.time, *key);
+    let mut alike: HashMap<Kind, Vec<u32>> = HashMap::new();
+    for ((key, issued), place) in seen.issuances.all.iter().zip(0..) {
         if names.contains(&issued.name) || keys.contains(&issued.key) {
             kept.insert(*key);
             continue;
@@ -387,9 +424,13 @@ fn issuances(classer: &Classer<'_>, sessions: &[u32]) -> HashMap<EventKey, Optio
         let name = stem(seen.words.text(issued.name).unwrap_or_default());
         alike.entry((issued.form, tags, caller, name)).or_default().push(place);
     }
+    let told = |place: &u32| seen.issuances.all.at(*place).map(|(key, issued)| (issued.time, *key));
     for members in alike.values_mut() {
-        members.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| seen.ids.order(a.1, b.1)));
-        kept.extend(members.iter().take(KEPT).map(|(_, key)| *key));
+        members.sort_unstable_by(|a, b| match (told(a), told(b)) {
+            (Some(a), Some(b)) => a.0.cmp(&b.0).then_with(|| seen.ids.order(a.1, b.1)),
+            _ => Ordering::Equal,
+        });
+        kept.extend(members.iter().take(KEPT).filter_map(told).map(|(_, key)| key));
     }
     kept.extend(classer.earliest.map(|(_, key)| key));
     // Callers of kept issuances are followed too.
@@ -405,12 +446,13 @@ fn issuances(classer: &Classer<'_>, sessions: &[u32]) -> HashMap<EventKey, Optio
     let mut all: HashMap<EventKey, Option<(u64, Time, EventKey)>> =
         kept.into_iter().map(|key| (key, None)).collect();
     for members in alike.into_values() {
-        let mut others = members.iter().filter(|(_, key)| !all.contains_key(key));
+        let members = members.iter().filter_map(told);
+        let mut others = members.clone().filter(|(_, key)| !all.contains_key(key));
         // Sorted by time and id.
-        let last = others.clone().next_back().copied();
+        let last = others.clone().next_back();
         let n = others.by_ref().count() as u64;
-        if let (Some((_, first)), Some((time, key))) = (members.first(), last) {
-            all.insert(*first, Some((n, time, key)));
+        if let (Some((_, first)), Some((time, key))) = (members.clone().next(), last) {
+            all.insert(first, Some((n, time, key)));
         }
     }
     all

@@ -139,7 +139,7 @@ impl CallView<'_> {
 
 impl CallView<'_> {
     /// An owned copy.
-    fn to_call(self, needs: &Arc<Needs>, texts: &mut Texts) -> Call {
+    fn to_call(self, texts: &mut Texts) -> Call {
         Call {
             source: texts.intern(self.source),
             name: texts.intern(self.name),
@@ -148,7 +148,8 @@ impl CallView<'_> {
             data_type: texts.option(self.data_type),
             read_only: self.read_only,
             outcome: self.outcome.to_owned(texts),
-            needs: Arc::clone(needs),
+            // A copy takes no more room than it needs.
+            needs: Arc::new(self.needs.clone()),
             vpc_endpoint: texts.option(self.vpc_endpoint),
         }
     }
@@ -192,12 +193,12 @@ impl Calls {
         self.table.find(hash, same).copied()
     }
 
-    /// The number of a call borrowed from a record; `needs` are the call's own.
-    pub(super) fn number(&mut self, call: &CallView<'_>, needs: &Arc<Needs>, texts: &mut Texts) -> u32 {
+    /// The number of a call borrowed from a record.
+    pub(super) fn number(&mut self, call: &CallView<'_>, texts: &mut Texts) -> u32 {
         let hash = self.hash_of(call);
         match self.find(hash, call) {
             Some(slot) => slot.number,
-            None => self.insert(hash, call.to_call(needs, texts)),
+            None => self.insert(hash, call.to_call(texts)),
         }
     }
 

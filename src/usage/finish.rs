@@ -67,6 +67,7 @@ impl Ledger {
 
     /// [`Ledger::finish`], with every session kept if wanted: the same for everything that is worked out from it, and larger.
     pub fn finish_with(mut self, keep: Keep) -> Result<Usage, LedgerError> {
+        self.open()?;
         let copies = self.copies();
         self.one_issuance_per_call();
         self.calls.fold(&self.folds);
@@ -88,7 +89,7 @@ impl Ledger {
             Keep::Alike => alike(&seen),
             Keep::All => Alike {
                 stands: (0..).take(is_used.len()).collect(),
-                issuances: self.issuances.all.keys().map(|key| (*key, None)).collect(),
+                issuances: self.issuances.all.iter().map(|(key, _)| (*key, None)).collect(),
             },
         };
         let mut texts = Texts::default();
@@ -157,7 +158,7 @@ impl Ledger {
         // key, are of one of these if they tell the same beginning.
         let told = |number: u32| {
             let (session, form) = self.sessions.get(number)?;
-            let begun = (form.principal(), session.name, session.creation);
+            let begun = (form.principal(), session.name, session.creation());
             let key = (form.invoked_by() == Words::NONE).then_some(session.key);
             Some((key.filter(|key| *key != Words::NONE), begun))
         };
@@ -178,7 +179,7 @@ impl Ledger {
             }
         }
         let groups = kept.iter().zip(more).map(|((_, number), others)| {
-            let span = self.sessions.get(*number).and_then(|(session, _)| session.span);
+            let span = self.sessions.get(*number).and_then(|(session, _)| session.span());
             let span = span.map(|(first, last)| (time(first), time(last)));
             SessionGroup { span, others }
         });
@@ -281,7 +282,8 @@ impl Ledger {
 
     /// One issuance per call: the richest copy, filled with what only the others tell.
     fn one_issuance_per_call(&mut self) {
-        for members in self.groups(|key| self.issuances.all.contains_key(key)) {
+        let mut gone = HashSet::new();
+        for members in self.groups(|key| self.issuances.all.get(key).is_some()) {
             let caller = |key: &EventKey| self.issuances.all.get(key).map(|issued| issued.caller);
             let best = |key: &EventKey| caller(key).map_or(0, |caller| self.sessions.richness(caller));
             let Some(winner) = richest(&members, best) else { continue };
@@ -289,9 +291,12 @@ impl Ledger {
                 // A copy is delivered to another account.
                 if self.issuances.account_of(key) != self.issuances.account_of(winner) {
                     self.issuances.fill(winner, key, &mut self.words);
-                    self.issuances.all.remove(&key);
+                    gone.insert(key);
                 }
             }
+        }
+        if !gone.is_empty() {
+            self.issuances.all.retain(|key| !gone.contains(key));
         }
     }
 

@@ -27,11 +27,13 @@ pub struct Caps {
     pub messages: usize,
     /// Rows up to which folding is left to the end; changes memory and time, never the result.
     pub rows: usize,
+    /// Sessions up to which none is put aside; changes memory and time, never the result.
+    pub sessions: usize,
 }
 
 impl Default for Caps {
     fn default() -> Self {
-        Self { resources: 4_096, objects: 256, values: 64, messages: 1_024, rows: 1 << 12 }
+        Self { resources: 4_096, objects: 256, values: 64, messages: 1_024, rows: 1 << 12, sessions: 1 << 14 }
     }
 }
 

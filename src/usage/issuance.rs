@@ -5,8 +5,10 @@
 
 use std::borrow::Cow;
 
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::hash::BuildHasher;
 
+use super::closed::{Bytes, write_number};
 use super::event_id::{EventKey, OddIds};
 use super::session::{Caller, Sessions};
 use super::text::{Fingerprint, Numbered, Texts, Word, Words, limited, shortened};
@@ -272,8 +274,7 @@ impl Form {
 /// One issuance.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Issued {
-    /// Decides between differing deliveries: a correction's facts (`false`) come before the original's.
-    order: (bool, u64),
+    fingerprint: u64,
     pub(super) time: Time,
     pub(super) form: u32,
     /// In the ledger's table of sessions.
@@ -281,14 +282,76 @@ pub(super) struct Issued {
     pub(super) name: Word,
     pub(super) key: Word,
     pub(super) tags: u32,
+    is_original: bool,
 }
 
-/// The issuances one ledger met, by event.
+impl Issued {
+    /// Decides between differing deliveries: a correction's facts come before the original's.
+    fn order(&self) -> (bool, u64) {
+        (self.is_original, self.fingerprint)
+    }
+}
+
+/// The issuances one ledger met.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Issuances {
-    pub(super) all: HashMap<EventKey, Issued>,
+    pub(super) all: ByEvent,
     forms: Numbered<Form>,
     tags: Numbered<Box<[(Word, Word)]>>,
+}
+
+/// Issuances by event, in no order that means anything.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ByEvent {
+    rows: Vec<(EventKey, Issued)>,
+    table: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl ByEvent {
+    fn place(&self, key: &EventKey) -> Option<usize> {
+        let is_same = |place: &u32| self.rows.get(*place as usize).is_some_and(|(known, _)| known == key);
+        Some(*self.table.find(self.hasher.hash_one(key), is_same)? as usize)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(super) fn get(&self, key: &EventKey) -> Option<&Issued> {
+        self.rows.get(self.place(key)?).map(|(_, issued)| issued)
+    }
+
+    /// The one at a place below [`ByEvent::len`].
+    pub(super) fn at(&self, place: u32) -> Option<&(EventKey, Issued)> {
+        self.rows.get(place as usize)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &(EventKey, Issued)> {
+        self.rows.iter()
+    }
+
+    fn get_mut(&mut self, key: &EventKey) -> Option<&mut Issued> {
+        let place = self.place(key)?;
+        self.rows.get_mut(place).map(|(_, issued)| issued)
+    }
+
+    fn insert(&mut self, key: EventKey, issued: Issued) {
+        let Self { rows, table, hasher } = self;
+        let place = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+        table.insert_unique(hasher.hash_one(key), place, |place| {
+            rows.get(*place as usize).map_or(0, |(key, _)| hasher.hash_one(key))
+        });
+        rows.push((key, issued));
+    }
+
+    /// Lets those go that are not wanted.
+    pub(super) fn retain(&mut self, wanted: impl Fn(&EventKey) -> bool) {
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.retain(|(key, _)| wanted(key));
+        self.table.clear();
+        rows.into_iter().for_each(|(key, issued)| self.insert(key, issued));
+    }
 }
 
 impl Issuances {
@@ -301,7 +364,8 @@ impl Issuances {
         words: &mut Words,
     ) {
         let issued = Issued {
-            order: (is_original, issuing.fingerprint()),
+            is_original,
+            fingerprint: issuing.fingerprint(),
             time: issuing.time,
             form: self.forms.number(Form {
                 kind: issuing.kind,
@@ -335,8 +399,8 @@ impl Issuances {
         let tags = self.tags_of(issued).iter();
         Some(IssuedRow {
             event: key,
-            is_original: issued.order.0,
-            fingerprint: issued.order.1,
+            is_original: issued.is_original,
+            fingerprint: issued.fingerprint,
             time: issued.time,
             kind: form.kind,
             denied: form.denied,
@@ -355,7 +419,8 @@ impl Issuances {
         let named = row.name.as_deref().map_or(0, |name| cut_names(&mut texts, name));
         let tags = row.tags.iter().map(|(key, value)| (words.intern(key), words.intern(value))).collect();
         let issued = Issued {
-            order: (row.is_original, row.fingerprint),
+            is_original: row.is_original,
+            fingerprint: row.fingerprint,
             time: row.time,
             form: self.forms.number(Form {
                 kind: row.kind,
@@ -373,15 +438,60 @@ impl Issuances {
     }
 
     fn keep(&mut self, key: EventKey, issued: Issued) {
-        let known = self.all.entry(key).or_insert(issued);
-        if issued.order < known.order {
-            *known = issued;
+        match self.all.get_mut(&key) {
+            Some(known) if issued.order() < known.order() => *known = issued,
+            Some(_) => {}
+            None => self.all.insert(key, issued),
         }
     }
 
     /// Where the call was recorded.
     pub(super) fn account_of(&self, key: EventKey) -> Option<Word> {
         self.form_of(self.all.get(&key)?)?.texts.get(2).copied()
+    }
+
+    /// Writes the issuances down, by numbers of words and sessions; gives the forms, which are few.
+    pub(super) fn write(self, into: &mut Vec<u8>) -> Vec<Form> {
+        write_number(into, self.all.len());
+        for (key, issued) in self.all.iter() {
+            let (a, b) = key.halves();
+            for word in [a, b, issued.fingerprint, issued.time.unix().cast_unsigned()] {
+                into.extend_from_slice(&word.to_le_bytes());
+            }
+            let Issued { form, caller, name, key, tags, is_original, .. } = *issued;
+            for word in [form, caller, name, key, tags, u32::from(is_original)] {
+                into.extend_from_slice(&word.to_le_bytes());
+            }
+        }
+        let tags = self.tags.into_all();
+        write_number(into, tags.len());
+        for tags in tags {
+            write_number(into, tags.len());
+            for word in tags.iter().flat_map(|(key, value)| [key, value]) {
+                into.extend_from_slice(&word.to_le_bytes());
+            }
+        }
+        self.forms.into_all()
+    }
+
+    /// Issuances that were written down, to be merged; their callers' numbers are higher now by `moved`.
+    pub(super) fn read(forms: Vec<Form>, moved: u32, from: &mut Bytes<'_>) -> Option<Self> {
+        let mut rows = Vec::new();
+        for _ in 0..from.number()? {
+            let key = EventKey::of_halves(from.long()?, from.long()?);
+            let (fingerprint, time) = (from.long()?, Time::from_unix(from.long()?.cast_signed()));
+            let (form, caller, name) = (from.short()?, from.short()?.saturating_add(moved), from.short()?);
+            let (issued_key, tags, is_original) = (from.short()?, from.short()?, from.short()? != 0);
+            let issued = Issued { fingerprint, time, form, caller, name, key: issued_key, tags, is_original };
+            rows.push((key, issued));
+        }
+        let mut all_tags = Vec::new();
+        for _ in 0..from.number()? {
+            let tags = (0..from.number()?).map(|_| Some((from.short()?, from.short()?)));
+            all_tags.push(tags.collect::<Option<Box<_>>>()?);
+        }
+        let all = ByEvent { rows, ..ByEvent::default() };
+        Some(Self { all, forms: Numbered::listed(forms), tags: Numbered::listed(all_tags) })
     }
 
     /// Takes in another ledger's, whose words and sessions got new numbers.
@@ -401,7 +511,7 @@ impl Issuances {
                 self.tags.number(tags.iter().map(|(key, value)| (word(*key), word(*value))).collect())
             })
             .collect();
-        for (key, issued) in other.all {
+        for (key, issued) in other.all.rows {
             let moved = |numbers: &[u32], old: u32| numbers.get(old as usize).copied().unwrap_or_default();
             let issued = Issued {
                 form: moved(&forms, issued.form),
@@ -449,7 +559,9 @@ impl Issuances {
             own.tags = copy.tags;
         }
         own.form = self.forms.number(form);
-        self.all.insert(key, own);
+        if let Some(known) = self.all.get_mut(&key) {
+            *known = own;
+        }
     }
 
     pub(super) fn form_of(&self, issued: &Issued) -> Option<&Form> {

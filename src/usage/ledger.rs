@@ -3,9 +3,9 @@
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry as MapEntry;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::calls::{CallView, Calls, OutcomeView};
+use super::closed::{Closed, Shelf};
 use super::event_id::{EventKey, OddIds};
 use super::fold::{Caps, Folds};
 use super::issuance::{Issuances, Issuing};
@@ -58,9 +58,9 @@ pub enum Again {
 /// order events were delivered, on the split over workers, or on the order of merges: [`Ledger::merge`] is associative and
 /// commutative, and merging what was merged before changes nothing but the numbers of records read and of duplicates.
 ///
-/// Memory grows with the number of distinct sessions (some hundred bytes each) and distinct calls; resources that are too many
-/// for that are folded to prefix patterns (`fold.rs`), and the log lies in a scratch file in the system's folder for temporary
-/// files (40 bytes a delivery) when it is long.
+/// Memory grows with the number of distinct calls; resources that are too many for that are folded to prefix patterns (`fold.rs`).
+/// Sessions are put aside when they are many (`closed.rs`), and the log lies in a scratch file in the system's folder for
+/// temporary files (40 bytes a delivery) when it is long.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     pub(super) scope: Scope,
@@ -69,9 +69,14 @@ pub struct Ledger {
     pub(super) sessions: Sessions,
     pub(super) calls: Calls,
     pub(super) folds: Folds,
-    log: Log,
+    /// Sessions, words and issuances that are not at hand, in the order of their numbers.
+    pub(super) closed: Vec<Closed>,
+    pub(super) shelf: Shelf,
+    /// By number of a session in logs: its number in the table, when it has another.
+    pub(super) numbers: Option<Vec<u32>>,
+    pub(super) log: Log,
     /// Logs of ledgers that were merged into this one.
-    others: Vec<Moved>,
+    pub(super) others: Vec<Moved>,
     pub(super) odd_ids: OddIds,
     /// `sharedEventID` groups of events that carry one, with the delivery that counts.
     pub(super) shared: HashMap<EventKey, (EventKey, Entry)>,
@@ -92,10 +97,12 @@ pub struct Ledger {
 
 /// Another ledger's log, and what its numbers are here.
 #[derive(Clone, Debug)]
-struct Moved {
-    log: Log,
-    sessions: Vec<u32>,
-    calls: Vec<u32>,
+pub(super) struct Moved {
+    pub(super) log: Log,
+    /// Its sessions are numbered from here on.
+    pub(super) first_session: u32,
+    /// By number of a call: its number here, when it has another.
+    pub(super) calls: Option<Vec<u32>>,
 }
 
 impl Ledger {
@@ -113,6 +120,9 @@ impl Ledger {
             sessions: Sessions::default(),
             calls: Calls::default(),
             folds: Folds::new(caps),
+            closed: Vec::new(),
+            shelf: Shelf::new(caps.sessions),
+            numbers: None,
             log: Log::default(),
             others: Vec::new(),
             odd_ids: OddIds::default(),
@@ -252,6 +262,7 @@ impl Ledger {
         if self.calls.len() > self.fold_above {
             self.fold();
         }
+        self.make_room();
     }
 
     pub(super) fn append(&mut self, entry: Entry, group: Option<EventKey>) {
@@ -344,7 +355,6 @@ impl Ledger {
             (Some(message), OutcomeView::Denied(code, _)) => OutcomeView::Denied(code, message.as_deref()),
             _ => outcome,
         };
-        let needs = Arc::new(needs);
         let call = CallView {
             source,
             name,
@@ -356,7 +366,7 @@ impl Ledger {
             needs: &needs,
             vpc_endpoint: event.vpc_endpoint.map(limited),
         };
-        self.calls.number(&call, &needs, &mut self.texts)
+        self.calls.number(&call, &mut self.texts)
     }
 
     /// Lets calls that folding made equal become one.
@@ -370,8 +380,12 @@ impl Ledger {
     /// One ledger of two that were made for the same scope and caps.
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
-        let (mut into, from) = if self.log.len() >= other.log.len() { (self, other) } else { (other, self) };
+        let (mut into, mut from) =
+            if self.log.len() >= other.log.len() { (self, other) } else { (other, self) };
         into.n_malformed += from.n_malformed;
+        // Which sessions are the same is found out at the end, when all are there.
+        into.close();
+        from.close();
         // Nothing more is read into a merged ledger, as a rule.
         into.memo = Memo::default();
         drop(from.memo);
@@ -379,19 +393,9 @@ impl Ledger {
         into.observer.merge(from.observer);
         into.agents.merge(from.agents);
         into.folds.merge(from.folds, &mut into.texts);
-        let sessions: Vec<u32> = (0..from.sessions.len())
-            .map(|old| {
-                let caller = from.sessions.caller(u32::try_from(old).unwrap_or(u32::MAX), &from.words);
-                caller.map_or(0, |caller| into.sessions.intern(&caller, &mut into.words))
-            })
-            .collect();
-        for (session, number) in from.sessions.iter().zip(&sessions) {
-            if let Some(span) = session.span {
-                into.sessions.seen(*number, span, session.has_own);
-            }
-        }
-        let words: Vec<u32> = from.words.iter().map(|word| into.words.intern(word)).collect();
-        into.issuances.merge(from.issuances, &words, &sessions);
+        let first_session = into.sessions.first();
+        into.sessions = Sessions::starting_at(first_session.saturating_add(from.sessions.first()));
+        into.closed.extend(from.closed.into_iter().map(|closed| closed.moved(first_session)));
         let (calls, places) = from.calls.into_parts();
         let moved: Vec<u32> = calls
             .into_iter()
@@ -404,17 +408,20 @@ impl Ledger {
             places.iter().map(|place| moved.get(*place as usize).copied().unwrap_or(OUTSIDE)).collect();
         let number = |numbers: &[u32], old: u32| numbers.get(old as usize).copied().unwrap_or(OUTSIDE);
         for (group, entry) in from.shared.into_values() {
-            let (session, call) = (number(&sessions, entry.session), number(&calls, entry.call));
+            let (session, call) = (entry.session.saturating_add(first_session), number(&calls, entry.call));
             share(&mut into.shared, group, Entry { session, call, ..entry });
         }
         for other in from.others {
             into.others.push(Moved {
                 log: other.log,
-                sessions: other.sessions.iter().map(|old| number(&sessions, *old)).collect(),
-                calls: other.calls.iter().map(|old| number(&calls, *old)).collect(),
+                first_session: other.first_session.saturating_add(first_session),
+                calls: Some(match other.calls {
+                    Some(theirs) => theirs.iter().map(|old| number(&calls, *old)).collect(),
+                    None => calls.clone(),
+                }),
             });
         }
-        into.others.push(Moved { log: from.log, sessions, calls });
+        into.others.push(Moved { log: from.log, first_session, calls: Some(calls) });
         if into.calls.len() > into.fold_above {
             into.fold();
         }
@@ -429,8 +436,15 @@ impl Ledger {
             let start = entries.len();
             other.log.read(part, &mut entries)?;
             for entry in entries.iter_mut().skip(start) {
-                entry.session = other.sessions.get(entry.session as usize).copied().unwrap_or_default();
-                entry.call = other.calls.get(entry.call as usize).copied().unwrap_or(OUTSIDE);
+                entry.session = entry.session.saturating_add(other.first_session);
+                if let Some(calls) = &other.calls {
+                    entry.call = calls.get(entry.call as usize).copied().unwrap_or(OUTSIDE);
+                }
+            }
+        }
+        if let Some(numbers) = &self.numbers {
+            for entry in &mut entries {
+                entry.session = numbers.get(entry.session as usize).copied().unwrap_or_default();
             }
         }
         entries.sort_unstable_by(Entry::order);

@@ -157,6 +157,12 @@ impl Memo {
         known
     }
 
+    /// Forgets all callers: their numbers are no longer good.
+    pub(super) fn forget_callers(&mut self) {
+        self.callers = Lately::new(MOST_CALLERS);
+        self.last_caller = None;
+    }
+
     pub(super) fn call(&mut self, key: RawKey) -> Option<Known> {
         self.calls.get(key)
     }

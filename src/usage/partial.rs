@@ -73,14 +73,15 @@ pub struct Partial {
 impl Ledger {
     /// The ledger as tables. It must have been made for [`super::Scope::default`]: what lies outside a window is not written down
     /// with all that is needed.
-    pub fn into_partial(mut self) -> Partial {
+    pub fn into_partial(mut self) -> Result<Partial, LedgerError> {
+        self.open()?;
         self.calls.fold(&self.folds);
         let sessions = self.session_order();
         let session_places = inverse(&sessions);
         let order = self.calls.order();
         let call = |place: &u32| self.calls.all().get(*place as usize);
         let calls = inverse(&order);
-        let mut issuances: Vec<EventKey> = self.issuances.all.keys().copied().collect();
+        let mut issuances: Vec<EventKey> = self.issuances.all.iter().map(|(key, _)| *key).collect();
         issuances.sort_unstable();
         let mut shared: Vec<_> = self.shared.iter().map(|(key, (group, _))| (*key, *group)).collect();
         shared.sort_unstable();
@@ -96,7 +97,7 @@ impl Ledger {
             agents,
             agents_are_cut: self.agents.is_cut,
         };
-        Partial { ledger: self, tables, sessions, session_places, calls, issuances }
+        Ok(Partial { ledger: self, tables, sessions, session_places, calls, issuances })
     }
 
     /// The numbers of all sessions, sorted by what they say.
@@ -113,7 +114,7 @@ impl Ledger {
         let key = |number: &u32| {
             let session = all.get(*number as usize)?;
             let (name, key) = (self.words.text(session.name), self.words.text(session.key));
-            Some((rank(session.form), name, session.creation, key))
+            Some((rank(session.form), name, session.creation(), key))
         };
         order.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
         order

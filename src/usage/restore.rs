@@ -63,6 +63,8 @@ impl Restorer {
         issuing: impl IntoIterator<Item = EventKey>,
     ) -> Taking<'_> {
         let ledger = &mut self.ledger;
+        // Numbers of sessions are looked at within one set only.
+        ledger.make_room();
         for row in &tables.folds {
             ledger.folds.add(row, &mut ledger.texts);
         }

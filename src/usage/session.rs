@@ -6,6 +6,7 @@
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 
+use super::closed::Bytes;
 use super::text::{Fingerprint, Numbered, Texts, Word, Words, limited};
 use super::{SessionFacts, Text};
 use crate::ident::{Time, spanning};
@@ -196,28 +197,64 @@ impl Form {
     }
 }
 
-/// What tells a session from others of its form.
+/// What tells a session from others of its form. There are very many: absent times are told by values that no time has.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Session {
     pub(super) form: u32,
     pub(super) name: Word,
     pub(super) key: Word,
-    pub(super) creation: Option<Time>,
-    /// Earliest and latest call in scope, in seconds since the epoch.
-    pub(super) span: Option<(u32, u32)>,
     /// A call in scope is not shared with other accounts, so it is no copy.
     pub(super) has_own: bool,
+    /// Earliest and latest call in scope, in seconds since the epoch; the latest before the earliest while there is none.
+    span: (u32, u32),
+    creation: i64,
     /// See [`Caller::fingerprint`].
     print: u64,
+}
+
+impl Session {
+    const NO_SPAN: (u32, u32) = (u32::MAX, 0);
+    const NO_CREATION: i64 = i64::MIN;
+
+    /// Bytes of a session as written.
+    const WIDTH: usize = 40;
+
+    /// `creationDate`.
+    pub(super) fn creation(&self) -> Option<Time> {
+        (self.creation != Self::NO_CREATION).then_some(Time::from_unix(self.creation))
+    }
+
+    /// Earliest and latest call in scope, in seconds since the epoch.
+    pub(super) fn span(&self) -> Option<(u32, u32)> {
+        (self.span.0 <= self.span.1).then_some(self.span)
+    }
+
+    fn write(&self, into: &mut Vec<u8>) {
+        into.extend_from_slice(&self.print.to_le_bytes());
+        into.extend_from_slice(&self.creation.to_le_bytes());
+        let (first, last) = self.span;
+        for word in [self.form, self.name, self.key, first, last, u32::from(self.has_own)] {
+            into.extend_from_slice(&word.to_le_bytes());
+        }
+    }
+
+    fn read(from: &mut Bytes<'_>) -> Option<Self> {
+        let (print, creation) = (from.long()?, from.long()?.cast_signed());
+        let (form, name, key) = (from.short()?, from.short()?, from.short()?);
+        let span = (from.short()?, from.short()?);
+        Some(Self { form, name, key, has_own: from.short()? != 0, span, creation, print })
+    }
 }
 
 /// The distinct callers one ledger met, numbered in order of appearance.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sessions {
+    /// The number of the first; those below are no longer here.
+    first: u32,
     all: Vec<Session>,
     forms: Numbered<Form>,
-    /// Hash and number.
-    table: HashTable<(u64, u32)>,
+    /// Numbers, by all that a caller says.
+    table: HashTable<u32>,
     hasher: DefaultHashBuilder,
     /// Neighbouring records often have one caller.
     last: u32,
@@ -230,9 +267,9 @@ impl Sessions {
             return self.last;
         }
         let hash = self.hasher.hash_one(caller);
-        let known = self.table.find(hash, |known| known.0 == hash && self.is(known.1, caller, words));
+        let known = self.table.find(hash, |known| self.is(*known, caller, words));
         let index = match known {
-            Some((_, index)) => *index,
+            Some(index) => *index,
             None => self.insert(hash, caller, words),
         };
         self.last = index;
@@ -247,16 +284,20 @@ impl Sessions {
         };
         let form = self.forms.number(form);
         let (name, key) = (words.option(caller.name), words.option(caller.key));
-        let index = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
-        self.table.insert_unique(hash, (hash, index), |known| known.0);
+        let index = self.next();
+        let mut table = std::mem::take(&mut self.table);
+        table.insert_unique(hash, index, |known| {
+            self.caller(*known, words).map_or(0, |caller| self.hasher.hash_one(caller))
+        });
+        self.table = table;
         let mut print = Fingerprint::new();
         caller.fingerprint(&mut print);
         self.all.push(Session {
             form,
             name,
             key,
-            creation: caller.creation,
-            span: None,
+            creation: caller.creation.map_or(Session::NO_CREATION, Time::unix),
+            span: Session::NO_SPAN,
             has_own: false,
             print: print.value(),
         });
@@ -264,10 +305,10 @@ impl Sessions {
     }
 
     fn is(&self, index: u32, caller: &Caller<'_>, words: &Words) -> bool {
-        self.all.get(index as usize).is_some_and(|session| {
+        self.one(index).is_some_and(|session| {
             // What differs most often comes first.
             words.text(session.key) == caller.key
-                && session.creation == caller.creation
+                && session.creation() == caller.creation
                 && words.text(session.name) == caller.name
                 && self.forms.get(session.form).is_some_and(|form| {
                     form.kind == caller.kind
@@ -281,12 +322,49 @@ impl Sessions {
         self.all.len()
     }
 
+    /// No session, to be numbered from `first` on.
+    pub(super) fn starting_at(first: u32) -> Self {
+        Self { first, last: first, ..Self::default() }
+    }
+
+    /// The number of the first session.
+    pub(super) fn first(&self) -> u32 {
+        self.first
+    }
+
+    /// The number that the next new session gets.
+    pub(super) fn next(&self) -> u32 {
+        u32::try_from(self.all.len()).map_or(u32::MAX, |n| self.first.saturating_add(n))
+    }
+
+    fn one(&self, index: u32) -> Option<&Session> {
+        self.all.get(index.wrapping_sub(self.first) as usize)
+    }
+
     /// Notes that a session was seen between two times.
     pub(super) fn seen(&mut self, index: u32, span: (u32, u32), has_own: bool) {
-        if let Some(session) = self.all.get_mut(index as usize) {
+        if let Some(session) = self.all.get_mut(index.wrapping_sub(self.first) as usize) {
             session.has_own |= has_own;
-            session.span = Some(spanning(session.span.unwrap_or(span), span));
+            session.span = spanning(session.span, span);
         }
+    }
+
+    /// Writes the sessions down; gives the forms, which are few.
+    pub(super) fn write(self, into: &mut Vec<u8>) -> Vec<Form> {
+        into.reserve(self.all.len() * Session::WIDTH);
+        self.all.iter().for_each(|session| session.write(into));
+        self.forms.into_all()
+    }
+
+    /// Sessions that were written down, to be looked at by number.
+    pub(super) fn read(first: u32, n: usize, forms: Vec<Form>, from: &mut Bytes<'_>) -> Option<Self> {
+        let all = (0..n).map(|_| Session::read(from)).collect::<Option<_>>()?;
+        Some(Self { all, forms: Numbered::listed(forms), ..Self::starting_at(first) })
+    }
+
+    /// The fingerprints of all.
+    pub(super) fn prints(&self) -> impl Iterator<Item = u64> {
+        self.all.iter().map(|session| session.print)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Session> {
@@ -299,12 +377,12 @@ impl Sessions {
 
     /// The number of a session's form, and the fingerprint of all it says.
     pub(super) fn form_and_print(&self, index: u32) -> (u32, u64) {
-        self.all.get(index as usize).map_or((u32::MAX, 0), |session| (session.form, session.print))
+        self.one(index).map_or((u32::MAX, 0), |session| (session.form, session.print))
     }
 
     /// A session and its form.
     pub(super) fn get(&self, index: u32) -> Option<(&Session, &Form)> {
-        let session = self.all.get(index as usize)?;
+        let session = self.one(index)?;
         Some((session, self.forms.get(session.form)?))
     }
 
@@ -317,7 +395,7 @@ impl Sessions {
             named_arn: form.named_arn,
             name: words.text(session.name),
             key: words.text(session.key),
-            creation: session.creation,
+            creation: session.creation(),
         })
     }
 

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hash};
 use hashbrown::{DefaultHashBuilder, Equivalent, HashSet, HashTable};
 
 use super::Text;
+use super::closed::{Bytes, write_number};
 use crate::ident::Time;
 
 /// No text of a record is kept beyond this many bytes: AWS's own limits are lower, so longer text is not AWS's.
@@ -83,6 +84,28 @@ impl Words {
         (number != Self::NONE).then(|| word(&self.buffer, &self.ends, number))
     }
 
+    /// Writes all texts down.
+    pub(super) fn write(&self, into: &mut Vec<u8>) {
+        write_number(into, self.ends.len());
+        let ends = self.ends.iter().map(|end| *end as u64);
+        ends.for_each(|end| into.extend_from_slice(&end.to_le_bytes()));
+        into.extend_from_slice(self.buffer.as_bytes());
+    }
+
+    /// Texts that were written down, to be looked at by number.
+    pub(super) fn read(from: &mut Bytes<'_>) -> Option<Self> {
+        let n = from.number()?;
+        let end = |_| usize::try_from(from.long()?).ok();
+        let ends = (0..n).map(end).collect::<Option<Vec<usize>>>()?;
+        let text = from.take(ends.last().copied().unwrap_or(0))?;
+        Some(Self { buffer: str::from_utf8(text).ok()?.to_owned(), ends, ..Self::default() })
+    }
+
+    /// Number of texts.
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
     /// All texts, in the order of their numbers.
     pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
         (0..).zip(&self.ends).map(|(number, _)| word(&self.buffer, &self.ends, number))
@@ -100,6 +123,13 @@ pub(super) struct Numbered<T> {
 impl<T> Default for Numbered<T> {
     fn default() -> Self {
         Self { all: Vec::new(), table: HashTable::new(), hasher: DefaultHashBuilder::default() }
+    }
+}
+
+impl<T> Numbered<T> {
+    /// Values that have numbers, to be looked at by them.
+    pub(super) fn listed(all: Vec<T>) -> Self {
+        Self { all, ..Self::default() }
     }
 }
 

@@ -8,16 +8,20 @@ use leastwise::catalog::Catalog;
 use leastwise::ident::TimeRange;
 use leastwise::ingest::{Input, Recorder, Run, run};
 use leastwise::inventory::{self, Inventory};
-use leastwise::usage::{Keep, Ledger, Scope, Usage};
+use leastwise::usage::{Caps, Keep, Ledger, Scope, Usage};
 
 use crate::support;
 use crate::world::{self, Options};
 
 fn ledger(folder: &Path) -> Ledger {
+    ledger_with(folder, Caps::default())
+}
+
+fn ledger_with(folder: &Path, caps: Caps) -> Ledger {
     let cancel = AtomicBool::new(false);
     let window = TimeRange::ALWAYS;
     let settings = Run { window, threads: 2, ..Run::new(&cancel) };
-    let recorder = || Recorder::new(Scope::default(), |event| Catalog::embedded().needs(event));
+    let recorder = || Recorder::with_caps(Scope::default(), caps, |event| Catalog::embedded().needs(event));
     run(vec![Input::Path(folder.to_owned())], &settings, recorder).unwrap().collector.into_ledger()
 }
 
@@ -43,6 +47,23 @@ fn both(ledger: &Ledger, inventory: &Inventory) -> (Usage, Usage) {
     assert_eq!(found, expected);
     assert_eq!(all.counts, alike.counts);
     (all, alike)
+}
+
+/// Held in memory, or written to a file: a few sessions are put aside many times, and more of them a few times.
+#[test]
+fn sessions_that_were_put_aside_come_back() {
+    let world = tempfile::tempdir().unwrap();
+    world::write(world.path(), Options { seed: 8, days: 3, scale: 4 }).unwrap();
+    let expected = ledger(world.path());
+    for keep in [Keep::Alike, Keep::All] {
+        let expected = expected.clone().finish_with(keep).unwrap();
+        assert!(expected.sessions.len() > 100, "{}", expected.sessions.len());
+        for sessions in [10, 400] {
+            let caps = Caps { sessions, ..Caps::default() };
+            let found = ledger_with(world.path(), caps).finish_with(keep).unwrap();
+            assert!(found == expected, "{sessions} sessions at hand, {keep:?}");
+        }
+    }
 }
 
 #[test]

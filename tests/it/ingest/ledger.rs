@@ -123,11 +123,13 @@ proptest! {
     ) {
         let window = TimeRange { from: "2026-01-01T10:00:00Z".parse().unwrap(), to: "2026-01-01T12:00:00Z".parse().unwrap() };
         let scope = if windowed { Scope { window, ..Scope::default() } } else { Scope::default() };
-        let caps = if tight { Caps { resources: 4, objects: 4, values: 2, messages: 3, rows: 5 } } else { Caps::default() };
+        let caps = if tight { Caps { resources: 4, objects: 4, values: 2, messages: 3, rows: 5, sessions: 2 } } else { Caps::default() };
         let all: Vec<&Value> = records.iter().map(|(record, _)| record).collect();
         let plain = ledger_of(all.iter().copied(), &scope, caps);
         let expected = plain.clone().finish().unwrap();
         prop_assert!(expected.counts.balances(), "{:?}", expected.counts);
+        let at_hand = Caps { sessions: usize::MAX, ..caps };
+        prop_assert_eq!(&ledger_of(all.iter().copied(), &scope, at_hand).finish().unwrap(), &expected);
         let total: u64 = expected.rows.iter().map(|row| row.calls).sum();
         prop_assert_eq!(total, expected.counts.counted);
 
@@ -173,7 +175,7 @@ fn take_in(restorer: &mut Restorer, partial: &Partial, without: &[u32]) {
 
 /// Everything that is written down of a ledger, for comparing.
 fn written(ledger: Ledger) -> String {
-    let partial = ledger.into_partial();
+    let partial = ledger.into_partial().unwrap();
     let deliveries: Vec<_> = (0..Partial::PARTS).map(|part| partial.deliveries(part).unwrap()).collect();
     let sessions = partial.sessions(0, usize::MAX);
     format!("{:?}{sessions:?}{:?}{deliveries:?}", partial.tables, partial.issuances(0, usize::MAX))
@@ -192,7 +194,7 @@ proptest! {
         windowed in any::<bool>(),
         tight in any::<bool>(),
     ) {
-        let caps = if tight { Caps { resources: 4, objects: 4, values: 2, messages: 3, rows: 5 } } else { Caps::default() };
+        let caps = if tight { Caps { resources: 4, objects: 4, values: 2, messages: 3, rows: 5, sessions: 2 } } else { Caps::default() };
         // Which of two contents of one event counts is settled for good when they meet, so events that contradict each
         // other lie in one object here.
         let records: Vec<(Value, usize, u32)> = records.into_iter().map(|(record, own, object)| {
@@ -210,7 +212,7 @@ proptest! {
         let worker = |n| {
             let mut ledger = Ledger::with_caps(Scope::default(), caps);
             records.iter().filter(|(_, own, _)| *own == n).for_each(|record| write(&mut ledger, record));
-            ledger.into_partial()
+            ledger.into_partial().unwrap()
         };
         let mut parts = [worker(0), worker(1), worker(2)];
         parts.rotate_left(turn);
