@@ -113,12 +113,7 @@ impl CallView<'_> {
     fn hash(&self, state: &mut impl Hasher) {
         let Self { source, name, region, outcome, needs, vpc_endpoint, .. } = self;
         (source, name, region, outcome, vpc_endpoint).hash(state);
-        for need in &needs.needs {
-            // Calls keep spellings apart, and whole texts hash faster than letters without case.
-            need.action.as_str().hash(state);
-            need.resources.hash(state);
-            need.context.hash(state);
-        }
+        hash(needs, state);
     }
 
     /// Equal to the byte: `Needs` compare actions without case, and which spelling a report shows must not depend on
@@ -139,7 +134,7 @@ impl CallView<'_> {
 
 impl CallView<'_> {
     /// An owned copy.
-    fn to_call(self, texts: &mut Texts) -> Call {
+    fn to_call(self, needs: Arc<Needs>, texts: &mut Texts) -> Call {
         Call {
             source: texts.intern(self.source),
             name: texts.intern(self.name),
@@ -148,10 +143,18 @@ impl CallView<'_> {
             data_type: texts.option(self.data_type),
             read_only: self.read_only,
             outcome: self.outcome.to_owned(texts),
-            // A copy takes no more room than it needs.
-            needs: Arc::new(self.needs.clone()),
+            needs,
             vpc_endpoint: texts.option(self.vpc_endpoint),
         }
+    }
+}
+
+fn hash(needs: &Needs, state: &mut impl Hasher) {
+    for need in &needs.needs {
+        // Calls keep spellings apart, and whole texts hash faster than letters without case.
+        need.action.as_str().hash(state);
+        need.resources.hash(state);
+        need.context.hash(state);
     }
 }
 
@@ -167,6 +170,8 @@ pub(super) struct Calls {
     /// Where the call of a number is now.
     places: Vec<u32>,
     table: HashTable<Slot>,
+    /// What calls need, once each: the same by several names, in several Regions, granted or refused.
+    needs: HashTable<Arc<Needs>>,
     hasher: DefaultHashBuilder,
 }
 
@@ -198,7 +203,11 @@ impl Calls {
         let hash = self.hash_of(call);
         match self.find(hash, call) {
             Some(slot) => slot.number,
-            None => self.insert(hash, call.to_call(texts)),
+            None => {
+                // A copy takes no more room than it must.
+                let needs = self.shared(call.needs, || Arc::new(call.needs.clone()));
+                self.insert(hash, call.to_call(needs, texts))
+            }
         }
     }
 
@@ -207,8 +216,24 @@ impl Calls {
         let hash = self.hash_of(&call.view());
         match self.find(hash, &call.view()) {
             Some(slot) => slot.number,
-            None => self.insert(hash, call),
+            None => {
+                let needs = self.shared(&call.needs, || Arc::clone(&call.needs));
+                self.insert(hash, Call { needs, ..call })
+            }
         }
+    }
+
+    /// The one copy of what a call needs.
+    fn shared(&mut self, needs: &Needs, make: impl FnOnce() -> Arc<Needs>) -> Arc<Needs> {
+        let Self { needs: all, hasher, .. } = self;
+        let hash_of = |needs: &Needs| {
+            let mut state = hasher.build_hasher();
+            hash(needs, &mut state);
+            state.finish()
+        };
+        let is_same = |known: &Arc<Needs>| **known == *needs && same_spelling(known, needs);
+        let entry = all.entry(hash_of(needs), is_same, |known| hash_of(known));
+        Arc::clone(entry.or_insert_with(make).get())
     }
 
     fn insert(&mut self, hash: u64, call: Call) -> u32 {
@@ -225,6 +250,7 @@ impl Calls {
         let old = std::mem::take(&mut self.all);
         let places = std::mem::take(&mut self.places);
         self.table.clear();
+        self.needs = HashTable::new();
         let moved: Vec<u32> = old
             .into_iter()
             .map(|mut call| {
