@@ -1,7 +1,7 @@
 //! Why was a call refused, or why would a role assumption be, and which text would change that?
 //!
 //! Two witnesses are heard. The log's own sentence ([`crate::record::Denial`]) names one layer, even when several refuse. The snapshot is
-//! evaluated as far as it reaches: a principal's identity policies and boundary, a role's trust policy. Where the log is silent the
+//! evaluated as far as it reaches: a principal's identity policies and boundary, the session policies its session was opened with, a role's trust policy. Where the log is silent the
 //! snapshot decides; where they differ, the explanation says so, because policies may have changed since the call.
 //!
 //! [`Refusal`] takes a refused call out of its record ([`Decoded`] is what an encoded message says when AWS has decoded it), [`explain`] explains it; [`assumption`] asks whether somebody could assume a
@@ -18,6 +18,7 @@ mod nearest;
 mod own;
 mod provider;
 mod refusal;
+mod session;
 mod suggest;
 mod trust;
 

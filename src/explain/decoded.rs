@@ -173,6 +173,8 @@ impl Refusal {
             role: None,
             cluster: None,
             encoded: None,
+            key_id: None,
+            passed: None,
             is_blob_cut: false,
             denied_by: Vec::new(),
         };

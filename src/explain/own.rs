@@ -3,6 +3,7 @@
 use super::assume::known_role;
 use super::gap::{closest, gaps};
 use super::refusal::{Asker, Refusal, resource_name};
+use super::session::Resolved;
 use super::trust::place;
 use super::{Explanation, Place, Suggestion, Verdict, Witness, suggest};
 use crate::eval::{
@@ -13,8 +14,8 @@ use crate::ident::Arn;
 use crate::inventory::{Attached, AttachedKind, Guardrail, Inventory, OrganizationPolicy, Role};
 use crate::policy::{Effect, Policy, PolicyKind, Statement, Version};
 
-/// The layers that the snapshot may hold of a caller, by the words of the log.
-const LAYERS: &[&str] = &["identity", "boundary", "scp"];
+/// The layers that the snapshot, or the call that opened the session, may hold of a caller, by the words of the log.
+const LAYERS: &[&str] = &["identity", "boundary", "scp", "session"];
 
 fn attached_of(policy: &OrganizationPolicy) -> Attached {
     Attached {
@@ -179,12 +180,14 @@ pub(super) fn own_policies(explanation: &mut Explanation, refusal: &Refusal, inv
         explanation.reason = "Neither the message nor the event tells which action was refused.".to_owned();
         return;
     };
+    let session = refusal.passed.as_ref().map(|passed| passed.resolve(inventory));
+    explanation.notes.extend(session.as_ref().and_then(Resolved::gap));
     // The message names one action; without it, each that the call needed is looked at.
     let asked =
         std::iter::once((action, &refusal.resource)).chain(refusal.others.iter().map(|(a, r)| (a, r)));
     for (action, resource) in asked {
         let request = request(principal, action, resource, &refusal.context);
-        let told = tell_own(explanation, &own, &request, refusal.denial.layer);
+        let told = tell_own(explanation, &own, session.as_ref(), &request, refusal.denial.layer);
         if told == Verdict::Denied {
             explanation.action = Some(action.clone());
             explanation.resource = resource_name(resource);
@@ -194,12 +197,19 @@ pub(super) fn own_policies(explanation: &mut Explanation, refusal: &Refusal, inv
 }
 
 /// Asks identity policies, then the boundary; writes down what refuses. `layer` is the one the log names, or `unknown`.
-fn tell_own(explanation: &mut Explanation, own: &Own<'_>, request: &Request, layer: &str) -> Verdict {
+fn tell_own(
+    explanation: &mut Explanation,
+    own: &Own<'_>,
+    session: Option<&Resolved>,
+    request: &Request,
+    layer: &str,
+) -> Verdict {
     let identity = ask(own.documents(), own.is_whole(), request);
     let boundary = own.boundary.map(|boundary| {
         let documents = boundary.document.as_ref().map(|policy| (boundary, policy));
         ask(documents.into_iter().collect(), boundary.document.is_some(), request)
     });
+    let session = session.map(|session| ask(session.documents(), session.is_whole(), request));
     let levels: Vec<Said<'_>> = own
         .levels
         .iter()
@@ -222,6 +232,7 @@ fn tell_own(explanation: &mut Explanation, own: &Own<'_>, request: &Request, lay
     // The layer the log names is looked at first: several may refuse, and the message names one.
     let mut order: Vec<(&str, &Said<'_>)> = vec![("identity", &identity)];
     order.extend(boundary.as_ref().map(|said| ("boundary", said)));
+    order.extend(session.as_ref().map(|said| ("session", said)));
     // Of several levels the first that refuses is told.
     let level = levels.iter().position(&refuses);
     let shown = level.or((!levels.is_empty()).then_some(0));
@@ -234,9 +245,14 @@ fn tell_own(explanation: &mut Explanation, own: &Own<'_>, request: &Request, lay
     let others: Vec<&str> =
         order.iter().filter(|(name, said)| *name != layer && refuses(said)).map(|(name, _)| *name).collect();
     let refusing = order.iter().find(|(_, said)| refuses(said)).copied();
-    let is_named = ["identity", "boundary"].contains(&layer) || layer == "scp" && shown.is_some();
+    let is_named = ["identity", "boundary"].contains(&layer)
+        || layer == "scp" && shown.is_some()
+        || layer == "session" && session.is_some();
     let Some((name, said)) = refusing.filter(|(name, _)| !is_named || *name == layer) else {
-        let first = order.first().copied();
+        // What a session is limited to may be all there is to it.
+        let is_open = |said: &Said<'_>| said.decision.verdict == Decided::Unknown;
+        let open = order.iter().find(|(name, said)| *name == "session" && is_open(said));
+        let first = open.or(order.first()).copied();
         explanation.snapshot = first.map(|(name, said)| witness(name, said));
         allowed(explanation, own, &order, layer);
         return explanation.snapshot.as_ref().map_or(Verdict::Unknown, |witness| witness.verdict);
@@ -264,12 +280,14 @@ fn refused(
 ) {
     let what = match (name, level) {
         ("boundary", _) => format!("permissions boundary of `{}`", short(&own.arn)),
+        ("session", _) => "session policies that the session was opened with".to_owned(),
         ("scp", Some(level)) => format!("service control policies of {level}"),
         _ => format!("identity policies of `{}`", short(&own.arn)),
     };
     let target = match name {
         "boundary" => "boundary",
         "scp" => "guardrail",
+        "session" => "request",
         _ => "identity-policy",
     };
     explanation.layer = name.to_owned();
@@ -295,7 +313,7 @@ fn refused(
                 attached.name
             ),
             target: target.to_owned(),
-            arn: attached.arn.clone().or_else(|| Some(own.arn.clone())),
+            arn: attached.arn.clone().or_else(|| (name != "session").then(|| own.arn.clone())),
             file: Some(place.file.clone()),
             at: Some(place.at.clone()),
             document: None,
@@ -322,11 +340,14 @@ fn refused(
             (None, Some(level)) => {
                 format!("Ask whoever runs the organization to add this statement to a policy of {level}.")
             }
+            (None, None) if name == "session" => {
+                "Open the session with session policies that hold this statement, or with none.".to_owned()
+            }
             (None, None) => format!("Add this statement to a policy of `{}`.", short(&own.arn)),
         },
         target: target.to_owned(),
         arn: place.and_then(|boundary| boundary.arn.clone()).or_else(|| {
-            let its_own = name != "scp";
+            let its_own = !["scp", "session"].contains(&name);
             its_own.then(|| own.arn.clone())
         }),
         file: place.map(|boundary| boundary.origin.file.clone()),
@@ -385,13 +406,17 @@ fn allowed(explanation: &mut Explanation, own: &Own<'_>, order: &[(&str, &Said<'
     });
     explanation.statement = statement;
     let also = |name: &str| order.iter().any(|(layer, _)| *layer == name);
-    let limits = match (also("boundary"), also("scp")) {
-        (true, true) => {
-            "its identity policies, its boundary and the organization's service control policies allow"
-        }
-        (true, false) => "its identity policies and its boundary allow",
-        (false, true) => "its identity policies and the organization's service control policies allow",
-        (false, false) => "its identity policies allow",
+    let limits = [
+        ("boundary", "its boundary"),
+        ("session", "its session policies"),
+        ("scp", "the organization's service control policies"),
+    ];
+    let mut limits: Vec<&str> =
+        limits.into_iter().filter(|(name, _)| also(name)).map(|(_, words)| words).collect();
+    limits.insert(0, "its identity policies");
+    let limits = match limits.split_last() {
+        Some((last, first)) if !first.is_empty() => format!("{} and {last} allow", first.join(", ")),
+        _ => format!("{} allow", limits.concat()),
     };
     if LAYERS.contains(&layer) && also(layer) {
         explanation.notes.push(format!("By the snapshot {limits} the call: they have changed since."));
@@ -434,7 +459,7 @@ pub(super) fn own_policies_on_assume(
         }
     }
     let statement = explanation.statement.take();
-    match tell_own(explanation, &own, &request, "unknown") {
+    match tell_own(explanation, &own, None, &request, "unknown") {
         Verdict::Denied => explanation.verdict = Verdict::Denied,
         Verdict::Unknown => explanation.verdict = Verdict::Unknown,
         Verdict::Allowed => {

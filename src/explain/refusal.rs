@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::session::{Passed, Sessions};
 use crate::catalog::{Catalog, Resource};
 use crate::eval::{Context, ContextValue, Principal, RequestResource};
 use crate::ident::{Action, Arn, Time, role_arn_from_session};
@@ -81,6 +82,10 @@ pub struct Refusal {
     pub(super) encoded: Option<String>,
     /// The encoded reason was cut off on its way into the log.
     pub(super) is_blob_cut: bool,
+    /// The access key the call was made with.
+    pub(super) key_id: Option<String>,
+    /// What the session was limited to when it was opened, where the log holds that.
+    pub(super) passed: Option<Passed>,
     /// Statements that denied, by the decoded message.
     pub(super) denied_by: Vec<String>,
 }
@@ -152,6 +157,8 @@ impl Refusal {
             context,
             role,
             cluster,
+            key_id: event.identity.access_key_id.map(kept),
+            passed: None,
             denied_by: Vec::new(),
         })
     }
@@ -238,6 +245,7 @@ pub struct Refusals {
     wanted: BTreeSet<String>,
     n_not_refused: u64,
     is_cut: bool,
+    sessions: Sessions,
 }
 
 impl Refusals {
@@ -248,6 +256,7 @@ impl Refusals {
 
     /// Looks at one event.
     pub fn add(&mut self, event: &Event<'_>, catalog: &Catalog) {
+        self.sessions.add(event);
         if !self.wanted.is_empty() && !self.wanted.contains(event.id) {
             return;
         }
@@ -276,6 +285,7 @@ impl Refusals {
         other.by_kind.into_values().for_each(|refusal| self.insert(refusal));
         self.n_not_refused += other.n_not_refused;
         self.is_cut |= other.is_cut;
+        self.sessions.merge(other.sessions);
         self
     }
 
@@ -296,7 +306,11 @@ impl Refusals {
 
     /// By time of the first call, then event id.
     pub fn into_list(self) -> Vec<Refusal> {
+        let sessions = self.sessions;
         let mut list: Vec<Refusal> = self.by_kind.into_values().collect();
+        for refusal in &mut list {
+            refusal.passed = refusal.key_id.as_deref().and_then(|key| sessions.of(key)).cloned();
+        }
         list.sort_by(|a, b| (a.time, &a.id).cmp(&(b.time, &b.id)));
         list
     }

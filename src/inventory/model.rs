@@ -268,6 +268,8 @@ pub struct Inventory {
     pub organization: Option<Organization>,
     /// What IAM last saw of a principal, by ARN: a second witness beside the logs.
     pub last_accessed: BTreeMap<String, LastAccessed>,
+    /// Managed policies by ARN, attached to something or not: a session may be limited to one that is attached to nobody.
+    pub managed: BTreeMap<String, Attached>,
     /// ECS services and the roles of their tasks.
     pub ecs: Ecs,
     /// ARNs of roles that were read several times with different contents, in the order read; of each the first copy counts.

@@ -34,6 +34,20 @@ pub(super) struct Builder {
     profiles: Vec<(String, String)>,
 }
 
+/// A managed policy as something attached.
+fn attached_of(arn: &str, name: Option<&str>, document: Option<Policy>, origin: Origin) -> Attached {
+    let by_aws = Arn::parse(arn).is_some_and(|arn| arn.account == "aws");
+    let last = arn.rsplit('/').next().unwrap_or(arn);
+    Attached {
+        name: name.unwrap_or(last).to_owned(),
+        arn: Some(arn.to_owned()),
+        kind: if by_aws { AttachedKind::AwsManaged } else { AttachedKind::Managed },
+        via_group: None,
+        document,
+        origin,
+    }
+}
+
 struct Managed {
     document: Option<Policy>,
     origin: Origin,
@@ -434,6 +448,13 @@ impl Builder {
                 }
             }
         }
+        self.inventory.managed = self
+            .managed
+            .iter()
+            .map(|(arn, managed)| {
+                (arn.clone(), attached_of(arn, None, managed.document.clone(), managed.origin.clone()))
+            })
+            .collect();
         self.tie_profiles();
         self.tie_oidc();
         self.tie_associations();
@@ -474,9 +495,6 @@ impl Builder {
         pending: &Pending,
         missing: &mut BTreeSet<(String, String)>,
     ) -> Attached {
-        let by_aws = Arn::parse(arn).is_some_and(|arn| arn.account == "aws");
-        let kind = if by_aws { AttachedKind::AwsManaged } else { AttachedKind::Managed };
-        let last = arn.rsplit('/').next().unwrap_or(arn);
         let found = self.managed.get(arn).map(|managed| (managed.document.clone(), managed.origin.clone()));
         let (document, origin) = found.unwrap_or_else(|| {
             if missing.insert((pending.origin.file.clone(), arn.to_owned())) {
@@ -485,14 +503,7 @@ impl Builder {
             }
             (None, pending.origin.clone())
         });
-        Attached {
-            name: name.unwrap_or(last).to_owned(),
-            arn: Some(arn.to_owned()),
-            kind,
-            via_group: None,
-            document,
-            origin,
-        }
+        attached_of(arn, name, document, origin)
     }
 
     /// The policies a user has through a group.

@@ -5,6 +5,7 @@ mod decoded;
 mod live;
 mod organization;
 mod said;
+mod session;
 mod stored;
 
 use std::path::Path;
