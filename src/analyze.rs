@@ -22,7 +22,7 @@ mod vouching;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
@@ -256,8 +256,11 @@ fn audit_here(
         *coverage.skipped.entry((*kind).to_owned()).or_default() += n;
     }
     let (mut report, known_roles) =
-        assemble(settings, &inventory, &usage, (verification.as_ref(), &files), coverage);
+        assemble(settings, &inventory, &usage, (verification.as_ref(), &files), coverage, cancel);
     report.coverage.integrity.notes.extend(notes);
+    // Also where it came while roles were looked at.
+    let is_cancelled = is_cancelled || cancel.load(Ordering::Relaxed);
+    report.coverage.is_cancelled = is_cancelled;
     let is_complete = issues.is_empty() && n_malformed == 0 && !is_cancelled;
     Ok(Audited { report, is_complete, is_cancelled, known_roles })
 }
@@ -363,13 +366,14 @@ fn gather(
     Ok((ingested.collector.into_ledger().finish()?, gathered))
 }
 
-/// From what was read to the report, and the ARNs of all roles there are: pure.
+/// From what was read to the report, and the ARNs of all roles there are: pure, but for being cut short.
 fn assemble(
     settings: &Settings,
     inventory: &Inventory,
     usage: &Usage,
     (verification, files): (Option<&Verification>, &FileHours),
     coverage: report::Coverage,
+    cancel: &AtomicBool,
 ) -> (Report, Vec<String>) {
     let catalog = settings.catalog();
     let attributions = attribution::resolve(usage, inventory);
@@ -399,7 +403,8 @@ fn assemble(
         .with_changes(&changes)
         .with_verification(verification);
 
-    let sizer = RightSizer::new(catalog, sizing).with_split_names(settings.split_names.clone());
+    let sizer =
+        RightSizer::new(catalog, sizing).with_split_names(settings.split_names.clone()).with_cancel(cancel);
     let issuances = rightsize::issuances_by_role(usage);
     let expected = rightsize::expected_by_role(inventory);
     let trials = rightsize::trials(usage, &attributions, inventory);

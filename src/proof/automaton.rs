@@ -22,6 +22,9 @@ pub(super) struct Clause<'a> {
 /// Stands for every character no live pattern names.
 const OTHER: Symbol = u32::MAX;
 
+/// Work that one word costs that is kept in memory: the whole of a default budget fills some hundred megabytes.
+const KEPT: u64 = 8;
+
 type Bits = Vec<u64>;
 
 struct Product {
@@ -255,6 +258,8 @@ pub(super) fn witness(clauses: &[Clause<'_>], meter: &mut Meter) -> Result<Optio
             }
             let next: Rc<[u64]> = next.into();
             if seen.insert(Rc::clone(&next)) {
+                // It is kept: what many long patterns leave behind each time is paid for by the word.
+                meter.spend(product.words as u64 * KEPT)?;
                 trail.push((index, symbol));
                 queue.push_back((next, trail.len() - 1));
             }

@@ -32,16 +32,21 @@ pub enum Exhausted {
     Work,
 }
 
+/// How often a spent budget is given again to one asker of many questions (one for each request that was seen, say), whatever their number.
+const REFILLS: u64 = 30;
+
 /// What is left of a budget.
 #[derive(Debug)]
 pub(super) struct Meter {
     budget: Budget,
     left: u64,
+    /// What further questions may take together.
+    reserve: u64,
 }
 
 impl Meter {
     pub(super) const fn new(budget: Budget) -> Self {
-        Self { budget, left: budget.work }
+        Self { budget, left: budget.work, reserve: budget.work.saturating_mul(REFILLS) }
     }
 
     /// Takes `work` off the total.
@@ -68,9 +73,12 @@ impl Meter {
         if pieces > self.budget.pieces { Err(Exhausted::Pieces) } else { Ok(()) }
     }
 
-    /// Forgets what was spent: the next question starts afresh.
+    /// The next question starts afresh, as long as the reserve lasts.
     pub(super) const fn refill(&mut self) {
-        self.left = self.budget.work;
+        let spent = self.budget.work - self.left;
+        let more = if spent < self.reserve { spent } else { self.reserve };
+        self.left += more;
+        self.reserve -= more;
     }
 }
 

@@ -306,6 +306,9 @@ impl Conditions {
             if numeric.is_empty() {
                 continue;
             }
+            // Each constant is held against each.
+            let n: u64 = numeric.iter().map(|(_, points, _)| points.len() as u64).sum();
+            meter.spend(n.saturating_mul(n).saturating_mul(10))?;
             let fits = |point: Point| {
                 numeric
                     .iter()
@@ -334,6 +337,8 @@ impl Conditions {
             })
             .collect();
         if !blocks.is_empty() {
+            let n: u64 = blocks.iter().map(|(blocks, _)| blocks.len() as u64).sum();
+            meter.spend(n.saturating_mul(n).saturating_mul(10))?;
             match address(&blocks) {
                 Some(text) => candidates.push(text),
                 None if malformed(&tests, Kind::Ip, kind) => {}

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use super::budget::{Budget, Exhausted};
-use super::engine::{self, Block, Engine, Place, Region, Rule};
+use super::engine::{self, Block, Clause, Engine, Place, Region, Rule};
 use super::index::{ActionIndex, Matching};
 use super::literal::Test;
 use super::pattern::{self, Reading, Token};
@@ -73,8 +73,15 @@ pub struct Left {
 pub struct ActionGrant {
     /// Over all statements.
     pub effective: Effective,
-    /// For each statement that allows the action, in order.
+    /// For each statement that allows the action, in order; empty where the budget was spent before it was looked at.
     pub left: Vec<Left>,
+}
+
+impl ActionGrant {
+    /// The budget was spent before the action was looked at.
+    const fn unknown() -> Self {
+        Self { effective: Effective::Unknown, left: Vec::new() }
+    }
 }
 
 /// Layers of policies, prepared once and asked for every action of the catalog. The budget is for all questions together.
@@ -96,16 +103,26 @@ pub(super) struct OneReading {
 
 #[derive(Debug)]
 struct PreparedLayer {
-    rules: Vec<Rule>,
+    parts: Vec<Part>,
     is_open: bool,
     actions: Option<fn(&Action) -> bool>,
+}
+
+/// One block of a rule.
+#[derive(Debug)]
+struct Part {
+    place: Place,
+    effect: Effect,
+    action: Clause,
+    /// For any action.
+    block: Rc<Block>,
 }
 
 /// The blocks of a layer that speak of one action; what is left of a block are its other parts.
 #[derive(Debug, Default)]
 pub(super) struct Speaking {
-    allows: Vec<(Place, Block)>,
-    denies: Vec<(Place, Block)>,
+    allows: Vec<(Place, Rc<Block>)>,
+    denies: Vec<(Place, Rc<Block>)>,
     is_open: bool,
 }
 
@@ -127,18 +144,24 @@ impl LayeredGrant {
         let Some((documented, others)) = self.readings.split_first_mut() else {
             return Rc::new(ActionGrant { effective: Effective::Unknown, left: Vec::new() });
         };
-        let key = (documented.index.matching(action), documented.reaching(action));
+        let Ok(matching) = documented.matching(action) else { return Rc::new(ActionGrant::unknown()) };
+        let key = (matching, documented.reaching(action));
         if let Some(known) = self.known.get(&key) {
             return Rc::clone(known);
         }
-        let mut answer = documented.action(action);
+        let mut answer = documented.action(action, &key.0);
         for other in others {
             if matches!(answer.effective, Effective::Granted | Effective::Unknown) {
                 break;
             }
-            let also = other.action(action);
+            let also = match other.matching(action) {
+                Ok(matching) => other.action(action, &matching),
+                Err(_) => ActionGrant::unknown(),
+            };
             for left in &mut answer.left {
-                left.is_open |= also.left.iter().any(|one| one.statement == left.statement && one.is_open);
+                let is_spent = also.left.is_empty() && also.effective == Effective::Unknown;
+                left.is_open |=
+                    is_spent || also.left.iter().any(|one| one.statement == left.statement && one.is_open);
             }
             let agrees = matches!(
                 (answer.effective, also.effective),
@@ -168,8 +191,8 @@ impl OneReading {
             .enumerate()
             .map(|(index, layer)| PreparedLayer::new(&mut engine, layer, index > 0))
             .collect();
-        let rules = layers.iter().flat_map(|layer| &layer.rules);
-        let index = ActionIndex::new(&engine.actions, rules.flat_map(|rule| &rule.blocks));
+        let parts = layers.iter().flat_map(|layer| &layer.parts);
+        let index = ActionIndex::new(&engine.actions, parts.map(|part| part.action));
         let literals = facts
             .iter()
             .map(|(key, value)| engine.conditions.bare(key, Test::Fact(vec![(*value).to_owned()])))
@@ -186,31 +209,39 @@ impl OneReading {
         partial.take(64).enumerate().fold(0, |bits, (at, binds)| bits | (u64::from(binds(action)) << at))
     }
 
+    /// Which clauses speak of an action.
+    pub(super) fn matching(&mut self, action: &Action) -> Result<Matching, Exhausted> {
+        self.engine.meter.spend(self.index.cost())?;
+        Ok(self.index.matching(action))
+    }
+
     /// What speaks of an action, layer by layer.
-    pub(super) fn speaking(&mut self, action: &Action) -> Vec<Speaking> {
-        let matching = self.index.matching(action);
-        let any_action = (false, self.engine.actions.list([]));
+    pub(super) fn speaking(
+        &mut self,
+        action: &Action,
+        matching: &Matching,
+    ) -> Result<Vec<Speaking>, Exhausted> {
+        let parts: usize = self.layers.iter().map(|layer| layer.parts.len()).sum();
+        self.engine.meter.spend(20 * parts as u64)?;
         let layers = self.layers.iter().map(|layer| {
             if layer.actions.is_some_and(|binds| !binds(action)) {
                 return Speaking { is_open: true, ..Speaking::default() };
             }
             let mut speaking = Speaking { is_open: layer.is_open, ..Speaking::default() };
-            for rule in &layer.rules {
-                for block in rule.blocks.iter().filter(|block| matching.admit(block.action)) {
-                    let block = Block { action: any_action, ..block.clone() };
-                    match rule.effect {
-                        Effect::Allow => speaking.allows.push((rule.place, block)),
-                        Effect::Deny => speaking.denies.push((rule.place, block)),
-                    }
-                }
+            for part in layer.parts.iter().filter(|part| matching.admit(part.action)) {
+                let blocks = match part.effect {
+                    Effect::Allow => &mut speaking.allows,
+                    Effect::Deny => &mut speaking.denies,
+                };
+                blocks.push((part.place, Rc::clone(&part.block)));
             }
             speaking
         });
-        layers.collect()
+        Ok(layers.collect())
     }
 
-    fn action(&mut self, action: &Action) -> ActionGrant {
-        let layers = self.speaking(action);
+    fn action(&mut self, action: &Action, matching: &Matching) -> ActionGrant {
+        let Ok(layers) = self.speaking(action, matching) else { return ActionGrant::unknown() };
         let mut left: BTreeMap<Place, (bool, BTreeSet<Cut>)> = BTreeMap::new();
         // The deepest layer that something reached before the last of it was gone.
         let mut deepest = None;
@@ -222,6 +253,7 @@ impl OneReading {
             let region = match self.engine.within(start, block) {
                 Ok(Some(region)) => region,
                 Ok(None) => continue,
+                Err(Exhausted::Work) => return ActionGrant::unknown(),
                 Err(_) => {
                     unsure = true;
                     left.entry(*place).or_default().0 = true;
@@ -330,7 +362,7 @@ impl OneReading {
     }
 
     /// Whether a region lies wholly in the blocks.
-    fn is_inside(&mut self, region: Region, blocks: &[(Place, Block)]) -> Result<bool, Exhausted> {
+    fn is_inside(&mut self, region: Region, blocks: &[(Place, Rc<Block>)]) -> Result<bool, Exhausted> {
         for (_, block) in blocks {
             if self.engine.covered(region, block)? {
                 return Ok(true);
@@ -338,7 +370,11 @@ impl OneReading {
         }
         let rules: Vec<Rule> = blocks
             .iter()
-            .map(|(place, block)| Rule { place: *place, effect: Effect::Allow, blocks: vec![block.clone()] })
+            .map(|(place, block)| Rule {
+                place: *place,
+                effect: Effect::Allow,
+                blocks: vec![Block::clone(block)],
+            })
             .collect();
         Ok(self.engine.minus_all(vec![region], rules.iter())?.is_empty())
     }
@@ -398,6 +434,20 @@ impl PreparedLayer {
         }
         // What only some requests are bound by can take away, and not allow.
         let is_open = is_open || owner.is_some();
-        Self { rules, is_open, actions: layer.reach.map(|reach| reach.actions) }
+        let any_action = (false, engine.actions.list([]));
+        let part = |rule: &Rule, block: Block| Part {
+            place: rule.place,
+            effect: rule.effect,
+            action: block.action,
+            block: Rc::new(Block { action: any_action, ..block }),
+        };
+        let parts = rules
+            .into_iter()
+            .flat_map(|mut rule| {
+                let blocks = std::mem::take(&mut rule.blocks);
+                blocks.into_iter().map(move |block| part(&rule, block))
+            })
+            .collect();
+        Self { parts, is_open, actions: layer.reach.map(|reach| reach.actions) }
     }
 }

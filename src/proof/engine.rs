@@ -3,6 +3,8 @@
 //! A region is a language of principals, one of actions, one of resources, and a set of condition literals; all four must hold. What
 //! one set of policies allows and another does not is found by cutting the other's regions out of the first's.
 
+use std::collections::HashSet;
+
 use super::budget::{Budget, Exhausted, Meter};
 use super::conditions::{Conditions, LiteralId, NEVER, NO_CONDITION, SetId};
 use super::literal::Test;
@@ -20,7 +22,7 @@ pub type Place = (usize, usize);
 pub(super) type Clause = (bool, ListId);
 
 /// One rectangle of a statement.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) struct Block {
     pub(super) principal: Option<Clause>,
     pub(super) action: Clause,
@@ -34,15 +36,6 @@ impl Block {
     /// Its clauses on the resource; all must hold.
     fn on_resource(&self) -> impl Iterator<Item = Clause> + use<> {
         self.owner.into_iter().chain(self.resource)
-    }
-
-    /// Whether another block says the same in the same words.
-    fn is_same(&self, other: &Self) -> bool {
-        self.action == other.action
-            && self.resource == other.resource
-            && self.owner == other.owner
-            && self.principal == other.principal
-            && self.literals == other.literals
     }
 }
 
@@ -395,23 +388,16 @@ impl Engine {
         outer: &[Rule],
         limit: usize,
     ) -> Result<Vec<Escape>, Exhausted> {
+        // A deny that is there in the same words takes nothing away.
+        let own: HashSet<&Block> = denies(inner).flat_map(|rule| &rule.blocks).collect();
+        let lost: Vec<&Rule> =
+            denies(outer).filter(|deny| !deny.blocks.iter().all(|block| own.contains(block))).collect();
         let mut guesses = Vec::new();
         for rule in inner.iter().filter(|rule| rule.effect == Effect::Allow) {
             for block in &rule.blocks {
                 let Some(region) = self.within(Region::EVERYTHING, block)? else { continue };
                 guesses.push(Escape { region, place: rule.place, denied_by: None });
-                for deny in outer.iter().filter(|rule| rule.effect == Effect::Deny) {
-                    // A deny that is there in the same words takes nothing away.
-                    let kept = |rule: &Rule| {
-                        rule.effect == Effect::Deny
-                            && deny
-                                .blocks
-                                .iter()
-                                .all(|block| rule.blocks.iter().any(|own| own.is_same(block)))
-                    };
-                    if inner.iter().any(kept) {
-                        continue;
-                    }
+                for deny in &lost {
                     for block in &deny.blocks {
                         if let Some(region) = self.within(region, block)? {
                             guesses.push(Escape { region, place: rule.place, denied_by: Some(deny.place) });
@@ -434,23 +420,19 @@ impl Engine {
         outer: &[Rule],
         escapes: &mut Vec<Escape>,
     ) -> Result<(), Exhausted> {
-        let denies = |rules: &'_ [Rule]| -> Vec<Rule> {
-            rules.iter().filter(|rule| rule.effect == Effect::Deny).cloned().collect()
-        };
-        let (inner_denies, outer_denies) = (denies(inner), denies(outer));
         // The inner denies are taken off last, from what is left: a deny that was carried over then covers its own remainder at
         // once, where cutting all denies out of the whole region first would make pieces without number.
-        for rule in &outer_denies {
+        for rule in denies(outer) {
             for block in &rule.blocks {
                 let Some(denied) = self.within(region, block)? else { continue };
-                for region in self.minus_all(vec![denied], inner_denies.iter())? {
+                for region in self.minus_all(vec![denied], denies(inner))? {
                     escapes.push(Escape { region, place, denied_by: Some(rule.place) });
                 }
             }
         }
         let allows = outer.iter().filter(|rule| rule.effect == Effect::Allow);
         let beyond = self.minus_all(vec![region], allows)?;
-        for region in self.minus_all(beyond, inner_denies.iter())? {
+        for region in self.minus_all(beyond, denies(inner))? {
             escapes.push(Escape { region, place, denied_by: None });
         }
         Ok(())
@@ -485,6 +467,10 @@ impl Engine {
         }
         Ok(lost)
     }
+}
+
+fn denies(rules: &[Rule]) -> impl Iterator<Item = &Rule> + Clone {
+    rules.iter().filter(|rule| rule.effect == Effect::Deny)
 }
 
 /// The readings that differ on these policies, the documented one first.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::engine::{Block, Clause};
+use super::engine::Clause;
 use super::pattern::{self, Token};
 use super::space::{ListId, Space};
 use crate::ident::Action;
@@ -16,6 +16,8 @@ pub(super) struct ActionIndex {
     of_service: HashMap<String, Vec<(Vec<Token>, ListId)>>,
     /// Patterns with wildcards in the service.
     anywhere: Vec<(Vec<Token>, ListId)>,
+    /// Patterns of the service that has most.
+    most: usize,
     /// A clause excludes instead of listing.
     has_exclusions: bool,
 }
@@ -40,11 +42,10 @@ impl Matching {
 }
 
 impl ActionIndex {
-    pub(super) fn new<'a>(actions: &Space, blocks: impl Iterator<Item = &'a Block>) -> Self {
+    pub(super) fn new(actions: &Space, clauses: impl Iterator<Item = Clause>) -> Self {
         let mut index = Self::default();
         let mut lists = BTreeSet::new();
-        for block in blocks {
-            let (positive, list) = block.action;
+        for (positive, list) in clauses {
             index.has_exclusions |= !positive;
             lists.insert(list);
         }
@@ -66,7 +67,13 @@ impl ActionIndex {
                 }
             }
         }
+        index.most = index.of_service.values().map(Vec::len).max().unwrap_or(0);
         index
+    }
+
+    /// Work that finding the lists of an action takes: the patterns of one service, and those of all, are held against it.
+    pub(super) fn cost(&self) -> u64 {
+        20 * (self.most + self.anywhere.len()) as u64
     }
 
     /// The lists that hold the action.

@@ -2,7 +2,7 @@
 
 use super::budget::{Budget, Exhausted};
 use super::confirm;
-use super::engine::{self, Block, Engine, Place, Region, Rule};
+use super::engine::{self, Block, Clause, Engine, Place, Region, Rule};
 use super::index::ActionIndex;
 use super::literal::Test;
 use super::pattern::{self, Reading, ShortExcept, Token};
@@ -90,7 +90,7 @@ impl Granting {
         let mut engine = Engine::new(Reading::WIDEST, budget);
         let mut rules = engine.rules(policies);
         rules.retain(|rule| rule.effect == Effect::Allow);
-        let index = ActionIndex::new(&engine.actions, rules.iter().flat_map(|rule| &rule.blocks));
+        let index = ActionIndex::new(&engine.actions, clauses(&rules));
         Self { engine, rules, index }
     }
 
@@ -127,6 +127,10 @@ impl Granting {
 /// When the budget does not suffice.
 pub fn granted(observed: &Observed, policies: &[&Policy], budget: Budget) -> Result<Vec<Place>, Exhausted> {
     Granting::new(policies, budget).statements(observed)
+}
+
+fn clauses(rules: &[Rule]) -> impl Iterator<Item = Clause> {
+    rules.iter().flat_map(|rule| &rule.blocks).map(|block| block.action)
 }
 
 /// What becomes of an observed call under a new set of policies.
@@ -180,8 +184,7 @@ impl<'p> Replay<'p> {
                 let mut engine = Engine::new(reading, budget);
                 let old = engine.rules(old);
                 let new = engine.rules(new);
-                let blocks = old.iter().chain(&new).flat_map(|rule| &rule.blocks);
-                let index = ActionIndex::new(&engine.actions, blocks);
+                let index = ActionIndex::new(&engine.actions, clauses(&old).chain(clauses(&new)));
                 OneReading { reading, engine, old, new, index }
             })
             .collect();

@@ -119,10 +119,10 @@ impl Space {
         list: ListId,
         meter: &mut Meter,
     ) -> Result<LanguageId, Exhausted> {
-        let Some(old) = self.languages.at(language).as_ref().clone() else { return Ok(EMPTY) };
         if let Some(known) = self.added.get(&(language, positive, list)) {
             return Ok(*known);
         }
+        let Some(old) = self.languages.at(language).as_ref().clone() else { return Ok(EMPTY) };
         let new = if positive { self.restrict(old, list, meter)? } else { self.exclude(old, list, meter)? };
         let id = match new {
             Some(new) if !self.is_empty(&new, meter)? => self.languages.put(Some(new)),
@@ -230,6 +230,7 @@ impl Space {
             }
         }
         let [mut keep_left, mut keep_right] = keep;
+        meter.spend((open_left.len() * open_right.len()) as u64 * 8)?;
         for one in &open_left {
             for other in &open_right {
                 if !self.meet(*one, *other, meter)? {

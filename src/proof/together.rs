@@ -69,7 +69,8 @@ impl OneReading {
     fn together(&mut self, steps: &[Step<'_>], shared: &[Shared]) -> Result<bool, Exhausted> {
         let mut left: Vec<Vec<Region>> = Vec::new();
         for step in steps {
-            let speaking = self.speaking(step.action);
+            let matching = self.matching(step.action)?;
+            let speaking = self.speaking(step.action, &matching)?;
             let resources: Vec<_> = step.resources.iter().map(|text| self.pattern(text)).collect();
             let literals = step
                 .context

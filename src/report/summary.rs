@@ -31,7 +31,7 @@ impl Report {
             reasons.push(format!("{} could not be read to the end", count(broken, "object", "objects")));
         }
         if coverage.is_cancelled {
-            reasons.push("the run was cancelled before everything was read".to_owned());
+            reasons.push("the run was cancelled before it was done".to_owned());
         }
         if coverage.events.malformed > 0 {
             reasons

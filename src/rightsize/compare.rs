@@ -2,15 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::draft::widened;
 use super::effective::{EffectiveGrant, Surroundings, effective};
 use super::grant::{Expander, Grant};
-use super::pattern::{Reach, ResourcePattern};
+use super::named::Named;
+use super::pattern::{Asked, Reach};
 use super::witness::Witness;
 use super::{AccountCoverage, ActionSet, ActionVerdict, Blind, Comparison, GrantedBy, UsedAction};
 use crate::attribution::{PrincipalAccess, Use};
 use crate::catalog::{ActionId, Catalog, Resource, ShownBy, hides_parameters};
-use crate::ident::glob::Glob;
 use crate::ident::{Action, Time};
 use crate::policy::ActionElement;
 
@@ -92,7 +91,8 @@ pub(super) fn compare(
 
     let granted = grant.actions();
     let seen: ActionSet = uses.iter().filter_map(|used| catalog.find(used.action.as_str())).collect();
-    let EffectiveGrant { blocked, blocked_by, statements, unsure } = effective(grant, around, expander);
+    let EffectiveGrant { blocked, blocked_by, statements, unsure, n_untold } =
+        effective(grant, around, expander);
     for mut by in blocked_by {
         // A call that was seen shows that it was not so all the time.
         by.actions.remove_all(&seen);
@@ -107,11 +107,17 @@ pub(super) fn compare(
             unsure.len()
         ));
     }
+    if n_untold > 0 {
+        comparison.partly_blind.push(format!(
+            "More takes parts of its statements away than is listed: {n_untold} denies and limits beyond those named."
+        ));
+    }
     let mut blind = BTreeSet::new();
     let hidden = hidden(access, catalog, &mut comparison);
     let beside = beside(&seen, uses, catalog);
+    let named = Named::new(grant, catalog);
     for id in granted.iter() {
-        let patterns = || patterns(grant, id, catalog);
+        let patterns = || named.of(id);
         let verdict = if seen.contains(id) {
             if let Some(why) = coverage.blind_to_on(id, &patterns, catalog).filter(|why| why.is_partial()) {
                 blind.insert(why);
@@ -147,7 +153,7 @@ pub(super) fn compare(
         }
         comparison.granted.entry(verdict).or_default().insert(id);
     }
-    let kept = kept_keys(grant, &mut comparison, catalog);
+    let kept = kept_keys(&named, &mut comparison, catalog);
     comparison.partly_blind.extend(kept);
     comparison.partly_blind.extend(beside_sentence(&comparison.beside, &beside, catalog));
     if !comparison.last_accessed.is_empty() {
@@ -221,43 +227,13 @@ fn beside_sentence(
     })
 }
 
-/// The resource patterns of the statements that allow an action, of its own kinds of resources; `*` where they are not a list.
-fn patterns<'g>(grant: &Grant<'g>, id: ActionId, catalog: &Catalog) -> Vec<&'g str> {
-    let allows = || grant.allows.iter().filter(|allow| allow.actions.contains(id));
-    if allows().any(|allow| allow.resources.except || allow.resources.is_everything()) {
-        return vec!["*"];
-    }
-    let kinds = catalog.info(id).into_iter().flat_map(|info| info.resource_types());
-    let formats: Vec<(Glob, Option<&str>)> = kinds
-        .flat_map(|part| part.kind.formats.clone())
-        .map(|format| (Glob::new(&widened(format)), service_of(format)))
-        .collect();
-    let is_of_the_action = |pattern: &&ResourcePattern<'_>| {
-        let service = service_of(pattern.text);
-        let mut formats = formats
-            .iter()
-            .filter(|(_, other)| service.is_none_or(|service| other.is_none_or(|other| other == service)));
-        // Most patterns are of other services, and need not be read.
-        let Some((first, _)) = formats.next() else { return false };
-        let glob = Glob::new(&widened(pattern.text));
-        first.overlaps(&glob) || formats.any(|(format, _)| format.overlaps(&glob))
-    };
-    let patterns = allows().flat_map(|allow| &allow.resources.patterns).filter(is_of_the_action);
-    patterns.map(|pattern| pattern.text).collect()
-}
-
-/// The service an ARN pattern names, when it names one.
-fn service_of(pattern: &str) -> Option<&str> {
-    pattern.split(':').nth(2).filter(|service| !service.contains(['*', '?', '$']))
-}
-
 /// Services keep KMS's data keys for a while, so that calls they make for the role need a key without an event of KMS: where the role used
 /// such a service, or may have done so unseen, the absence of these actions, or of further keys, proves nothing.
-fn kept_keys(grant: &Grant<'_>, comparison: &mut Comparison, catalog: &Catalog) -> Option<String> {
+fn kept_keys(named: &Named<'_>, comparison: &mut Comparison, catalog: &Catalog) -> Option<String> {
     let granted = &mut comparison.granted;
     let is = |granted: &BTreeMap<ActionVerdict, ActionSet>, id, verdicts: &[ActionVerdict]| {
         verdicts.iter().any(|verdict| granted.get(verdict).is_some_and(|set| set.contains(id)))
-            && !patterns(grant, id, catalog).is_empty()
+            && !named.of(id).is_empty()
     };
     let maybe = [ActionVerdict::Used, ActionVerdict::Undetermined, ActionVerdict::Unobservable];
     let (mut services, mut actions) = (BTreeSet::new(), Vec::new());
@@ -362,8 +338,9 @@ fn used_action(
 fn granted_by(one: &Use, grant: Option<&Grant<'_>>, catalog: &Catalog) -> GrantedBy {
     let Some(grant) = grant else { return GrantedBy::Unknown };
     let id = catalog.find(one.action.as_str());
+    let asked = Asked::new(&one.resource);
     let reaches = |statement: &super::grant::GrantedStatement<'_>| {
-        statement.names(&one.action, id) && statement.resources.reach(&one.resource) > Reach::No
+        statement.names(&one.action, id) && statement.resources.reach(&asked) > Reach::No
     };
     if grant.allows.iter().any(reaches) {
         GrantedBy::Identity

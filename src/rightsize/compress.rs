@@ -4,12 +4,15 @@
 //! that the old statement granted as well and that do not manage permissions) and when one old statement grants the
 //! wildcard itself on the same resources under no more conditions: so neither today's nor tomorrow's actions are new.
 
+use std::collections::BTreeSet;
+
 use super::assemble::Piece;
-use super::grant::{Expander, Grant};
+use super::effort::{Effort, Stopped};
+use super::grant::{Expander, Grant, union};
 use super::pattern::Resources;
 use crate::catalog::{ActionId, Levels};
 use crate::ident::glob::Glob;
-use crate::policy::{ActionElement, Effect};
+use crate::policy::{ActionElement, Effect, ResourceElement};
 
 /// How many characters one action nobody asked for must save to be let in; `None` lets none in.
 pub(super) type Price = Option<f64>;
@@ -56,9 +59,15 @@ struct Lists<'a> {
 }
 
 impl<'a> Press<'a> {
-    pub(super) fn new(pieces: &'a [Piece], grant: &'a Grant<'_>, expander: &'a Expander<'_>) -> Self {
-        let one = |piece: &'a Piece| (piece, Lists::of(piece, grant, expander));
-        Self { pieces: pieces.iter().map(one).collect() }
+    pub(super) fn new(
+        pieces: &'a [Piece],
+        grant: &'a Grant<'_>,
+        expander: &'a Expander<'_>,
+        effort: &Effort<'_>,
+    ) -> Result<Self, Stopped> {
+        let foreign = foreign(grant, expander);
+        let one = |piece: &'a Piece| Ok((piece, Lists::of(piece, grant, &foreign, expander, effort)?));
+        Ok(Self { pieces: pieces.iter().map(one).collect::<Result<_, _>>()? })
     }
 
     /// The statements under a pressure, and the number of actions let in that were not asked for.
@@ -79,12 +88,26 @@ impl<'a> Press<'a> {
 
 impl<'a> Lists<'a> {
     /// `None` when the statement's actions stay as they are.
-    fn of(piece: &Piece, grant: &'a Grant<'_>, expander: &'a Expander<'_>) -> Option<Self> {
+    fn of(
+        piece: &Piece,
+        grant: &'a Grant<'_>,
+        foreign: &[(&str, Glob)],
+        expander: &'a Expander<'_>,
+        effort: &Effort<'_>,
+    ) -> Result<Option<Self>, Stopped> {
         let statement = &piece.statement;
-        let ActionElement::Only(actions) = &statement.action else { return None };
+        let ActionElement::Only(actions) = &statement.action else { return Ok(None) };
         if statement.effect != Effect::Allow {
-            return None;
+            return Ok(None);
         }
+        let n_own = match &statement.resource {
+            Some(ResourceElement::Only(patterns) | ResourceElement::Except(patterns)) => {
+                patterns.len().max(1)
+            }
+            None => 1,
+        };
+        let n_old: usize = grant.allows.iter().map(|old| old.resources.patterns.len().max(1)).sum();
+        effort.spend(n_own.saturating_mul(n_old))?;
         let resources = Resources::new(statement.resource.as_ref(), piece.version);
         let hosts: Vec<_> = grant
             .allows
@@ -121,18 +144,10 @@ impl<'a> Lists<'a> {
         only.sort_unstable();
         only.dedup();
         // What was granted by a name the catalog does not know is nothing a wildcard may match unasked.
-        let foreign: Vec<Glob> = grant
-            .allows
-            .iter()
-            .filter_map(|allow| match &allow.statement.action {
-                ActionElement::Only(patterns) => Some(patterns),
-                ActionElement::Except(_) => None,
-            })
-            .flatten()
-            .filter(|pattern| catalog.find(pattern).is_none() && !texts.contains(pattern))
-            .filter(|pattern| expander.expand_pattern(pattern).is_empty())
-            .map(|pattern| Glob::ignoring_case(pattern))
-            .collect();
+        let is_asked: BTreeSet<&str> = texts.iter().map(String::as_str).collect();
+        let foreign = foreign.iter().filter(|(text, _)| !is_asked.contains(text));
+        let foreign: Vec<Glob> = foreign.map(|(_, glob)| glob.clone()).collect();
+        let granted = union(hosts.iter().copied());
         let mut tries = Vec::new();
         let mut rest = wanted.as_slice();
         while let Some(info) = rest.first().and_then(|id| catalog.info(*id)) {
@@ -147,8 +162,7 @@ impl<'a> Lists<'a> {
                 Some(Name {
                     text: info.action().name(),
                     wanted: own.binary_search(&id).is_ok(),
-                    harmless: !info.levels().contains(Levels::PERMISSIONS_MANAGEMENT)
-                        && hosts.iter().any(|host| host.actions.contains(id)),
+                    harmless: !info.levels().contains(Levels::PERMISSIONS_MANAGEMENT) && granted.contains(id),
                 })
             });
             tries.push(Trie {
@@ -157,7 +171,7 @@ impl<'a> Lists<'a> {
                 grants: Grants::of(service, &only, &except, &foreign),
             });
         }
-        Some(Self { tries, texts })
+        Ok(Some(Self { tries, texts }))
     }
 
     fn written(&self, pressure: Pressure) -> (Vec<String>, usize) {
@@ -171,6 +185,18 @@ impl<'a> Lists<'a> {
         texts.sort_by_cached_key(|text| text.to_ascii_lowercase());
         (texts, excess)
     }
+}
+
+/// The texts of the old statements that name no action of the catalog.
+fn foreign<'a>(grant: &'a Grant<'_>, expander: &Expander<'_>) -> Vec<(&'a str, Glob)> {
+    let patterns = grant.allows.iter().filter_map(|allow| match &allow.statement.action {
+        ActionElement::Only(patterns) => Some(patterns),
+        ActionElement::Except(_) => None,
+    });
+    let texts: BTreeSet<&str> = patterns.flatten().map(String::as_str).collect();
+    let names_none =
+        |text: &&str| expander.catalog.find(text).is_none() && expander.expand_pattern(text).is_empty();
+    texts.into_iter().filter(names_none).map(|text| (text, Glob::ignoring_case(text))).collect()
 }
 
 /// Who would grant a wildcard of one service.
@@ -344,7 +370,8 @@ mod tests {
         let mut statement = old.statements[0].clone();
         statement.action = ActionElement::Only(wanted.iter().map(|action| (*action).to_owned()).collect());
         let pieces = [Piece { version: Version::V2012, statement }];
-        let (pieces, excess) = Press::new(&pieces, &grant, &expander).pieces(pressure);
+        let effort = Effort::new(1_000_000, None);
+        let (pieces, excess) = Press::new(&pieces, &grant, &expander, &effort).unwrap().pieces(pressure);
         let ActionElement::Only(texts) = pieces[0].statement.action.clone() else { panic!("still a list") };
         (texts, excess)
     }

@@ -3,11 +3,12 @@
 //! Every (action, resource) pair of a draft comes from one old Allow statement and keeps that statement's conditions, so a draft
 //! lies inside the old grant by construction; the prover checks it afterwards all the same.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::effort::{Effort, Stopped};
 use super::generalise::{Pattern, generalise, plain};
 use super::grant::{Expander, Grant, GrantedStatement};
-use super::pattern::{Reach, ResourcePattern};
+use super::pattern::{Asked, Reach, ResourcePattern};
 use super::propose::observed;
 use super::{ActionSet, Generalised, ResourceLevel, compare};
 use crate::attribution::Use;
@@ -59,41 +60,48 @@ pub(super) struct Draft {
 pub(super) fn clip(
     grant: &Grant<'_>,
     plan: &Plan,
-    uses: &[Use],
+    told: &Told<'_>,
     level: Option<ResourceLevel>,
     expander: &Expander<'_>,
-) -> Draft {
-    let catalog = expander.catalog;
+    effort: &Effort<'_>,
+) -> Result<Draft, Stopped> {
     let mut draft = Draft::default();
-    let told = Told::new(uses, grant, catalog);
-    for allow in &grant.allows {
-        let rest = draft.whole(allow, plan, expander);
+    for (index, allow) in grant.allows.iter().enumerate() {
+        let from = Clipped { allow, index, group: draft.group(allow), effort };
+        let rest = draft.whole(&from, plan, expander)?;
+        effort.spend(told.by_action.len())?;
         for one in told.by_action.values() {
-            if !one.is_in(&plan.narrow, allow) {
-                continue;
+            if one.is_in(&plan.narrow, allow) {
+                draft.used(&from, one, level)?;
             }
-            draft.used(allow, one, level, grant);
         }
         if let Some(statement) = rest {
             draft.verbatim.push((allow.version, statement, allow.at));
         }
     }
-    draft.groups.iter_mut().for_each(|group| group.except.retain(|_, actions| !actions.is_empty()));
-    draft.drop_redundant();
-    draft
+    for group in &mut draft.groups {
+        group.except.retain(|_, actions| !actions.is_empty());
+    }
+    draft.groups.retain(|group| !group.pairs.is_empty() || !group.except.is_empty());
+    draft.drop_redundant(effort)?;
+    Ok(draft)
 }
 
-/// One use, and the statements that can have granted it when the event tells condition keys; `None` when it tells none.
+/// The statement that is being clipped.
+struct Clipped<'f> {
+    allow: &'f GrantedStatement<'f>,
+    /// Its place among the statements that allow.
+    index: usize,
+    /// The place of the draft's group for its conditions.
+    group: usize,
+    effort: &'f Effort<'f>,
+}
+
+/// One use.
 struct Seen<'a> {
     one: &'a Use,
-    granting: Option<Vec<Place>>,
-}
-
-impl Seen<'_> {
-    fn is_reached_by(&self, allow: &GrantedStatement<'_>) -> bool {
-        let may_grant = self.granting.as_ref().is_none_or(|places| places.contains(&allow.at));
-        may_grant && allow.resources.reach(&self.one.resource) > Reach::No
-    }
+    /// Places, among the statements that allow, of those that can have granted it.
+    reached_by: Vec<usize>,
 }
 
 /// The uses of one action.
@@ -103,16 +111,24 @@ struct Used<'a> {
     uses: Vec<Seen<'a>>,
     /// Every required type of resource was told at least once.
     complete: bool,
+    /// A call succeeded that no statement seems to reach and that no resource policy can explain: the event's resource is not the one
+    /// IAM looked at.
+    distrusted: bool,
 }
 
-struct Told<'a> {
+/// What was used, held against the statements that allow; the same for every level.
+pub(super) struct Told<'a> {
     by_action: BTreeMap<String, Used<'a>>,
 }
 
 impl<'a> Told<'a> {
-    fn new(uses: &'a [Use], grant: &Grant<'_>, catalog: &Catalog) -> Self {
+    pub(super) fn new(
+        uses: impl IntoIterator<Item = &'a Use>,
+        grant: &Grant<'_>,
+        catalog: &Catalog,
+        effort: &Effort<'_>,
+    ) -> Result<Self, Stopped> {
         let mut by_action: BTreeMap<String, Used<'a>> = BTreeMap::new();
-        let mut granting: Option<Granting> = None;
         for one in uses {
             let id = catalog.find(one.action.as_str());
             let name = id
@@ -123,21 +139,40 @@ impl<'a> Told<'a> {
                 id,
                 uses: Vec::new(),
                 complete: true,
+                distrusted: false,
             });
-            let places = if one.context.is_empty() {
-                None
-            } else {
-                let granting =
-                    granting.get_or_insert_with(|| Granting::new(&grant.policies, Budget::default()));
-                // A budget spent leaves the question to the resources alone.
-                granting.statements(&observed(one)).ok()
-            };
-            used.uses.push(Seen { one, granting: places });
+            used.uses.push(Seen { one, reached_by: Vec::new() });
         }
+        let mut granting: Option<Granting> = None;
         for used in by_action.values_mut() {
             used.complete = used.id.is_none_or(|id| names_required_types(id, &used.uses, catalog));
+            let Some(first) = used.uses.first().map(|seen| &seen.one.action) else { continue };
+            effort.spend(grant.allows.len())?;
+            let naming: Vec<(usize, &GrantedStatement<'_>)> =
+                grant.allows.iter().enumerate().filter(|(_, allow)| allow.names(first, used.id)).collect();
+            for seen in &mut used.uses {
+                let asked = Asked::new(&seen.one.resource);
+                for (index, allow) in &naming {
+                    effort.spend(1 + allow.resources.patterns.len())?;
+                    if allow.resources.reach(&asked) > Reach::No {
+                        seen.reached_by.push(*index);
+                    }
+                }
+                used.distrusted |= seen.reached_by.is_empty() && !compare::has_resource_policy(seen.one);
+                if !seen.one.context.is_empty() {
+                    let granting =
+                        granting.get_or_insert_with(|| Granting::new(&grant.policies, Budget::default()));
+                    // A budget spent leaves the question to the resources alone.
+                    if let Ok(places) = granting.statements(&observed(seen.one)) {
+                        let may_grant = |index: &usize| {
+                            grant.allows.get(*index).is_some_and(|allow| places.contains(&allow.at))
+                        };
+                        seen.reached_by.retain(may_grant);
+                    }
+                }
+            }
         }
-        Self { by_action }
+        Ok(Self { by_action })
     }
 }
 
@@ -187,17 +222,18 @@ impl Draft {
     /// Adds what stays on the resources it was granted on. A `NotAction` statement of which everything stays is handed back.
     fn whole(
         &mut self,
-        allow: &GrantedStatement<'_>,
+        from: &Clipped<'_>,
         plan: &Plan,
         expander: &Expander<'_>,
-    ) -> Option<Statement> {
+    ) -> Result<Option<Statement>, Stopped> {
+        let allow = from.allow;
         let staying = allow.actions.intersection(&plan.whole);
         let names = |set: &ActionSet| -> Vec<String> {
             set.iter().filter_map(|id| Some(expander.catalog.info(id)?.action().to_string())).collect()
         };
         let actions = match &allow.statement.action {
             ActionElement::Except(_) if allow.actions.is_subset(&plan.whole) => {
-                return Some(allow.statement.clone());
+                return Ok(Some(allow.statement.clone()));
             }
             ActionElement::Except(patterns) => {
                 let mut texts = names(&staying);
@@ -205,7 +241,7 @@ impl Draft {
                     let (all, start) = (format!("{service}:*"), format!("{service}:"));
                     if patterns.iter().any(|pattern| within(pattern, &all).is_some()) {
                         // Which of the unknown actions it leaves out cannot be written but as it is.
-                        return Some(allow.statement.clone());
+                        return Ok(Some(allow.statement.clone()));
                     }
                     texts.retain(|text| !text.starts_with(&start));
                     texts.push(all);
@@ -241,41 +277,38 @@ impl Draft {
             }
         };
         for action in actions {
-            self.add_as_granted(allow, &action);
+            self.add_as_granted(from, &action)?;
         }
-        None
+        Ok(None)
     }
 
     /// Adds one used action with the resources of its uses that the statement reaches.
     fn used(
         &mut self,
-        allow: &GrantedStatement<'_>,
+        from: &Clipped<'_>,
         used: &Used<'_>,
         level: Option<ResourceLevel>,
-        grant: &Grant<'_>,
-    ) {
-        let reached: Vec<&Use> =
-            used.uses.iter().filter(|seen| seen.is_reached_by(allow)).map(|seen| seen.one).collect();
-        // A call that succeeded, that no statement seems to reach, and that no resource policy can explain: the event's resource is
-        // not the one IAM looked at.
-        let distrusted = used.uses.iter().map(|seen| seen.one).any(|one| {
-            !compare::has_resource_policy(one)
-                && !grant.allows.iter().any(|other| {
-                    other.names(&one.action, used.id) && other.resources.reach(&one.resource) > Reach::No
-                })
-        });
-        if distrusted {
+    ) -> Result<(), Stopped> {
+        let allow = from.allow;
+        if used.distrusted {
             self.notes.insert(format!(
                 "`{}` keeps its resources: a call succeeded on a resource that no statement seems to name.",
                 used.name
             ));
-            return self.add_as_granted(allow, &used.name);
+            return self.add_as_granted(from, &used.name);
         }
+        from.effort.spend(used.uses.len())?;
+        let reached: Vec<&Use> = used
+            .uses
+            .iter()
+            .filter(|seen| seen.reached_by.binary_search(&from.index).is_ok())
+            .map(|seen| seen.one)
+            .collect();
         if reached.is_empty() {
-            return;
+            return Ok(());
         }
         let untold = reached.iter().any(|one| !matches!(one.resource, Resource::Arn(_) | Resource::None));
-        let Some(level) = level else { return self.add_as_granted(allow, &used.name) };
+        let Some(level) = level else { return self.add_as_granted(from, &used.name) };
         if untold || !used.complete || is_old_syntax(allow) {
             if !allow.resources.is_everything() || untold || !used.complete {
                 self.notes.insert(format!(
@@ -283,7 +316,7 @@ impl Draft {
                     used.name
                 ));
             }
-            return self.add_as_granted(allow, &used.name);
+            return self.add_as_granted(from, &used.name);
         }
         let mut arns = BTreeSet::new();
         for one in reached {
@@ -291,22 +324,29 @@ impl Draft {
                 Resource::Arn(arn) => {
                     arns.insert(arn.clone());
                 }
-                _ if allow.resources.except => return self.add_as_granted(allow, &used.name),
+                _ if allow.resources.except => return self.add_as_granted(from, &used.name),
                 _ => {
                     let all = allow.resources.patterns.iter().filter(|pattern| pattern.may_match("*"));
-                    all.for_each(|pattern| self.add(allow, &used.name, pattern.text));
+                    for pattern in all {
+                        self.add(from, &used.name, pattern.text)?;
+                    }
                 }
             }
         }
         for pattern in generalise(&arns, level) {
-            self.add_clipped(allow, &used.name, &pattern);
+            self.add_clipped(from, &used.name, &pattern)?;
         }
+        Ok(())
     }
 
     /// Adds a pattern if it lies inside the statement's resources, else the ARNs it stands for, else the statement's own patterns.
-    fn add_clipped(&mut self, allow: &GrantedStatement<'_>, action: &str, pattern: &Pattern) {
-        let inside = |text: &str| allow.resources.contains(&ResourcePattern::new(text, Version::V2012));
-        if inside(&pattern.text) {
+    fn add_clipped(&mut self, from: &Clipped<'_>, action: &str, pattern: &Pattern) -> Result<(), Stopped> {
+        let allow = from.allow;
+        let inside = |text: &str| {
+            from.effort.spend(allow.resources.patterns.len())?;
+            Ok(allow.resources.contains(&ResourcePattern::new(text, Version::V2012)))
+        };
+        if inside(&pattern.text)? {
             if let Some(rule) = pattern.rule {
                 self.generalised.insert(Generalised {
                     pattern: pattern.text.clone(),
@@ -314,120 +354,157 @@ impl Draft {
                     rule,
                 });
             }
-            return self.add(allow, action, &pattern.text);
+            return self.add(from, action, &pattern.text);
         }
         for arn in &pattern.of {
             let exact = plain(arn);
-            if inside(&exact) {
-                self.add(allow, action, &exact);
+            if inside(&exact)? {
+                self.add(from, action, &exact)?;
                 continue;
             }
             if allow.resources.except {
-                return self.add_as_granted(allow, action);
+                return self.add_as_granted(from, action);
             }
             let observed = ResourcePattern::new(arn, Version::V2008);
             for own in allow.resources.patterns.iter().filter(|own| own.overlaps(&observed)) {
-                self.add(allow, action, own.text);
+                self.add(from, action, own.text)?;
             }
         }
+        Ok(())
     }
 
-    fn add(&mut self, allow: &GrantedStatement<'_>, action: &str, pattern: &str) {
-        let group = self.group(allow);
-        group.pairs.entry(action.to_owned()).or_default().entry(pattern.to_owned()).or_insert(allow.at);
+    fn add(&mut self, from: &Clipped<'_>, action: &str, pattern: &str) -> Result<(), Stopped> {
+        from.effort.keep(1)?;
+        if let Some(group) = self.groups.get_mut(from.group) {
+            let patterns = group.pairs.entry(action.to_owned()).or_default();
+            patterns.entry(pattern.to_owned()).or_insert(from.allow.at);
+        }
+        Ok(())
     }
 
-    fn add_as_granted(&mut self, allow: &GrantedStatement<'_>, action: &str) {
-        match &allow.statement.resource {
+    fn add_as_granted(&mut self, from: &Clipped<'_>, action: &str) -> Result<(), Stopped> {
+        match &from.allow.statement.resource {
             Some(ResourceElement::Only(patterns)) => {
-                patterns.iter().for_each(|pattern| self.add(allow, action, pattern));
+                patterns.iter().try_for_each(|pattern| self.add(from, action, pattern))
             }
             Some(ResourceElement::Except(patterns)) => {
-                let group = self.group(allow);
-                group
-                    .except
-                    .entry(patterns.clone())
-                    .or_default()
-                    .entry(action.to_owned())
-                    .or_insert(allow.at);
+                from.effort.keep(1)?;
+                from.effort.spend(patterns.len())?;
+                if let Some(group) = self.groups.get_mut(from.group) {
+                    if !group.except.contains_key(patterns) {
+                        group.except.insert(patterns.clone(), BTreeMap::new());
+                    }
+                    if let Some(actions) = group.except.get_mut(patterns) {
+                        actions.entry(action.to_owned()).or_insert(from.allow.at);
+                    }
+                }
+                Ok(())
             }
             // An identity policy without resources grants nothing; the parser refuses it.
-            None => {}
+            None => Ok(()),
         }
     }
 
-    fn group(&mut self, allow: &GrantedStatement<'_>) -> &mut Group {
+    /// The place of the group with a statement's conditions, which is made if there is none.
+    fn group(&mut self, allow: &GrantedStatement<'_>) -> usize {
         let old_syntax = is_old_syntax(allow);
         let conditions = &allow.statement.conditions;
         let same = |group: &Group| group.old_syntax == old_syntax && group.conditions == *conditions;
-        let place = self.groups.iter().position(same).unwrap_or(self.groups.len());
-        if place == self.groups.len() {
+        let known = self.groups.iter().position(same);
+        known.unwrap_or_else(|| {
             self.groups.push(Group {
                 old_syntax,
                 conditions: conditions.clone(),
                 pairs: BTreeMap::new(),
                 except: BTreeMap::new(),
             });
-        }
-        // The index is that of the group found, or of the one just added.
-        #[expect(clippy::indexing_slicing, reason = "see above")]
-        &mut self.groups[place]
+            self.groups.len() - 1
+        })
     }
 
-    /// Takes away pairs that another pair of the same action covers: on a wider resource, under the same conditions or fewer.
-    fn drop_redundant(&mut self) {
-        struct Pair {
+    /// Takes away pairs that another pair of the same action covers: on a wider resource, under the same conditions or fewer. Actions with
+    /// the same pairs are looked at together.
+    fn drop_redundant(&mut self, effort: &Effort<'_>) -> Result<(), Stopped> {
+        struct Target<'d> {
             group: usize,
-            pattern: String,
             version: Version,
+            read: ResourcePattern<'d>,
         }
-        let mut by_action: BTreeMap<String, Vec<Pair>> = BTreeMap::new();
+        /// An action as one group spells it, and where its pairs stand among those of the action.
+        struct Spelled<'d> {
+            group: usize,
+            name: &'d str,
+            patterns: Vec<&'d str>,
+        }
+        let mut numbers: HashMap<(usize, &str), usize> = HashMap::new();
+        let mut targets: Vec<Target<'_>> = Vec::new();
+        let mut by_action: BTreeMap<String, (Vec<usize>, Vec<Spelled<'_>>)> = BTreeMap::new();
         for (index, group) in self.groups.iter().enumerate() {
             let version = if group.old_syntax { Version::V2008 } else { Version::V2012 };
-            for (action, patterns) in &group.pairs {
-                let pairs =
-                    patterns.keys().map(|pattern| Pair { group: index, pattern: pattern.clone(), version });
-                by_action.entry(action.to_ascii_lowercase()).or_default().extend(pairs);
+            for (name, patterns) in &group.pairs {
+                let (own, spelled) = by_action.entry(name.to_ascii_lowercase()).or_default();
+                for pattern in patterns.keys() {
+                    own.push(*numbers.entry((index, pattern)).or_insert_with(|| {
+                        targets.push(Target {
+                            group: index,
+                            version,
+                            read: ResourcePattern::new(pattern, version),
+                        });
+                        targets.len() - 1
+                    }));
+                }
+                let patterns = patterns.keys().map(String::as_str).collect();
+                spelled.push(Spelled { group: index, name, patterns });
             }
         }
-        let fewer = |a: &Group, b: &Group| a.conditions.iter().all(|one| b.conditions.contains(one));
+        let groups = &self.groups;
+        let fewer = |a: usize, b: usize| {
+            let both = groups.get(a).zip(groups.get(b));
+            a == b || both.is_some_and(|(a, b)| a.conditions.iter().all(|one| b.conditions.contains(one)))
+        };
+        let covers = |wide: &Target<'_>, narrow: &Target<'_>| {
+            fewer(wide.group, narrow.group)
+                && wide.read.subsumes(&narrow.read)
+                && (wide.version == narrow.version || !wide.read.has_variables)
+        };
+        let mut judged: HashMap<&[usize], Vec<bool>> = HashMap::new();
         let mut redundant: Vec<(usize, String, String)> = Vec::new();
-        for (action, pairs) in &by_action {
-            if pairs.len() < 2 {
+        for (own, spelled) in by_action.values() {
+            let n = own.len();
+            if n < 2 {
                 continue;
             }
-            let read: Vec<_> =
-                pairs.iter().map(|pair| ResourcePattern::new(&pair.pattern, pair.version)).collect();
-            let mut gone = vec![false; pairs.len()];
-            for (at, (pair, own)) in pairs.iter().zip(&read).enumerate() {
-                let covered = pairs.iter().zip(&read).enumerate().any(|(other_at, (other, theirs))| {
-                    other_at != at
-                        && !gone.get(other_at).copied().unwrap_or(true)
-                        && self
-                            .groups
-                            .get(other.group)
-                            .zip(self.groups.get(pair.group))
-                            .is_some_and(|(a, b)| fewer(a, b))
-                        && (theirs.subsumes(own) && (other.version == pair.version || !theirs.has_variables))
-                });
-                if covered {
+            if !judged.contains_key(own.as_slice()) {
+                effort.spend(n.saturating_mul(n))?;
+                let read: Vec<&Target<'_>> = own.iter().filter_map(|number| targets.get(*number)).collect();
+                let mut gone = vec![false; read.len()];
+                for (at, narrow) in read.iter().enumerate() {
+                    let mut others = read.iter().zip(&gone).enumerate();
+                    let covered =
+                        others.any(|(other, (wide, gone))| other != at && !gone && covers(wide, narrow));
                     if let Some(gone) = gone.get_mut(at) {
-                        *gone = true;
+                        *gone = covered;
                     }
-                    redundant.push((pair.group, action.clone(), pair.pattern.clone()));
+                }
+                judged.insert(own.as_slice(), gone);
+            }
+            let gone = judged.get(own.as_slice()).into_iter().flatten();
+            let pairs = spelled.iter().flat_map(|one| one.patterns.iter().map(move |pattern| (one, pattern)));
+            let going = pairs.zip(gone).filter(|(_, gone)| **gone);
+            redundant.extend(
+                going.map(|((one, pattern), _)| (one.group, one.name.to_owned(), (*pattern).to_owned())),
+            );
+        }
+        for (group, name, pattern) in redundant {
+            let Some(group) = self.groups.get_mut(group) else { continue };
+            if let Some(patterns) = group.pairs.get_mut(&name) {
+                patterns.remove(&pattern);
+                if patterns.is_empty() {
+                    group.pairs.remove(&name);
                 }
             }
         }
-        for (group, action, pattern) in redundant {
-            if let Some(group) = self.groups.get_mut(group) {
-                for (name, patterns) in &mut group.pairs {
-                    if name.eq_ignore_ascii_case(&action) {
-                        patterns.remove(&pattern);
-                    }
-                }
-                group.pairs.retain(|_, patterns| !patterns.is_empty());
-            }
-        }
+        Ok(())
     }
 }
 

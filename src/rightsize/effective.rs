@@ -1,7 +1,8 @@
 //! What a role's policies really give: what is left of each statement after the role's own denies, its boundary and the policies of
 //! its organization, with the statements that take away.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::grant::{Expander, Grant};
 use super::limit::{Limit, Source, is_under_rcps};
@@ -34,6 +35,9 @@ pub(super) fn facts(role: &str, organization: Option<&str>) -> Vec<(&'static str
     facts
 }
 
+/// Rows, of all statements of a role together, that tell what takes a part of one: a statement may meet thousands of denies.
+const MOST_LIMITS: usize = 5_000;
+
 /// What is left of a grant.
 #[derive(Clone, Debug, Default)]
 pub(super) struct EffectiveGrant {
@@ -45,6 +49,8 @@ pub(super) struct EffectiveGrant {
     pub(super) statements: Vec<EffectiveStatement>,
     /// Actions of which it could not be told.
     pub(super) unsure: ActionSet,
+    /// What else takes a part of some statement, and is not listed there.
+    pub(super) n_untold: usize,
 }
 
 /// The layers of a grant in its surroundings, ready to be asked.
@@ -79,6 +85,8 @@ pub(super) fn effective(
         return found;
     }
     let mut layers = layered(grant, around);
+    let mut limited: BTreeMap<(Place, Cut), ActionSet> = BTreeMap::new();
+    let mut untold: BTreeSet<(Place, Cut)> = BTreeSet::new();
     let mut blocked: BTreeMap<usize, (ActionSet, BTreeSet<(usize, Place)>)> = BTreeMap::new();
     for class in classes(grant, around, expander) {
         let Some(info) = class.iter().next().and_then(|id| expander.catalog.info(id)) else { continue };
@@ -86,7 +94,17 @@ pub(super) fn effective(
         match answer.effective {
             // A statement whose own conditions cannot hold is not taken away by anything.
             Effective::Granted | Effective::NotGranted => {}
-            Effective::Unknown => found.unsure.extend(&class),
+            Effective::Unknown => {
+                found.unsure.extend(&class);
+                // Not looked at: nothing is known to be taken away.
+                if answer.left.is_empty() {
+                    for allow in grant.allows.iter().filter(|allow| allow.actions.intersects(&class)) {
+                        if let Some(statement) = statements.get_mut(&allow.at) {
+                            statement.actions.extend(&class);
+                        }
+                    }
+                }
+            }
             Effective::Blocked { layer } => {
                 found.blocked.extend(&class);
                 let (actions, by) = blocked.entry(layer).or_default();
@@ -99,12 +117,25 @@ pub(super) fn effective(
             let Some(statement) = statements.get_mut(&left.statement) else { continue };
             if left.is_open {
                 statement.actions.extend(&class);
-                left.cuts.iter().for_each(|cut| add_limit(statement, grant, around, *cut, &class));
+                for cut in &left.cuts {
+                    let known = limited.contains_key(&(left.statement, *cut));
+                    if known || limited.len() < MOST_LIMITS {
+                        limited.entry((left.statement, *cut)).or_default().extend(&class);
+                    } else {
+                        untold.insert((left.statement, *cut));
+                    }
+                }
             } else {
                 statement.blocked.extend(&class);
             }
         }
     }
+    for ((place, cut), actions) in limited {
+        if let Some(statement) = statements.get_mut(&place) {
+            statement.limited_by.push(limit(grant, around, cut, actions));
+        }
+    }
+    found.n_untold = untold.len();
     found.blocked_by = blocked
         .into_iter()
         .map(|(layer, (actions, by))| {
@@ -131,31 +162,15 @@ fn start(grant: &Grant<'_>, place: Place) -> Option<EffectiveStatement> {
     })
 }
 
-/// Notes that something takes a part of these actions.
-fn add_limit(
-    statement: &mut EffectiveStatement,
-    grant: &Grant<'_>,
-    around: &Surroundings<'_>,
-    cut: Cut,
-    actions: &ActionSet,
-) {
+/// Something that takes a part of these actions.
+fn limit(grant: &Grant<'_>, around: &Surroundings<'_>, cut: Cut, actions: ActionSet) -> LimitedBy {
     let (layer, name) = layer_name(around, cut.layer);
     let source = cut.statement.and_then(|place| at(grant, around, cut.layer, place));
-    let (place, conditions) = match source {
+    let (statement, conditions) = match source {
         Some((place, statement)) => (Some(place), statement.conditions.clone()),
         None => (None, Vec::new()),
     };
-    let same = |one: &&mut LimitedBy| one.layer == layer && one.name == name && one.statement == place;
-    match statement.limited_by.iter_mut().find(same) {
-        Some(known) => known.actions.extend(actions),
-        None => statement.limited_by.push(LimitedBy {
-            layer,
-            name,
-            statement: place,
-            conditions,
-            actions: actions.clone(),
-        }),
-    }
+    LimitedBy { layer, name, statement, conditions, actions }
 }
 
 /// The contract's word for a layer and what it is called.
@@ -199,31 +214,40 @@ fn locate<'a>(
     Some((at, statement))
 }
 
-/// The granted actions, those together that no statement tells apart.
+/// The granted actions, those together that no statement tells apart, by their first action.
 fn classes(grant: &Grant<'_>, around: &Surroundings<'_>, expander: &Expander<'_>) -> Vec<ActionSet> {
-    let mut classes = vec![grant.actions()];
-    let mut split = |set: &ActionSet| {
-        let mut finer = Vec::with_capacity(classes.len());
-        for mut class in std::mem::take(&mut classes) {
-            let inside = class.intersection(set);
-            if !inside.is_empty() && inside.len() < class.len() {
-                class.remove_all(set);
-                finer.push(inside);
-            }
-            finer.push(class);
-        }
-        classes = finer;
-    };
-    grant.allows.iter().chain(&grant.denies).for_each(|statement| split(&statement.actions));
+    let catalog = expander.catalog;
     let limits = around.limits.iter().flat_map(|limit| &limit.policies);
-    for statement in limits.flat_map(|source| &source.document.statements) {
-        split(&expander.expand(&statement.action));
-    }
+    let limits = limits.flat_map(|source| &source.document.statements);
+    let own = grant.allows.iter().chain(&grant.denies).map(|statement| Arc::clone(&statement.actions));
+    let mut sets: HashSet<Arc<ActionSet>> = own.collect();
+    sets.extend(limits.map(|statement| expander.expand(&statement.action)));
     if around.limits.iter().any(|limit| limit.of_account.is_some()) {
-        let catalog = expander.catalog;
         let reached = |id: &ActionId| catalog.info(*id).is_some_and(|info| is_under_rcps(info.action()));
-        split(&catalog.all().filter(reached).collect());
+        sets.insert(Arc::new(catalog.all().filter(reached).collect()));
     }
-    classes.retain(|class| !class.is_empty());
+    // Each set gives the members it has of a class a class of their own. Only what is in a set is looked at.
+    let granted = grant.actions();
+    let mut class_of: HashMap<ActionId, usize> = granted.iter().map(|id| (id, 0)).collect();
+    let mut n_classes = 1;
+    for set in sets {
+        let mut moved: HashMap<usize, usize> = HashMap::new();
+        for id in set.intersection(&granted).iter() {
+            if let Some(class) = class_of.get_mut(&id) {
+                *class = *moved.entry(*class).or_insert_with(|| {
+                    n_classes += 1;
+                    n_classes - 1
+                });
+            }
+        }
+    }
+    let mut classes: BTreeMap<usize, ActionSet> = BTreeMap::new();
+    for id in granted.iter() {
+        if let Some(class) = class_of.get(&id) {
+            classes.entry(*class).or_default().insert(id);
+        }
+    }
+    let mut classes: Vec<ActionSet> = classes.into_values().collect();
+    classes.sort_by_cached_key(|class| class.iter().next());
     classes
 }

@@ -78,8 +78,9 @@ impl<'c> Expander<'c> {
 
     /// Whether a pattern names nothing but actions that need no permission.
     pub(super) fn needs_no_permission(&self, pattern: &str) -> bool {
-        let ids = self.catalog.expand(pattern);
-        !ids.is_empty() && ids.into_iter().all(|id| self.no_permission.contains(id))
+        let glob = Glob::ignoring_case(pattern);
+        NO_PERMISSION_NEEDED.iter().any(|name| glob.matches(name) && self.catalog.find(name).is_some())
+            && self.expand_pattern(pattern).is_empty()
     }
 }
 

@@ -9,7 +9,8 @@
 use std::collections::BTreeSet;
 
 use super::assemble::assemble;
-use super::draft::{Plan, clip};
+use super::draft::{Plan, Told, clip};
+use super::effort::{Effort, Stopped};
 use super::grant::{Expander, Grant, works_without_permission};
 use super::pack::by_version;
 use super::propose::observed;
@@ -33,9 +34,10 @@ pub(super) fn held_out(
     uses: &[Use],
     window: TimeRange,
     expander: &Expander<'_>,
-) -> Option<HeldOut> {
+    effort: &Effort<'_>,
+) -> Result<Option<HeldOut>, Stopped> {
     let (from, to) = (window.from.unix(), window.to.unix());
-    let length = to.checked_sub(from).filter(|length| *length > 0)?;
+    let Some(length) = to.checked_sub(from).filter(|length| *length > 0) else { return Ok(None) };
     let learned_until = Time::from_unix(from + length * LEARNED_FIFTHS / 5);
     let learned: Vec<Use> = uses.iter().filter(|one| one.first < learned_until).cloned().collect();
     let mut known = BTreeSet::new();
@@ -51,14 +53,16 @@ pub(super) fn held_out(
     }
     let mut result = HeldOut { learned_until, requests: 0, first_seen: 0, levels: Vec::new() };
     let plan = learned_plan(plan, &learned, expander);
+    let told = Told::new(&learned, grant, expander.catalog, effort)?;
     for level in LEVELS {
-        let draft = clip(grant, &plan, &learned, level, expander);
+        let draft = clip(grant, &plan, &told, level, expander, effort)?;
         // Whether the documents fit is another question.
         let policies: Vec<Policy> = by_version(&assemble(&draft, grant));
         let new: Vec<&Policy> = policies.iter().collect();
         let mut prover = Replay::new(&grant.policies, &new, Budget::default());
         let mut count = Count::default();
         for request in &replayed {
+            effort.go_on()?;
             count.add(&prover.retained(request), known.contains(request));
         }
         (result.requests, result.first_seen) = (count.requests, count.first_seen);
@@ -68,7 +72,7 @@ pub(super) fn held_out(
             first_seen_retained: count.first_seen_retained,
         });
     }
-    Some(result)
+    Ok(Some(result))
 }
 
 /// The plan as it would have been: actions first used later were unused then.

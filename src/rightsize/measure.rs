@@ -1,5 +1,7 @@
 //! How much power a set of policies gives, in parts: no part is folded into another.
 
+use std::collections::BTreeMap;
+
 use super::draft::widened;
 use super::escalation::EscalationPath;
 use super::grant::{Grant, GrantedStatement};
@@ -13,6 +15,8 @@ use crate::ident::glob::Glob;
 pub(super) struct Yardstick {
     /// Actions that can be limited to some resource.
     on_resources: ActionSet,
+    /// By service, the resource part of each format with its variables widened, and the actions that act on it.
+    types: BTreeMap<&'static str, Vec<(Glob, ActionSet)>>,
     sensitive: Vec<(Sensitive, ActionSet)>,
 }
 
@@ -22,6 +26,7 @@ impl Yardstick {
             |id: &ActionId| catalog.info(*id).is_some_and(|info| info.resource_types().next().is_some());
         Self {
             on_resources: catalog.all().filter(takes_resource).collect(),
+            types: types(catalog),
             sensitive: Sensitive::ALL.into_iter().map(|kind| (kind, kind.actions(catalog))).collect(),
         }
     }
@@ -37,7 +42,7 @@ impl Yardstick {
         catalog: &Catalog,
     ) -> Power {
         let on_resources = live.intersection(&self.on_resources);
-        let broad = self.broad(grant, catalog).intersection(&on_resources);
+        let broad = self.broad(grant).intersection(&on_resources);
         let weight = |actions: &ActionSet| -> u64 {
             actions
                 .iter()
@@ -60,7 +65,7 @@ impl Yardstick {
     }
 
     /// The actions some statement grants on every resource of one of their types.
-    fn broad(&self, grant: &Grant<'_>, catalog: &Catalog) -> ActionSet {
+    fn broad(&self, grant: &Grant<'_>) -> ActionSet {
         let mut broad = ActionSet::default();
         for allow in &grant.allows {
             let taking = allow.actions.intersection(&self.on_resources);
@@ -69,16 +74,38 @@ impl Yardstick {
                 broad.extend(&taking);
                 continue;
             }
-            let wide = wide_patterns(allow);
-            if wide.is_empty() {
-                continue;
-            }
-            for id in taking.iter().filter(|id| covers_a_type(&wide, *id, catalog)) {
-                broad.insert(id);
+            for (service, pattern) in wide_patterns(allow) {
+                let everywhere = service == "*";
+                let types = self.types.iter().filter(|(own, _)| everywhere || **own == service);
+                for (all, actions) in types.flat_map(|(_, types)| types) {
+                    let new =
+                        || taking.intersects(actions) && !taking.intersection(actions).is_subset(&broad);
+                    if new() && pattern.subsumes(all) {
+                        broad.extend(&taking.intersection(actions));
+                    }
+                }
             }
         }
         broad
     }
+}
+
+/// The kinds of resources of all actions.
+fn types(catalog: &Catalog) -> BTreeMap<&'static str, Vec<(Glob, ActionSet)>> {
+    let mut by_format: BTreeMap<(&str, &str), ActionSet> = BTreeMap::new();
+    for id in catalog.all() {
+        let kinds = catalog.info(id).into_iter().flat_map(|info| info.resource_types());
+        for format in kinds.flat_map(|kind| kind.kind.formats.iter().copied()) {
+            if let Some(type_of) = service_and_resource(format) {
+                by_format.entry(type_of).or_default().insert(id);
+            }
+        }
+    }
+    let mut types: BTreeMap<&str, Vec<(Glob, ActionSet)>> = BTreeMap::new();
+    for ((service, resource), actions) in by_format {
+        types.entry(service).or_default().push((Glob::new(&widened(resource)), actions));
+    }
+    types
 }
 
 /// Service and resource part of the patterns that could cover a whole type.
@@ -98,19 +125,6 @@ fn service_and_resource(arn: &str) -> Option<(&str, &str)> {
     let mut parts = arn.splitn(6, ':');
     let service = parts.nth(2)?;
     Some((service, parts.nth(2)?))
-}
-
-fn covers_a_type(patterns: &[(&str, Glob)], id: ActionId, catalog: &Catalog) -> bool {
-    let Some(info) = catalog.info(id) else { return false };
-    info.resource_types().flat_map(|kind| &kind.kind.formats).any(|format| {
-        service_and_resource(format).is_some_and(|(service, resource)| {
-            let mut own = patterns.iter().filter(|(other, _)| *other == service || *other == "*").peekable();
-            own.peek().is_some() && {
-                let all = Glob::new(&widened(resource));
-                own.any(|(_, pattern)| pattern.subsumes(&all))
-            }
-        })
-    })
 }
 
 /// The weight of an action nobody uses, by its heaviest access level.

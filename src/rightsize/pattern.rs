@@ -50,12 +50,10 @@ impl<'a> ResourcePattern<'a> {
         !self.has_variables && {
             // A list of readings that fell together stands for all of them.
             let n = self.readings.len().max(other.readings.len());
-            let at = |readings: &[Glob], index: usize| readings.get(index).or(readings.first()).cloned();
             n > 0
                 && (0..n).all(|index| {
-                    at(&self.readings, index)
-                        .zip(at(&other.readings, index))
-                        .is_some_and(|(own, theirs)| own.subsumes(&theirs))
+                    let both = at(&self.readings, index).zip(at(&other.readings, index));
+                    both.is_some_and(|(own, theirs)| own.subsumes(theirs))
                 })
         }
     }
@@ -68,6 +66,30 @@ impl<'a> ResourcePattern<'a> {
     /// Whether it matches this text under some reading and for some values of the variables.
     pub(super) fn may_match(&self, text: &str) -> bool {
         self.readings.iter().any(|glob| glob.matches(text))
+    }
+}
+
+/// The pattern under one reading.
+fn at(readings: &[Glob], index: usize) -> Option<&Glob> {
+    readings.get(index).or(readings.first())
+}
+
+/// A resource that was used, read once.
+#[derive(Clone, Debug)]
+pub(super) struct Asked<'a> {
+    resource: &'a Resource,
+    /// Of an ARN.
+    pattern: Option<ResourcePattern<'a>>,
+}
+
+impl<'a> Asked<'a> {
+    pub(super) fn new(resource: &'a Resource) -> Self {
+        let pattern = match resource {
+            // An ARN from an event is no policy text: `${` in it is plain, `*` is what the event does not tell.
+            Resource::Arn(text) => Some(ResourcePattern::new(text, Version::V2008)),
+            _ => None,
+        };
+        Self { resource, pattern }
     }
 }
 
@@ -112,25 +134,27 @@ impl<'a> Resources<'a> {
     }
 
     /// How far they reach what was used.
-    pub(super) fn reach(&self, used: &Resource) -> Reach {
-        match used {
-            Resource::Arn(text) => self.reach_arn(text),
+    pub(super) fn reach(&self, used: &Asked<'_>) -> Reach {
+        match (used.resource, &used.pattern) {
+            (_, Some(pattern)) => self.reach_pattern(pattern),
             // An action without a resource type is asked for on `*`.
-            Resource::None => {
+            (Resource::None, _) => {
                 let named = self.patterns.iter().any(|pattern| pattern.may_match("*"));
                 if named != self.except { Reach::Whole } else { Reach::No }
             }
-            Resource::Unknown(_) | Resource::InstanceProfile(_) | Resource::LaunchTemplate(_) => {
-                if self.is_everything() { Reach::Whole } else { Reach::Maybe }
+            _ => {
+                if self.is_everything() {
+                    Reach::Whole
+                } else {
+                    Reach::Maybe
+                }
             }
         }
     }
 
-    fn reach_arn(&self, text: &str) -> Reach {
-        // An ARN from an event is no policy text: `${` in it is plain, `*` is what the event does not tell.
-        let used = ResourcePattern::new(text, Version::V2008);
-        let whole = self.patterns.iter().any(|pattern| !pattern.has_variables && pattern.subsumes(&used));
-        let some = whole || self.patterns.iter().any(|pattern| pattern.overlaps(&used));
+    fn reach_pattern(&self, used: &ResourcePattern<'_>) -> Reach {
+        let whole = self.patterns.iter().any(|pattern| !pattern.has_variables && pattern.subsumes(used));
+        let some = whole || self.patterns.iter().any(|pattern| pattern.overlaps(used));
         match (self.except, whole, some) {
             (false, true, _) | (true, _, false) => Reach::Whole,
             (false, _, false) | (true, true, _) => Reach::No,
@@ -200,7 +224,7 @@ mod tests {
             (except(&["arn:aws:s3:::b"]), Resource::None, Reach::Whole),
             (only(&["arn:aws:s3:::b"]), Resource::Unknown("x"), Reach::Maybe),
         ] {
-            let found = Resources::new(Some(&element), Version::V2012).reach(&used);
+            let found = Resources::new(Some(&element), Version::V2012).reach(&Asked::new(&used));
             assert_eq!(found, reach, "{element:?} {used:?}");
         }
     }
@@ -209,7 +233,7 @@ mod tests {
     fn variables_are_plain_text_in_old_policies() {
         let element = only(&["arn:aws:s3:::b/${aws:username}"]);
         let used = Resource::Arn("arn:aws:s3:::b/${aws:username}".to_owned());
-        assert_eq!(Resources::new(Some(&element), Version::V2008).reach(&used), Reach::Whole);
+        assert_eq!(Resources::new(Some(&element), Version::V2008).reach(&Asked::new(&used)), Reach::Whole);
     }
 
     #[test]

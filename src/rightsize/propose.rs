@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::assemble::{Piece, assemble};
 use super::compress::{GENTLE, PRESSURES, Press, SHORTEST};
-use super::draft::{Draft, Plan, clip};
+use super::draft::{Draft, Plan, Told, clip};
+use super::effort::{Effort, Stopped};
 use super::grant::{Expander, Grant, works_without_permission};
 use super::held_out::held_out;
 use super::life_cycle::life_cycles;
@@ -35,6 +36,7 @@ pub(super) struct Start<'s> {
     pub(super) settings: &'s Settings,
     pub(super) split_names: &'s SplitNames,
     pub(super) expander: &'s Expander<'s>,
+    pub(super) effort: &'s Effort<'s>,
 }
 
 impl Start<'_> {
@@ -72,7 +74,7 @@ impl Start<'_> {
                 grant.allows.len()
             ));
         }
-        self.smaller(role, grant)
+        self.smaller(role, grant).unwrap_or_else(|stopped| not_worked_out(stopped, grant, n_patterns))
     }
 
     /// Deletion, when nothing was done with the role and nobody could have assumed it unseen: all calls that issue credentials are
@@ -159,15 +161,16 @@ impl Start<'_> {
         plan
     }
 
-    fn smaller(&self, role: &Role, grant: &Grant<'_>) -> Proposal {
+    fn smaller(&self, role: &Role, grant: &Grant<'_>) -> Result<Proposal, Stopped> {
         let uses = self.subject.access.map_or(&[][..], |access| &access.uses);
         let plan = self.plan(uses);
+        let told = Told::new(uses, grant, self.expander.catalog, self.effort)?;
         let mut reasons = self.plan_reasons();
         let mut last = Proposal::default();
         let mut fits = false;
         for level in ladder(self.settings.resources) {
-            let draft = clip(grant, &plan, uses, level, self.expander);
-            let written = match write(&draft, grant, self.expander, self.settings) {
+            let draft = clip(grant, &plan, &told, level, self.expander, self.effort)?;
+            let written = match write(&draft, grant, self.expander, self.settings, self.effort)? {
                 Ok(written) => written,
                 Err(too_large) => {
                     last.reasons.push(format!("{}: {too_large}.", level_name(level)));
@@ -186,7 +189,7 @@ impl Start<'_> {
                 last.proof = proof;
                 continue;
             }
-            let replay = replay(grant, &new, uses);
+            let replay = replay(grant, &new, uses, self.effort)?;
             if !replay.lost.is_empty() {
                 last.reasons.push(format!("{}: observed requests would be refused.", level_name(level)));
                 last = Proposal { proof, replay, ..last };
@@ -208,6 +211,7 @@ impl Start<'_> {
                 settings: self.settings,
                 names: self.split_names,
                 expander: self.expander,
+                effort: &self.effort.again(),
             };
             let (split, not_split) = match shared.split() {
                 Ok(parts) => (parts, None),
@@ -227,7 +231,7 @@ impl Start<'_> {
                     == Verdict::Proven
             {
                 reasons.insert(0, "Everything granted was used or cannot be judged.".to_owned());
-                return Proposal {
+                return Ok(Proposal {
                     verdict: ProposalVerdict::Keep,
                     proof,
                     replay,
@@ -235,7 +239,7 @@ impl Start<'_> {
                     not_split,
                     reasons,
                     ..Proposal::default()
-                };
+                });
             }
             if nothing_dropped {
                 reasons.insert(
@@ -244,7 +248,19 @@ impl Start<'_> {
                 );
             }
             let kept = kept_name(&written.documents, role);
-            return Proposal {
+            let window = self.coverage.window;
+            let effort = self.effort.again();
+            let held_out = window.map(|window| held_out(grant, &plan, uses, window, self.expander, &effort));
+            let held_out = match held_out.transpose() {
+                Ok(held_out) => held_out.flatten(),
+                Err(stopped) => {
+                    reasons.push(format!(
+                        "How it would have done on the end of the window was not worked out: {stopped}."
+                    ));
+                    None
+                }
+            };
+            return Ok(Proposal {
                 verdict: ProposalVerdict::Replace,
                 policies: named(written.documents, &role.name, kept),
                 split,
@@ -252,15 +268,12 @@ impl Start<'_> {
                 proof,
                 resources: level,
                 replay,
-                held_out: self
-                    .coverage
-                    .window
-                    .and_then(|window| held_out(grant, &plan, uses, window, self.expander)),
+                held_out,
                 generalised: draft.generalised.into_iter().collect(),
                 suggestions: self.offers(uses, grant),
                 reasons,
                 ..Proposal::default()
-            };
+            });
         }
         let summary = if fits {
             "No smaller policy could be shown to be safe."
@@ -269,7 +282,7 @@ impl Start<'_> {
         };
         last.reasons.insert(0, summary.to_owned());
         last.verdict = ProposalVerdict::CannotTell;
-        last
+        Ok(last)
     }
 
     /// What is offered and not done.
@@ -368,38 +381,39 @@ pub(super) fn write(
     grant: &Grant<'_>,
     expander: &Expander<'_>,
     settings: &Settings,
-) -> Result<Written, TooLarge> {
+    effort: &Effort<'_>,
+) -> Result<Result<Written, TooLarge>, Stopped> {
     let pieces: Vec<Piece> = assemble(draft, grant);
     let quotas = &settings.quotas;
-    let press = Press::new(&pieces, grant, expander);
+    let press = Press::new(&pieces, grant, expander, effort)?;
     if settings.action_names == ActionNames::Whole {
         let (readable, _) = press.pieces(GENTLE);
         // What several documents hold nobody reads name by name: fewer of them are better.
         if let Ok(documents) = pack(&readable, quotas)
             && documents.len() <= 1
         {
-            return Ok(Written { notes: shortened(&readable, &pieces), documents });
+            return Ok(Ok(Written { notes: shortened(&readable, &pieces), documents }));
         }
     }
     let (shortest, _) = press.pieces(SHORTEST);
     let too_large = match pack(&shortest, quotas) {
-        Ok(documents) => return Ok(Written { notes: shortened(&shortest, &pieces), documents }),
+        Ok(documents) => return Ok(Ok(Written { notes: shortened(&shortest, &pieces), documents })),
         Err(too_large) => too_large,
     };
     for pressure in PRESSURES {
         let (shorter, excess) = press.pieces(pressure);
         if let Ok(documents) = pack(&shorter, quotas) {
             if excess > settings.max_excess {
-                return Err(TooLarge { fits_with: Some(excess), ..too_large });
+                return Ok(Err(TooLarge { fits_with: Some(excess), ..too_large }));
             }
             let note = format!(
                 "{excess} granted actions that were not used stay (`--max-excess {}`), or the lists would not fit IAM's quotas.",
                 settings.max_excess
             );
-            return Ok(Written { documents, notes: vec![note] });
+            return Ok(Ok(Written { documents, notes: vec![note] }));
         }
     }
-    Err(too_large)
+    Ok(Err(too_large))
 }
 
 /// What there is to say when lists are not as they were asked for.
@@ -412,12 +426,18 @@ fn shortened(written: &[Piece], asked: &[Piece]) -> Vec<String> {
 }
 
 /// Replays every distinct request.
-pub(super) fn replay(old: &Grant<'_>, new: &[&Policy], uses: &[Use]) -> Replay {
+pub(super) fn replay(
+    old: &Grant<'_>,
+    new: &[&Policy],
+    uses: &[Use],
+    effort: &Effort<'_>,
+) -> Result<Replay, Stopped> {
     let mut prover = proof::Replay::new(&old.policies, new, Budget::default());
     let mut result = Replay::default();
     let mut lost = BTreeMap::new();
     let distinct: BTreeSet<Observed> = uses.iter().map(observed).collect();
     for request in &distinct {
+        effort.go_on()?;
         if works_without_permission(&request.action) {
             result.granted_otherwise += 1;
             continue;
@@ -436,7 +456,7 @@ pub(super) fn replay(old: &Grant<'_>, new: &[&Policy], uses: &[Use]) -> Replay {
         result.requests += 1;
     }
     (result.lost, result.blame) = lost.into_iter().unzip();
-    result
+    Ok(result)
 }
 
 /// Why a request is no longer allowed, in words.
@@ -509,6 +529,19 @@ pub(super) fn named(documents: Vec<Document>, role: &str, kept: Option<String>) 
 
 fn undecided(reason: impl Into<String>) -> Proposal {
     Proposal { verdict: ProposalVerdict::CannotTell, reasons: vec![reason.into()], ..Proposal::default() }
+}
+
+/// There is no proposal because working it out was given up.
+fn not_worked_out(stopped: Stopped, grant: &Grant<'_>, n_patterns: usize) -> Proposal {
+    let of = match stopped {
+        Stopped::Spent(_) => format!(
+            " for {n_patterns} resources and {} actions in {} statements",
+            grant.actions().len(),
+            grant.allows.len()
+        ),
+        Stopped::Cancelled => String::new(),
+    };
+    undecided(format!("Smaller policies were not worked out: {stopped}{of}."))
 }
 
 fn kept(reason: &str) -> Proposal {

@@ -1,9 +1,11 @@
 //! One role, from its two sides to all that is said about it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 
 use super::compare::compare;
 use super::effective::{Surroundings, effective, facts};
+use super::effort::Effort;
 use super::grant::{Expander, Grant};
 use super::limit::{Limit, Source, relevant};
 use super::measure::{Yardstick, weight};
@@ -146,19 +148,26 @@ pub struct RightSizer<'c> {
     yardstick: Yardstick,
     settings: Settings,
     split_names: SplitNames,
+    cancel: Option<&'c AtomicBool>,
 }
 
 impl<'c> RightSizer<'c> {
     /// Over this catalog.
     pub fn new(catalog: &'c Catalog, settings: Settings) -> Self {
         let (expander, yardstick) = (Expander::new(catalog), Yardstick::new(catalog));
-        Self { expander, yardstick, settings, split_names: SplitNames::default() }
+        Self { expander, yardstick, settings, split_names: SplitNames::default(), cancel: None }
     }
 
     /// With other names for roles that are split off.
     #[must_use]
     pub fn with_split_names(self, split_names: SplitNames) -> Self {
         Self { split_names, ..self }
+    }
+
+    /// Asks this flag while it works: raised, what is left to be worked out is left out, and the reasons say so.
+    #[must_use]
+    pub fn with_cancel(self, cancel: &'c AtomicBool) -> Self {
+        Self { cancel: Some(cancel), ..self }
     }
 
     /// Compares and proposes. What a trial denies for a while counts as granted all the same.
@@ -176,6 +185,7 @@ impl<'c> RightSizer<'c> {
         if subject.role.is_some_and(Role::is_service_linked) {
             leave_to_aws(&mut comparison);
         }
+        let effort = Effort::new(self.settings.steps, self.cancel);
         let start = Start {
             subject,
             comparison: &comparison,
@@ -183,6 +193,7 @@ impl<'c> RightSizer<'c> {
             settings: &self.settings,
             split_names: &self.split_names,
             expander: &self.expander,
+            effort: &effort,
         };
         let mut proposal = start.propose(grant.as_ref());
         if comparison.not_covered.is_empty() && proposal.verdict != ProposalVerdict::DeleteRole {
@@ -208,7 +219,8 @@ impl<'c> RightSizer<'c> {
                 None => {
                     let uses = subject.access.map_or(&[][..], |access| &access.uses);
                     let (expander, settings) = (&self.expander, &self.settings);
-                    let ground = Ground { role, grant, uses, expander, settings };
+                    let effort = &effort.again();
+                    let ground = Ground { role, grant, uses, expander, settings, effort };
                     (stage.trial, stage.reasons) = ground.plan(&proposal);
                 }
             }

@@ -76,6 +76,8 @@ pub struct Settings {
     pub max_excess: usize,
     /// See [`Quotas`].
     pub quotas: Quotas,
+    /// Steps the proposal for one role may take: patterns compared, pairs of actions and resources kept. Past them there is none.
+    pub steps: u64,
     /// Seconds that a trial is watched before what it tried is removed.
     pub watch: i64,
 }
@@ -92,6 +94,8 @@ impl Default for Settings {
             action_names: ActionNames::default(),
             max_excess: 0,
             quotas: Quotas::default(),
+            // A hundred times what any role of the largest snapshots takes; at worst some seconds, and some hundred megabytes.
+            steps: 20_000_000,
             watch: 14 * 86_400,
         }
     }

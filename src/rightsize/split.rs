@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::draft::{Plan, clip};
+use super::draft::{Plan, Told, clip};
+use super::effort::{Effort, Stopped};
 use super::grant::{Expander, Grant};
 use super::propose::{named, replay, write};
 use super::trust::trust_of;
@@ -24,6 +25,7 @@ pub(super) struct Shared<'a> {
     pub(super) settings: &'a Settings,
     pub(super) names: &'a SplitNames,
     pub(super) expander: &'a Expander<'a>,
+    pub(super) effort: &'a Effort<'a>,
 }
 
 impl Shared<'_> {
@@ -59,13 +61,18 @@ impl Shared<'_> {
         let is_own =
             |one: &&Use| one.workloads.contains(&workload.id) || one.untraced > 0 || one.workloads.is_empty();
         let own: Vec<Use> = uses.iter().filter(is_own).cloned().collect();
-        let Self { grant, plan, settings, expander, .. } = self;
-        let draft = clip(grant, plan, &own, Some(settings.resources), expander);
-        let written = write(&draft, grant, expander, settings)
+        let Self { grant, plan, settings, expander, effort, .. } = self;
+        let not_worked_out =
+            |stopped: Stopped| format!("The part of `{}` was not worked out: {stopped}.", workload.id);
+        let told = Told::new(&own, grant, expander.catalog, effort).map_err(not_worked_out)?;
+        let draft =
+            clip(grant, plan, &told, Some(settings.resources), expander, effort).map_err(not_worked_out)?;
+        let written = write(&draft, grant, expander, settings, effort)
+            .map_err(not_worked_out)?
             .map_err(|reason| format!("The part of `{}` cannot be written: {reason}", workload.id))?;
         let new: Vec<&Policy> = written.documents.iter().map(|document| &document.policy).collect();
         let proof = proof::no_new_access(&grant.policies, &new, &proof::Settings::default());
-        let replay = replay(grant, &new, &own);
+        let replay = replay(grant, &new, &own, effort).map_err(not_worked_out)?;
         if proof.verdict != Verdict::Proven || !replay.lost.is_empty() {
             return Err(format!("The part of `{}` could not be proven to be safe.", workload.id));
         }

@@ -13,6 +13,7 @@ pub use running::{Running, TrialDenial, TrialSeen, TrialVerdict, trials};
 
 use super::assemble::Piece;
 use super::compress::{Press, SHORTEST};
+use super::effort::Effort;
 use super::grant::{Expander, Grant, works_without_permission};
 use super::propose::{blame, describe, observed};
 use super::{ActionSet, Attach, Proposal, ProposalVerdict, Replay, Settings};
@@ -96,6 +97,7 @@ pub(super) struct Ground<'g> {
     pub(super) uses: &'g [Use],
     pub(super) expander: &'g Expander<'g>,
     pub(super) settings: &'g Settings,
+    pub(super) effort: &'g Effort<'g>,
 }
 
 /// Why a trial cannot be made in one way.
@@ -159,6 +161,10 @@ impl Ground<'_> {
             .into_iter()
             .chain([(Form::Named, false), (Form::Rest, false)])
         {
+            if let Err(stopped) = self.effort.go_on() {
+                reasons.push(format!("No trial was worked out: {stopped}."));
+                return (None, reasons);
+            }
             if !narrow
                 && form == Form::Named
                 && let Some(trial) = self.boundary(new, &mut reasons)
@@ -414,15 +420,18 @@ impl Ground<'_> {
     fn shortest(&self, actions: &ActionSet) -> Vec<String> {
         let catalog = self.expander.catalog;
         let names = actions.iter().filter_map(|id| Some(catalog.info(id)?.action().to_string()));
+        let names: Vec<String> = names.collect();
         let open = open();
         let everything = Grant::of([&open], self.expander);
-        let Some(statement) = open.statements.first() else { return names.collect() };
-        let statement = Statement { action: ActionElement::Only(names.collect()), ..statement.clone() };
+        let Some(statement) = open.statements.first() else { return names };
+        let statement = Statement { action: ActionElement::Only(names.clone()), ..statement.clone() };
         let pieces = [Piece { version: Version::V2012, statement }];
-        let (short, _) = Press::new(&pieces, &everything, self.expander).pieces(SHORTEST);
+        // Without the steps to shorten them they stay whole, and there may be no room for them.
+        let Ok(press) = Press::new(&pieces, &everything, self.expander, self.effort) else { return names };
+        let (short, _) = press.pieces(SHORTEST);
         match short.into_iter().next().map(|piece| piece.statement.action) {
             Some(ActionElement::Only(texts)) => texts,
-            _ => Vec::new(),
+            _ => names,
         }
     }
 

@@ -20,6 +20,7 @@ mod beside;
 mod cloudsplaining;
 mod effective;
 mod held_out;
+mod hostile;
 mod paths;
 mod peers;
 mod sensitive;

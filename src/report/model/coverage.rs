@@ -37,7 +37,7 @@ pub struct Coverage {
     /// Requests to sources over the network that had to be repeated; objects that did not come all the same are issues.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub retries: u64,
-    /// The run was asked to end before everything was read.
+    /// The run was asked to end before everything was read and worked out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_cancelled: bool,
 }

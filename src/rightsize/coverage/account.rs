@@ -1,6 +1,7 @@
 //! What the logs of one account could have shown, action by action.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::super::changes::{Recordable, RecordingChange};
@@ -157,14 +158,14 @@ impl AccountCoverage {
 
     /// Why the absence of this action, on whatever resource, would prove nothing even over a covered window; `None` when it would.
     pub fn blind_to(&self, id: ActionId, catalog: &Catalog) -> Option<Blind> {
-        self.blind_to_on(id, &|| vec!["*"], catalog)
+        self.blind_to_on(id, &|| Rc::new(["*"]), catalog)
     }
 
     /// The same, of an action on the resources that these patterns of policies name.
     pub fn blind_to_on<'p>(
         &self,
         id: ActionId,
-        patterns: &dyn Fn() -> Vec<&'p str>,
+        patterns: &dyn Fn() -> Rc<[&'p str]>,
         catalog: &Catalog,
     ) -> Option<Blind> {
         match catalog.visibility(id) {

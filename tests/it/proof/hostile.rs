@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use leastwise::policy::PolicyKind;
 use leastwise::proof::{
-    Effective, GrantLayer, LayeredGrant, Observed, ObservedResource, Replay, Settings, Verdict, no_new_access,
+    Budget, Effective, GrantLayer, LayeredGrant, Observed, ObservedResource, Replay, Retained, Settings,
+    Verdict, no_new_access,
 };
 use serde_json::{Value, json};
 
@@ -108,4 +109,113 @@ fn entangled_wildcards_and_hundreds_of_denies_end_within_the_budget() {
         eprintln!("  replay {:?}, {effective:?} in {:?}", std::mem::discriminant(&retained), start.elapsed());
         assert_ne!(effective, Effective::NotGranted, "{name}");
     }
+}
+
+/// Old and new sets whose comparison grows faster than they do.
+fn growing(n: usize) -> Vec<(&'static str, Value, Value)> {
+    let wide = || json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
+    let excluding = |effect: &str| -> Vec<Value> {
+        (0..n)
+            .map(|at| {
+                json!({"Effect": effect, "NotAction": format!("s3:G*{at}*"),
+                    "NotResource": format!("arn:aws:s3:::*{at}*?*a*/*")})
+            })
+            .collect()
+    };
+    let with = |mut statements: Vec<Value>, more: Value| {
+        statements.push(more);
+        document(statements)
+    };
+    let reversed = |mut statements: Vec<Value>| {
+        statements.reverse();
+        statements
+    };
+    let list = |from: usize| -> Value {
+        (from..from + 10 * n).map(|at| json!(format!("arn:aws:s3:::*{at}*/?*"))).collect()
+    };
+    let numbers = |from: usize| -> Value { (from..from + 50 * n).map(|at| json!(at.to_string())).collect() };
+    let limited = |from: usize| {
+        json!({"Effect": "Allow", "Action": "*", "Resource": "*",
+            "Condition": {"NumericEquals": {"s3:max-keys": numbers(from)},
+                "IpAddress": {"aws:SourceIp": (0..20 * n).map(|at| format!("10.{}.{}.0/25", at / 256, at % 256)).collect::<Vec<_>>()}}})
+    };
+    vec![
+        (
+            "denies of all but some, in another order",
+            with(excluding("Deny"), wide()),
+            with(reversed(excluding("Deny")), wide()),
+        ),
+        ("allows of all but some", document(excluding("Allow")), document(reversed(excluding("Allow")))),
+        (
+            "denies that are all kept, under an allow too many",
+            with(excluding("Deny"), json!({"Effect": "Allow", "Action": "s3:*", "Resource": "*"})),
+            with(excluding("Deny"), wide()),
+        ),
+        ("long lists of patterns", document(vec![allow(list(0))]), document(vec![allow(list(1))])),
+        ("many numbers and addresses", document(vec![limited(1)]), document(vec![limited(0)])),
+    ]
+}
+
+#[test]
+fn what_grows_beyond_the_budget_is_unknown_and_says_so() {
+    let budget = Budget { work: 4_000_000, ..Budget::default() };
+    let settings = Settings { budget, ..Settings::default() };
+    let mut n_spent = 0;
+    for (name, old, new) in growing(120) {
+        let (old, new) = (policy(&old, PolicyKind::Identity), policy(&new, PolicyKind::Identity));
+        let proof = no_new_access(&[&old], &[&new], &settings);
+        match proof.verdict {
+            // The same statements in another order allow the same.
+            Verdict::Proven => assert!(old.statements.len() > 1, "{name}"),
+            Verdict::Refuted => {
+                assert!(super::random::is_counterexample(&proof.witness.unwrap(), &old, &new), "{name}");
+            }
+            Verdict::Unknown => {
+                let is_spent = proof.reasons.iter().any(|reason| reason.contains("budget of"));
+                assert!(is_spent, "{name}: {:?}", proof.reasons);
+                n_spent += 1;
+            }
+        }
+        // A grant that is asked for many actions: once the budget is spent, the rest is unknown at once.
+        let layer = GrantLayer { policies: vec![&old], ..GrantLayer::default() };
+        let mut grant = LayeredGrant::new(&[layer.clone(), layer], &[], budget);
+        let catalog = leastwise::catalog::Catalog::embedded();
+        let answers: Vec<Effective> = catalog
+            .expand("s3:*")
+            .into_iter()
+            .map(|id| grant.action(catalog.info(id).unwrap().action()).effective)
+            .collect();
+        assert!(answers.iter().all(|answer| *answer != Effective::NotGranted), "{name}: {answers:?}");
+    }
+    assert!(n_spent > 0, "the shapes are too small to spend a budget");
+}
+
+#[test]
+fn many_requests_together_have_a_bound_too() {
+    let (_, old, new) = growing(10).swap_remove(0);
+    let (old, new) = (policy(&old, PolicyKind::Identity), policy(&new, PolicyKind::Identity));
+    let request = |n: usize| Observed {
+        action: "s3:GetObject".parse().unwrap(),
+        resource: ObservedResource::Arn(format!(
+            "arn:aws:s3:::b7a/{}",
+            "x".repeat(n % 50) + &"y".repeat(n / 50)
+        )),
+        context: Vec::new(),
+    };
+    let is_spent = |retained: Retained| match retained {
+        Retained::Unknown { reason } => {
+            assert!(reason.contains("budget of work"), "{reason}");
+            true
+        }
+        _ => false,
+    };
+    let replay = |work: u64| Replay::new(&[&old], &[&new], Budget { work, ..Budget::default() });
+    // Twice what the first takes.
+    let mut work = 1_000;
+    while is_spent(replay(work / 2).retained(&request(0))) {
+        work *= 2;
+    }
+    let mut replay = replay(work);
+    let spent = (0..20_000).find(|n| is_spent(replay.retained(&request(*n))));
+    assert!(spent.is_some_and(|n| n > 30), "{spent:?}");
 }

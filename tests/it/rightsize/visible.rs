@@ -167,7 +167,7 @@ fn blind_on(
 ) -> Option<Blind> {
     let (catalog, losses, settings) = (Catalog::embedded(), Losses::default(), Settings::default());
     let coverage = Coverage::new(seen, &losses, &settings).with_trails(trails).with_resources(resources);
-    coverage.account(ACCOUNT).blind_to_on(catalog.find(action).unwrap(), &|| vec![pattern], catalog)
+    coverage.account(ACCOUNT).blind_to_on(catalog.find(action).unwrap(), &|| [pattern].into(), catalog)
 }
 
 #[test]
