@@ -336,11 +336,11 @@ fn guardrail(explanation: &mut Explanation, refusal: &Refusal) {
         && explanation.snapshot.as_ref().is_none_or(|witness| {
             witness.layer != explanation.layer || explanation.explicit && !witness.explicit
         });
-    // The organization's files hold the statement, or the lack of one.
+    // The organization's files, or the call that opened the session, hold the statement, or the lack of one.
     let is_told = explanation
         .snapshot
         .as_ref()
-        .is_some_and(|witness| witness.layer == "scp" && witness.verdict == Verdict::Denied);
+        .is_some_and(|witness| witness.layer == explanation.layer && witness.verdict == Verdict::Denied);
     let (what, owner) = match explanation.layer.as_str() {
         "identity" if is_untold => ("the caller's identity policies", "the role's or user's owner"),
         "boundary" if is_untold => ("the caller's permissions boundary", "the owner of the boundary"),
@@ -352,6 +352,7 @@ fn guardrail(explanation: &mut Explanation, refusal: &Refusal) {
         "scp" => ("a service control policy", "whoever runs the organization"),
         "rcp" => ("a resource control policy", "whoever runs the organization"),
         "vpc-endpoint" => ("the policy of the VPC endpoint", "whoever runs the network"),
+        "session" if is_told => return,
         "session" => ("the session policy passed when the role was assumed", "whoever opens the session"),
         "resource" => ("the resource's own policy", "the resource's owner"),
         "unknown" => {
