@@ -5,10 +5,10 @@ use std::sync::atomic::AtomicBool;
 use super::*;
 
 /// Steps enough for any shape with [`FEW`] statements and for none with [`MANY`]; [`WHOLE`] where each names all of AWS.
-const STEPS: u64 = 100_000;
+const STEPS: u64 = 60_000;
 const WHOLE: u64 = 2_000_000;
 const FEW: usize = 2;
-const MANY: usize = 600;
+const MANY: usize = 250;
 
 const WIDE: &str = r#"{"Effect":"Allow","Action":["s3:*","sqs:*","dynamodb:*"],"Resource":"*"}"#;
 
