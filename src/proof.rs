@@ -28,5 +28,5 @@ pub use effective::{ActionGrant, Cut, Effective, GrantLayer, LayerReach, Layered
 pub use engine::Place;
 pub use observed::{Granting, Observed, ObservedResource, Replay, Retained, granted, retained};
 pub use subset::{Proof, Settings, Verdict, no_new_access};
-pub use together::{Shared, Step};
+pub use together::{Shared, Step, Together};
 pub use witness::Witness;

@@ -240,6 +240,14 @@ fn privilege(privilege: &Privilege, catalog: &Catalog) -> report::Privilege {
         unused_weight: privilege.unused_weight,
         escalation_paths: texts(&privilege.escalation_paths),
         escalation_paths_removed: texts(&privilege.escalation_paths_removed),
+        escalation_paths_undetermined: privilege
+            .escalation_paths_undetermined
+            .iter()
+            .map(|(name, reason)| report::UndeterminedPath {
+                name: (*name).to_owned(),
+                reason: reason.clone(),
+            })
+            .collect(),
         before: power(&privilege.before, None),
         after: privilege.after.as_ref().map(|after| power(after, Some(catalog))),
         under_privilege: privilege.under_privilege,

@@ -24,8 +24,9 @@ pub(super) fn unused_role(case: &Case<'_>, findings: &mut Vec<Finding>) {
         if one.proposal.verdict != ProposalVerdict::DeleteRole {
             continue;
         }
-        let severity =
-            if one.privilege.escalation_paths.is_empty() { Severity::Medium } else { Severity::High };
+        let power = one.privilege;
+        let is_harmless = power.escalation_paths.is_empty() && power.escalation_paths_undetermined.is_empty();
+        let severity = if is_harmless { Severity::Medium } else { Severity::High };
         let last = role.last_used.map_or_else(
             || "The snapshot tells of no last use.".to_owned(),
             |time| format!("IAM itself last saw it used at {time}."),
@@ -122,7 +123,28 @@ pub(super) fn blocked_grant(case: &Case<'_>, findings: &mut Vec<Finding>) {
 pub(super) fn privilege_escalation(case: &Case<'_>, findings: &mut Vec<Finding>) {
     for (one, role) in own_roles(case) {
         let paths = &one.privilege.escalation_paths;
+        let undetermined = &one.privilege.escalation_paths_undetermined;
+        if paths.is_empty() && undetermined.is_empty() {
+            continue;
+        }
+        let in_doubt = undetermined.first().map(|(_, reason)| {
+            let names = some_of(undetermined.iter().map(|(name, _)| *name));
+            format!("It could not be told whether these are open: {names} ({reason}).")
+        });
         if paths.is_empty() {
+            let finding = Finding::new(
+                Code::PrivilegeEscalation,
+                one.arn,
+                Severity::Medium,
+                document(&role.origin, ""),
+            );
+            let n = counted(undetermined.len() as u64, "way");
+            findings.push(
+                finding
+                    .title(format!("Role {} may have {n} to more access", role.name))
+                    .detail(in_doubt.unwrap_or_default())
+                    .confidence(Confidence::Low),
+            );
             continue;
         }
         let all_removed = one.privilege.escalation_paths_removed.len() == paths.len();
@@ -134,11 +156,20 @@ pub(super) fn privilege_escalation(case: &Case<'_>, findings: &mut Vec<Finding>)
                     role.name,
                     counted(paths.len() as u64, "way")
                 ))
-                .detail(format!(
-                    "Open now: {}. The proposal closes {} of them.",
-                    some_of(paths.iter().copied()),
-                    one.privilege.escalation_paths_removed.len()
-                ))
+                .detail(
+                    [
+                        Some(format!(
+                            "Open now: {}. The proposal closes {} of them.",
+                            some_of(paths.iter().copied()),
+                            one.privilege.escalation_paths_removed.len()
+                        )),
+                        in_doubt,
+                    ]
+                    .into_iter()
+                    .flatten()
+                    .collect::<Vec<_>>()
+                    .join(" "),
+                )
                 // Conditions and trust policies that surely stand in the way close a path; what cannot be told does not.
                 .confidence(Confidence::Medium),
         );

@@ -97,6 +97,11 @@ impl Engine {
         }
     }
 
+    /// How the disputed points are read.
+    pub(super) const fn reading(&self) -> Reading {
+        self.reading
+    }
+
     /// The statements of a set of policies.
     pub(super) fn rules(&mut self, policies: &[&Policy]) -> Vec<Rule> {
         let mut rules = Vec::new();

@@ -30,10 +30,21 @@ pub struct Shared {
     pub formats: Vec<String>,
 }
 
+/// Whether steps go together.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Together {
+    /// Enough is left of every step, on resources and under conditions that go together.
+    Possible,
+    /// For sure not.
+    Impossible,
+    /// Neither could be shown; the reason, as a clause.
+    Undecided(String),
+}
+
 /// Pieces of a step's grant that are tried with those of the others.
 const PIECES: usize = 16;
 
-/// Combinations that are tried; what takes more is taken to be possible.
+/// Combinations that are tried.
 const COMBINATIONS: usize = 20_000;
 
 /// Condition keys whose values a session keeps: what holds for one step holds for all.
@@ -57,16 +68,29 @@ fn is_of_resource(key: &str) -> bool {
 }
 
 impl LayeredGrant {
-    /// Whether the layers leave enough of every step that one session can do them all. "No" is certain; what cannot be decided counts as
-    /// possible.
-    pub fn together(&mut self, steps: &[Step<'_>], shared: &[Shared]) -> bool {
-        // Nothing may hide behind a reading: every one of them would have to say no.
-        self.readings().iter_mut().any(|reading| reading.together(steps, shared).unwrap_or(true))
+    /// Whether the layers leave enough of every step that one session can do them all.
+    pub fn together(&mut self, steps: &[Step<'_>], shared: &[Shared]) -> Together {
+        let mut answer = Together::Impossible;
+        for (index, one) in self.readings().iter_mut().enumerate() {
+            let found = one.together(steps, shared);
+            let found = found.unwrap_or_else(|exhausted| Together::Undecided(exhausted.to_string()));
+            // Nothing may hide behind a reading: every one of them would have to say no.
+            match found {
+                Together::Impossible => {}
+                Together::Possible if index == 0 => return Together::Possible,
+                Together::Possible => {
+                    return Together::Undecided(format!("possible if {}", one.engine.reading().describe()));
+                }
+                undecided => answer = undecided,
+            }
+        }
+        answer
     }
 }
 
 impl OneReading {
-    fn together(&mut self, steps: &[Step<'_>], shared: &[Shared]) -> Result<bool, Exhausted> {
+    fn together(&mut self, steps: &[Step<'_>], shared: &[Shared]) -> Result<Together, Exhausted> {
+        let mut is_cut = false;
         let mut left: Vec<Vec<Region>> = Vec::new();
         for step in steps {
             let matching = self.matching(step.action)?;
@@ -85,26 +109,21 @@ impl OneReading {
                 literals,
             };
             let pieces = self.left_of(&speaking, &scope, PIECES)?;
-            match pieces.len() {
-                0 => return Ok(false),
-                // More than are kept: what they have in common with others is not looked at.
-                PIECES => left.push(Vec::new()),
-                _ => left.push(pieces),
+            if pieces.is_empty() {
+                return Ok(Together::Impossible);
             }
+            is_cut |= pieces.len() >= PIECES;
+            left.push(pieces);
         }
         // (the step to choose a piece for, the pieces chosen, what they ask of the session)
-        let mut open: Vec<(Vec<Option<Region>>, SetId)> = vec![(Vec::new(), NO_CONDITION)];
+        let mut open: Vec<(Vec<Region>, SetId)> = vec![(Vec::new(), NO_CONDITION)];
         let mut tried = 0;
         while let Some((chosen, session)) = open.pop() {
             tried += 1;
             if tried > COMBINATIONS {
-                return Ok(true);
+                return Ok(Together::Undecided("its steps go together in too many ways to try".to_owned()));
             }
-            let Some(pieces) = left.get(chosen.len()) else { return Ok(true) };
-            if pieces.is_empty() {
-                open.push((chosen.into_iter().chain([None]).collect(), session));
-                continue;
-            }
+            let Some(pieces) = left.get(chosen.len()) else { return Ok(Together::Possible) };
             for piece in pieces.iter().rev() {
                 let engine = &mut self.engine;
                 let joint =
@@ -112,10 +131,13 @@ impl OneReading {
                 if joint == NEVER || !self.fits(&chosen, *piece, shared)? {
                     continue;
                 }
-                open.push((chosen.iter().copied().chain([Some(*piece)]).collect(), joint));
+                open.push((chosen.iter().copied().chain([*piece]).collect(), joint));
             }
         }
-        Ok(false)
+        Ok(match is_cut {
+            true => Together::Undecided("a step is granted in more ways than are tried".to_owned()),
+            false => Together::Impossible,
+        })
     }
 
     /// A text of a step's resources; no part of an ARN runs over into the next.
@@ -127,12 +149,7 @@ impl OneReading {
     }
 
     /// Whether a piece can act on the resources it shares with those chosen before.
-    fn fits(
-        &mut self,
-        chosen: &[Option<Region>],
-        piece: Region,
-        shared: &[Shared],
-    ) -> Result<bool, Exhausted> {
+    fn fits(&mut self, chosen: &[Region], piece: Region, shared: &[Shared]) -> Result<bool, Exhausted> {
         let own = chosen.len();
         for one in shared {
             let other = match one.steps {
@@ -140,7 +157,7 @@ impl OneReading {
                 (a, b) if b == own => a,
                 _ => continue,
             };
-            let Some(Some(other)) = chosen.get(other) else { continue };
+            let Some(other) = chosen.get(other) else { continue };
             let formats: Vec<_> = one.formats.iter().map(|text| self.pattern(text)).collect();
             let engine = &mut self.engine;
             let formats = engine.resources.list(formats);

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::draft::widened;
-use super::escalation::EscalationPath;
 use super::grant::{Grant, GrantedStatement};
+use super::open_paths::Paths;
 use super::pattern::Resources;
 use super::{ActionSet, Power, Sensitive};
 use crate::catalog::{ActionId, Catalog, Levels};
@@ -38,7 +38,7 @@ impl Yardstick {
         grant: &Grant<'_>,
         live: &ActionSet,
         (used, unused): (&ActionSet, &ActionSet),
-        paths: Vec<&'static EscalationPath>,
+        paths: Paths,
         catalog: &Catalog,
     ) -> Power {
         let on_resources = live.intersection(&self.on_resources);
@@ -60,7 +60,8 @@ impl Yardstick {
             resource_actions: on_resources.len(),
             broad_actions: broad.len(),
             sensitive: self.sensitive.iter().map(|(kind, set)| (*kind, live.intersection(set))).collect(),
-            escalation_paths: paths,
+            escalation_paths: paths.open,
+            undetermined_paths: paths.undetermined,
         }
     }
 

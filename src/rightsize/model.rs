@@ -441,6 +441,8 @@ pub struct Power {
     pub sensitive: Vec<(Sensitive, ActionSet)>,
     /// Ways to more access that are open; sorted.
     pub escalation_paths: Vec<&'static EscalationPath>,
+    /// Ways of which it could not be told, each with the reason as a clause; sorted.
+    pub undetermined_paths: Vec<(&'static EscalationPath, String)>,
 }
 
 impl Power {
@@ -468,6 +470,8 @@ pub struct Privilege {
     pub escalation_paths: Vec<&'static str>,
     /// Of these, the ones the proposal closes; sorted.
     pub escalation_paths_removed: Vec<&'static str>,
+    /// Ways of which it could not be told whether the current policies open them, each with the reason as a clause; sorted.
+    pub escalation_paths_undetermined: Vec<(&'static str, String)>,
     /// The policies as they are.
     pub before: Power,
     /// The policies as proposed; `None` when there is no other proposal.

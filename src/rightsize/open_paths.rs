@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::ActionSet;
 use super::draft::widened;
 use super::effective::{Surroundings, layered};
+use super::effort::Effort;
 use super::escalation::{ESCALATION_PATHS, EscalationPath};
 use super::grant::{Expander, Grant, union};
 use crate::catalog::{ActionInfo, Catalog};
@@ -14,7 +15,7 @@ use crate::eval::trust::{Caller, admits};
 use crate::ident::Arn;
 use crate::inventory::{Account, Role};
 use crate::policy::{Effect, PrincipalElement, PrincipalPattern};
-use crate::proof::{LayeredGrant, Shared, Step};
+use crate::proof::{LayeredGrant, Shared, Step, Together};
 
 const PASS_ROLE: &str = "iam:PassRole";
 const PASSED_TO: &str = "iam:PassedToService";
@@ -123,14 +124,32 @@ impl Passing<'_> {
     }
 }
 
-/// The open ways, sorted by name. What cannot be decided counts as open.
+/// Ways to more access; each list sorted by name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Paths {
+    pub(super) open: Vec<&'static EscalationPath>,
+    /// Those of which it could not be told, with the reason as a clause.
+    pub(super) undetermined: Vec<(&'static EscalationPath, String)>,
+}
+
+/// Of two ways to go the same path, the better.
+fn either(one: Together, other: Together) -> Together {
+    match (one, other) {
+        (Together::Possible, _) | (_, Together::Possible) => Together::Possible,
+        (Together::Impossible, other) => other,
+        (undecided, _) => undecided,
+    }
+}
+
+/// The ways that are open, or may be.
 pub(super) fn open_paths(
     grant: &Grant<'_>,
     live: &ActionSet,
     around: &Surroundings<'_>,
     passing: Passing<'_>,
     expander: &Expander<'_>,
-) -> Vec<&'static EscalationPath> {
+    effort: &Effort<'_>,
+) -> Paths {
     let catalog = expander.catalog;
     // What nothing stands in the way of.
     let is_bare = grant.denies.is_empty() && around.limits.is_empty();
@@ -141,29 +160,44 @@ pub(super) fn open_paths(
     let free = union(free);
     let holds = |set: &ActionSet, action: &str| catalog.find(action).is_some_and(|id| set.contains(id));
     let mut layers = None;
-    let mut is_open = |path: &EscalationPath| {
+    let mut ways = |path: &EscalationPath| {
         if !path.actions.iter().all(|action| holds(live, action)) {
-            return false;
+            return Together::Impossible;
         }
         let is_free = path.actions.iter().all(|action| holds(&free, action));
         let mut ask = |passed: Option<(&str, Vec<String>)>| {
-            is_free || {
-                let layers = layers.get_or_insert_with(|| layered(grant, around));
-                can_do(path, passed, layers, passing.partition(), catalog)
+            if is_free {
+                return Together::Possible;
             }
+            if let Err(stopped) = effort.go_on() {
+                return Together::Undecided(stopped.to_string());
+            }
+            let layers = layers.get_or_insert_with(|| layered(grant, around));
+            can_do(path, passed, layers, passing.partition(), catalog)
         };
         if !path.actions.contains(&PASS_ROLE) {
             return ask(None);
         }
-        services(path).iter().any(|service| match passing.passable {
-            None => ask(Some((service, vec![format!("arn:{}:iam::*:role/*", passing.partition())]))),
-            Some(passable) => {
-                let roles = passable.to(service, passing.role);
-                !roles.is_empty() && ask(Some((service, roles)))
+        services(path).iter().fold(Together::Impossible, |found, service| {
+            if found == Together::Possible {
+                return found;
             }
+            let roles = match passing.passable {
+                None => vec![format!("arn:{}:iam::*:role/*", passing.partition())],
+                Some(passable) => passable.to(service, passing.role),
+            };
+            if roles.is_empty() { found } else { either(found, ask(Some((service, roles)))) }
         })
     };
-    ESCALATION_PATHS.iter().filter(|path| is_open(path)).collect()
+    let mut paths = Paths::default();
+    for path in ESCALATION_PATHS {
+        match ways(path) {
+            Together::Possible => paths.open.push(path),
+            Together::Impossible => {}
+            Together::Undecided(reason) => paths.undetermined.push((path, reason)),
+        }
+    }
+    paths
 }
 
 /// The services a path may pass a role to.
@@ -185,7 +219,7 @@ fn can_do(
     layers: &mut LayeredGrant,
     partition: &str,
     catalog: &Catalog,
-) -> bool {
+) -> Together {
     let infos: Vec<ActionInfo<'_>> =
         path.actions.iter().filter_map(|action| catalog.info(catalog.find(action)?)).collect();
     let steps: Vec<Step<'_>> = infos

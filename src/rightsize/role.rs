@@ -199,7 +199,7 @@ impl<'c> RightSizer<'c> {
         if comparison.not_covered.is_empty() && proposal.verdict != ProposalVerdict::DeleteRole {
             proposal.trust = narrower_trust(subject, &account, &self.settings.quotas);
         }
-        let privilege = self.privilege(subject, &comparison, &proposal, grant.as_ref(), &around);
+        let privilege = self.privilege(subject, &comparison, &proposal, grant.as_ref(), &around, &effort);
         let mut stage = Stage { watch_days: days(self.settings.watch), ..Stage::default() };
         if let (Some(role), Some(grant)) = (subject.role, &grant) {
             match found {
@@ -256,6 +256,7 @@ impl<'c> RightSizer<'c> {
         proposal: &Proposal,
         grant: Option<&Grant<'_>>,
         around: &Surroundings<'_>,
+        effort: &Effort<'_>,
     ) -> Privilege {
         let catalog = self.expander.catalog;
         let granted_actions = comparison.n_granted();
@@ -264,7 +265,7 @@ impl<'c> RightSizer<'c> {
         let seen = (used, comparison.with_verdict(ActionVerdict::Unused));
         let passing = Passing { role: subject.arn, passable: subject.passable };
         let measure = |grant: &Grant<'_>, live: &ActionSet| {
-            let paths = open_paths(grant, live, around, passing, &self.expander);
+            let paths = open_paths(grant, live, around, passing, &self.expander, effort);
             self.yardstick.measure(grant, live, seen, paths, catalog)
         };
         // What is blocked is not power.
@@ -285,7 +286,9 @@ impl<'c> RightSizer<'c> {
         #[expect(clippy::cast_precision_loss, reason = "numbers of actions")]
         let unused_ratio = if granted_actions == 0 { 0.0 } else { n_unused as f64 / granted_actions as f64 };
         let is_closed = |path: &&&EscalationPath| {
-            after.as_ref().is_some_and(|after| !after.escalation_paths.contains(*path))
+            let in_doubt =
+                |after: &super::Power| after.undetermined_paths.iter().any(|(other, _)| other == *path);
+            after.as_ref().is_some_and(|after| !after.escalation_paths.contains(*path) && !in_doubt(after))
         };
         Privilege {
             granted_actions,
@@ -298,6 +301,11 @@ impl<'c> RightSizer<'c> {
                 .map(|info| weight(info.levels()))
                 .sum(),
             escalation_paths: before.escalation_paths.iter().map(|path| path.name).collect(),
+            escalation_paths_undetermined: before
+                .undetermined_paths
+                .iter()
+                .map(|(path, reason)| (path.name, reason.clone()))
+                .collect(),
             escalation_paths_removed: before
                 .escalation_paths
                 .iter()

@@ -201,6 +201,13 @@ fn granted(page: &mut Markup, role: &Role) {
         }
         page.raw("</ul>");
     }
+    if !privilege.escalation_paths_undetermined.is_empty() {
+        page.raw("<h4>Ways to more power that may be open</h4><ul class=\"plain\">");
+        for path in &privilege.escalation_paths_undetermined {
+            page.raw("<li>").text(&path.name).raw(": ").text(&path.reason).raw("</li>");
+        }
+        page.raw("</ul>");
+    }
 }
 
 /// Nothing of the service was seen in use.

@@ -232,6 +232,9 @@ pub struct Privilege {
     pub escalation_paths: Vec<String>,
     /// Of these, the ones the proposal closes.
     pub escalation_paths_removed: Vec<String>,
+    /// Ways of which it could not be told whether the current policies open them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub escalation_paths_undetermined: Vec<UndeterminedPath>,
     /// What the policies as they are give, in parts.
     #[serde(default)]
     pub before: Power,
@@ -245,6 +248,15 @@ pub struct Privilege {
     /// How much of the proposal is proven; `null` where nothing is proposed.
     #[serde(default)]
     pub proof: Option<ProofCoverage>,
+}
+
+/// A way to more power that may be open or not.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct UndeterminedPath {
+    /// Its name.
+    pub name: String,
+    /// Why it could not be told, as a clause.
+    pub reason: String,
 }
 
 /// How much of a proposal rests on proofs.

@@ -2,7 +2,7 @@
 
 use leastwise::ident::Action;
 use leastwise::policy::{Policy, PolicyKind};
-use leastwise::proof::{Budget, GrantLayer, LayeredGrant, Shared, Step};
+use leastwise::proof::{Budget, GrantLayer, LayeredGrant, Shared, Step, Together};
 use serde_json::{Value, json};
 
 use super::policy;
@@ -12,7 +12,11 @@ fn document(statements: Value) -> Policy {
 }
 
 /// Whether a function can be made and called, and a role passed to it.
-fn can(own: Value, limit: Option<Value>) -> bool {
+fn can(own: Value, limit: Option<Value>) -> Together {
+    can_with(own, limit, Budget::default())
+}
+
+fn can_with(own: Value, limit: Option<Value>, budget: Budget) -> Together {
     let own = document(own);
     let limit = limit.map(document);
     let layers: Vec<GrantLayer<'_>> = std::iter::once(&own)
@@ -35,7 +39,7 @@ fn can(own: Value, limit: Option<Value>) -> bool {
         })
         .collect();
     let shared = [Shared { steps: (0, 1), formats: vec![function] }];
-    LayeredGrant::new(&layers, &[], Budget::default()).together(&steps, &shared)
+    LayeredGrant::new(&layers, &[], budget).together(&steps, &shared)
 }
 
 #[test]
@@ -103,10 +107,36 @@ fn steps_must_go_together() {
             false,
         ),
     ] {
-        assert_eq!(can(own.clone(), None), possible, "{own}");
+        let expected = if possible { Together::Possible } else { Together::Impossible };
+        assert_eq!(can(own.clone(), None), expected, "{own}");
     }
     let own = json!([functions("*", "*"), pass]);
     let limit = |actions: Value| Some(json!([{"Effect": "Allow", "Action": actions, "Resource": "*"}]));
-    assert!(can(own.clone(), limit(json!(["lambda:*", "iam:*"]))));
-    assert!(!can(own, limit(json!("lambda:*"))));
+    assert_eq!(can(own.clone(), limit(json!(["lambda:*", "iam:*"]))), Together::Possible);
+    assert_eq!(can(own, limit(json!("lambda:*"))), Together::Impossible);
+}
+
+#[test]
+fn what_cannot_be_told_is_told_apart() {
+    let all =
+        |action: &str, resource: &str| json!({"Effect": "Allow", "Action": action, "Resource": resource});
+    let reason = |found: Together| match found {
+        Together::Undecided(reason) => reason,
+        other => panic!("{other:?}"),
+    };
+    // Without the work to look.
+    let own = json!([all("*", "*")]);
+    let spent = can_with(own.clone(), None, Budget { work: 500, ..Budget::default() });
+    assert!(reason(spent).contains("budget of work"));
+    assert_eq!(can(own, None), Together::Possible);
+    // By AWS's pages a `*` stays inside its part of the ARN; others read it otherwise.
+    let crossing = json!([all("lambda:*", "arn:aws:lambda:eu-west-1:*function:f"), all("iam:PassRole", "*")]);
+    assert!(reason(can(crossing, None)).starts_with("possible if `*`"));
+    // More grants of a step than are tried, none of which goes with another.
+    let tagged = |action: &str, n: usize| {
+        json!({"Effect": "Allow", "Action": action, "Resource": "*",
+        "Condition": {"StringEquals": {"aws:PrincipalTag/team": format!("{action}{n}")}}})
+    };
+    let many: Vec<Value> = (0..20).flat_map(|n| [tagged("lambda:*", n), tagged("iam:PassRole", n)]).collect();
+    assert!(reason(can(json!(many), None)).contains("more ways than are tried"));
 }
