@@ -18,10 +18,12 @@ fn statements(n: usize, one: &dyn Fn(usize) -> String) -> String {
     format!("[{}]", all.join(","))
 }
 
+/// A policy's statements, by number.
+type Statements = Box<dyn Fn(usize) -> String>;
+
 /// Shapes of statements that, taken at their word, ask for more pairs of actions and resources than fit into memory.
-fn shapes() -> Vec<(&'static str, u64, Box<dyn Fn(usize) -> String>)> {
-    let many =
-        |one: fn(usize) -> String| -> Box<dyn Fn(usize) -> String> { Box::new(move |n| statements(n, &one)) };
+fn shapes() -> Vec<(&'static str, u64, Statements)> {
+    let many = |one: fn(usize) -> String| -> Statements { Box::new(move |n| statements(n, &one)) };
     vec![
         (
             "all actions but some, on entangled resources",
