@@ -86,7 +86,7 @@ impl<'a> ArnFormat<'a> {
             }
             let ends = |byte: u8| matches!(byte, b':' | b'/');
             let end = match segments.peek() {
-                Some((Segment::Literal(next), _)) if *spans => rest.find(next),
+                Some((Segment::Literal(next), _)) if *spans => place_of(next, rest),
                 // No ASCII byte is part of another character.
                 Some((Segment::Literal(next), _)) if next.starts_with(|c: char| c.is_ascii()) => {
                     let next = next.bytes().next();
@@ -106,6 +106,14 @@ impl<'a> ArnFormat<'a> {
             rest = tail;
         }
         rest.is_empty()
+    }
+}
+
+/// Where a piece begins; most are one separator.
+fn place_of(piece: &str, text: &str) -> Option<usize> {
+    match piece.as_bytes() {
+        [byte] if byte.is_ascii() => memchr::memchr(*byte, text.as_bytes()),
+        _ => text.find(piece),
     }
 }
 

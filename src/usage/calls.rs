@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
+use rayon::prelude::*;
 
 use super::fold::Folds;
 use super::text::Texts;
@@ -247,14 +248,14 @@ impl Calls {
 
     /// Brings all calls into their present folded form; those that are equal then become one.
     pub(super) fn fold(&mut self, folds: &Folds) {
-        let old = std::mem::take(&mut self.all);
+        let mut old = std::mem::take(&mut self.all);
         let places = std::mem::take(&mut self.places);
         self.table.clear();
         self.needs = HashTable::new();
+        old.par_iter_mut().for_each(|call| call.fold(folds));
         let moved: Vec<u32> = old
             .into_iter()
-            .map(|mut call| {
-                call.fold(folds);
+            .map(|call| {
                 let number = self.intern(call);
                 self.places.get(number as usize).copied().unwrap_or_default()
             })
@@ -296,7 +297,7 @@ impl Calls {
     pub(super) fn order(&self) -> Vec<u32> {
         let mut order: Vec<u32> = (0_u32..).zip(&self.all).map(|(place, _)| place).collect();
         let call = |place: &u32| self.all.get(*place as usize);
-        order.sort_unstable_by(|a, b| match (call(a), call(b)) {
+        order.par_sort_unstable_by(|a, b| match (call(a), call(b)) {
             (Some(a), Some(b)) => call_order(a, b),
             _ => Ordering::Equal,
         });

@@ -8,7 +8,6 @@ use rayon::prelude::*;
 
 use super::alike::{Alike, Seen, alike};
 use super::event_id::EventKey;
-use super::fold::Folds;
 use super::ledger::Ledger;
 use super::log::{Entry, Log, OUTSIDE};
 use super::memo::Memo;
@@ -70,10 +69,9 @@ impl Ledger {
         self.open()?;
         let copies = self.copies();
         self.one_issuance_per_call();
-        self.calls.fold(&self.folds);
         // From here on there is only ever less to be known.
         self.memo = Memo::default();
-        self.folds = Folds::default();
+        let folds = std::mem::take(&mut self.folds);
         let observation = std::mem::take(&mut self.observer).finish();
         let is_used = self.used(&copies);
         let seen = Seen {
@@ -85,13 +83,20 @@ impl Ledger {
             observation: &observation,
             agents: &self.agents,
         };
-        let Alike { stands, issuances } = match keep {
+        let stand = || match keep {
             Keep::Alike => alike(&seen),
             Keep::All => Alike {
                 stands: (0..).take(is_used.len()).collect(),
                 issuances: self.issuances.all.iter().map(|(key, _)| (*key, None)).collect(),
             },
         };
+        let calls = &mut self.calls;
+        let fold = || {
+            calls.fold(&folds);
+            drop(folds);
+            calls.order()
+        };
+        let (Alike { stands, issuances }, order) = rayon::join(stand, fold);
         let mut texts = Texts::default();
         let mut kept = self.kept_sessions(&is_used, &stands, &mut texts);
         let mut places = vec![NOBODY; stands.len()];
@@ -101,7 +106,6 @@ impl Ledger {
             }
         }
         let place = |number: &u32| places.get(*number as usize).copied().unwrap_or(NOBODY);
-        let order = self.calls.order();
         let adder = Adder {
             copies: &copies,
             sessions: stands.iter().map(place).collect(),

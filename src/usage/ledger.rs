@@ -4,6 +4,8 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::Entry as MapEntry;
 use std::collections::BTreeSet;
 
+use rayon::prelude::*;
+
 use super::calls::{CallView, Calls, OutcomeView};
 use super::closed::{Closed, Shelf};
 use super::event_id::{EventKey, OddIds};
@@ -343,14 +345,14 @@ impl Ledger {
         };
         let mut needs = refused.unwrap_or_else(|| needs(event));
         let (source, name) = (limited(event.source), limited(event.name));
-        self.folds.meet(&needs, &mut self.texts);
         // In a large bucket nearly every object is new, but its folded form is not.
-        self.folds.fold(&mut needs);
-        let mut folded = None;
-        if let OutcomeView::Denied(code, Some(message)) = outcome {
-            self.folds.meet_message((source, name), code, message, &mut self.texts);
-            folded = self.folds.message((source, name), code, message);
-        }
+        self.folds.take(&mut needs, &mut self.texts);
+        let folded = match outcome {
+            OutcomeView::Denied(code, Some(message)) => {
+                self.folds.meet_message((source, name), code, message, &mut self.texts)
+            }
+            _ => None,
+        };
         let outcome = match (&folded, outcome) {
             (Some(message), OutcomeView::Denied(code, _)) => OutcomeView::Denied(code, message.as_deref()),
             _ => outcome,
@@ -396,14 +398,9 @@ impl Ledger {
         let first_session = into.sessions.first();
         into.sessions = Sessions::starting_at(first_session.saturating_add(from.sessions.first()));
         into.closed.extend(from.closed.into_iter().map(|closed| closed.moved(first_session)));
-        let (calls, places) = from.calls.into_parts();
-        let moved: Vec<u32> = calls
-            .into_iter()
-            .map(|mut call| {
-                call.fold(&into.folds);
-                into.calls.intern(call)
-            })
-            .collect();
+        let (mut calls, places) = from.calls.into_parts();
+        calls.par_iter_mut().for_each(|call| call.fold(&into.folds));
+        let moved: Vec<u32> = calls.into_iter().map(|call| into.calls.intern(call)).collect();
         let calls: Vec<u32> =
             places.iter().map(|place| moved.get(*place as usize).copied().unwrap_or(OUTSIDE)).collect();
         let number = |numbers: &[u32], old: u32| numbers.get(old as usize).copied().unwrap_or(OUTSIDE);

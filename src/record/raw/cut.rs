@@ -360,6 +360,15 @@ impl<'t> Syntax<'t> {
 
     /// A member, of which there is a guess, and its value.
     fn member(&mut self, guess: Member) -> Option<(Member, Span)> {
+        // A text as value, and no blanks, is how nearly all are written.
+        if let Some(opening) = guess.opening()
+            && self.rest().starts_with(opening)
+        {
+            self.at += opening.len();
+            let start = self.at - 1;
+            self.string()?;
+            return Some((guess, Span::new(start, self.at)?));
+        }
         self.expect(b'"')?;
         let member = self.name(guess)?;
         self.expect(b':')?;

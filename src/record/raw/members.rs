@@ -121,6 +121,21 @@ impl Member {
         NAMED.get(self as usize).map(|(_, name)| *name)
     }
 
+    /// The member's quoted name, the colon, and the quote of a value that is a text; of some members.
+    pub(super) fn opening(self) -> Option<&'static [u8]> {
+        match self {
+            Self::Time => Some(b"\"eventTime\":\""),
+            Self::Source => Some(b"\"eventSource\":\""),
+            Self::Name => Some(b"\"eventName\":\""),
+            Self::Region => Some(b"\"awsRegion\":\""),
+            Self::Id => Some(b"\"eventID\":\""),
+            Self::Version => Some(b"\"eventVersion\":\""),
+            Self::SourceAddress => Some(b"\"sourceIPAddress\":\""),
+            Self::RequestId => Some(b"\"requestID\":\""),
+            _ => None,
+        }
+    }
+
     pub(super) fn class(self) -> Class {
         match self {
             Self::Identity => Class::Caller,
@@ -165,6 +180,8 @@ mod tests {
     fn members_stand_where_their_numbers_say() {
         for (at, (member, name)) in NAMED.iter().enumerate() {
             assert_eq!(*member as usize, at, "{name}");
+            let opening = member.opening().map(|opening| String::from_utf8_lossy(opening).into_owned());
+            assert!(opening.is_none_or(|opening| opening == format!("\"{name}\":\"")), "{name}");
         }
     }
 }
