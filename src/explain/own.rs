@@ -411,9 +411,8 @@ fn allowed(explanation: &mut Explanation, own: &Own<'_>, order: &[(&str, &Said<'
         ("session", "its session policies"),
         ("scp", "the organization's service control policies"),
     ];
-    let mut limits: Vec<&str> =
-        limits.into_iter().filter(|(name, _)| also(name)).map(|(_, words)| words).collect();
-    limits.insert(0, "its identity policies");
+    let limits = limits.into_iter().filter(|(name, _)| also(name)).map(|(_, words)| words);
+    let limits: Vec<&str> = std::iter::once("its identity policies").chain(limits).collect();
     let limits = match limits.split_last() {
         Some((last, first)) if !first.is_empty() => format!("{} and {last} allow", first.join(", ")),
         _ => format!("{} allow", limits.concat()),

@@ -448,11 +448,11 @@ impl Builder {
                 }
             }
         }
-        self.inventory.managed = self
-            .managed
-            .iter()
+        self.inventory.managed = std::mem::take(&mut self.managed)
+            .into_iter()
             .map(|(arn, managed)| {
-                (arn.clone(), attached_of(arn, None, managed.document.clone(), managed.origin.clone()))
+                let attached = attached_of(&arn, None, managed.document, managed.origin);
+                (arn, attached)
             })
             .collect();
         self.tie_profiles();
