@@ -15,7 +15,7 @@ use std::cmp::Ordering;
 use hashbrown::{HashMap, HashSet};
 
 use super::event_id::{EventKey, OddIds};
-use super::issuance::{Issuances, Issued};
+use super::issuances::{Issuances, Issued};
 use super::session::{Session, Sessions};
 use super::text::{Word, Words};
 use super::{Agents, AirflowTask, IssuanceKind, LONGEST_SESSION, Observation, is_access_key_id};

@@ -4,14 +4,13 @@
 //!
 //! A session that goes on is met anew and gets one more number; [`Ledger::open`] makes one of all numbers of a session.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io;
 
 use hashbrown::HashSet;
 
-use super::issuance::{self, Issuances};
+use super::issuances::{self, Issuances};
 use super::ledger::{Ledger, Moved};
+use super::scratch::Scratch;
 use super::session::{self, Sessions};
 use super::text::Words;
 
@@ -27,7 +26,7 @@ pub(super) struct Closed {
     moved: u32,
     n_sessions: usize,
     forms: Vec<session::Form>,
-    issued: Vec<issuance::Form>,
+    issued: Vec<issuances::Form>,
     lies: Lies,
 }
 
@@ -35,14 +34,14 @@ pub(super) struct Closed {
 #[derive(Clone, Debug)]
 enum Lies {
     /// In a file, from a place on, so many.
-    Written(Arc<Mutex<File>>, u64, usize),
+    Written(Scratch, u64, usize),
     Held(Vec<u8>),
 }
 
 /// The scratch file, and when to write to it.
 #[derive(Clone, Debug)]
 pub(super) struct Shelf {
-    file: Option<Arc<Mutex<File>>>,
+    file: Scratch,
     /// Sessions, or issuances, that are too many to be kept at hand.
     many: usize,
     /// Sessions that were put aside last, by their fingerprints.
@@ -51,29 +50,18 @@ pub(super) struct Shelf {
 
 impl Shelf {
     pub(super) fn new(many: usize) -> Self {
-        Self { file: None, many, last: HashSet::new() }
+        Self { file: Scratch::default(), many, last: HashSet::new() }
     }
 
     fn put(&mut self, bytes: Vec<u8>) -> Lies {
         if bytes.len() < FEW {
             return Lies::Held(bytes);
         }
-        // A full disk is no reason to lose a record: what cannot be written stays in memory.
-        self.write(&bytes).unwrap_or(Lies::Held(bytes))
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<Lies> {
-        let file = match &self.file {
-            Some(file) => Arc::clone(file),
-            None => Arc::clone(self.file.insert(Arc::new(Mutex::new(tempfile::tempfile()?)))),
-        };
-        let place = {
-            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-            let place = file.seek(SeekFrom::End(0))?;
-            file.write_all(bytes)?;
-            place
-        };
-        Ok(Lies::Written(file, place, bytes.len()))
+        match self.file.append(&bytes) {
+            Ok(place) => Lies::Written(self.file.clone(), place, bytes.len()),
+            // A full disk is no reason to lose a record: what cannot be written stays in memory.
+            Err(_) => Lies::Held(bytes),
+        }
     }
 
     /// Sessions that were put aside and come back must not be written again and again: so many more are kept at hand that most of
@@ -107,9 +95,7 @@ impl Closed {
             Lies::Held(bytes) => bytes,
             Lies::Written(file, place, n) => {
                 let mut bytes = vec![0; n];
-                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-                file.seek(SeekFrom::Start(place))?;
-                file.read_exact(&mut bytes)?;
+                file.read(place, &mut bytes)?;
                 bytes
             }
         };

@@ -1,7 +1,6 @@
 //! From a merged ledger to what follows from it.
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
@@ -9,10 +8,10 @@ use rayon::prelude::*;
 use super::alike::{Alike, Seen, alike};
 use super::event_id::EventKey;
 use super::ledger::Ledger;
-use super::log::{Entry, Log, OUTSIDE};
+use super::log::{Entry, Log, OUTSIDE, time};
 use super::memo::Memo;
 use super::partial::inverse;
-use super::rows::{Adding, Rows, Tally};
+use super::rows::{Adding, GONE, Rows, Tally, keep_numbered, renumbered};
 use super::text::{Texts, Word, Words};
 use super::{EventCounts, IssuanceFacts, Others, SessionFacts, SessionGroup, Usage};
 use crate::ident::Time;
@@ -55,9 +54,6 @@ struct Adder<'l> {
     rows: Adding<'l>,
 }
 
-/// Stands for no session.
-const NOBODY: u32 = u32::MAX;
-
 impl Ledger {
     /// The sums, sorted: equal for the same records, whatever the threads and the order of files.
     pub fn finish(self) -> Result<Usage, LedgerError> {
@@ -99,13 +95,13 @@ impl Ledger {
         let (Alike { stands, issuances }, order) = rayon::join(stand, fold);
         let mut texts = Texts::default();
         let mut kept = self.kept_sessions(&is_used, &stands, &mut texts);
-        let mut places = vec![NOBODY; stands.len()];
+        let mut places = vec![GONE; stands.len()];
         for ((_, number), place) in kept.iter().zip(0..) {
             if let Some(known) = places.get_mut(*number as usize) {
                 *known = place;
             }
         }
-        let place = |number: &u32| places.get(*number as usize).copied().unwrap_or(NOBODY);
+        let place = |number: &u32| places.get(*number as usize).copied().unwrap_or(GONE);
         let adder = Adder {
             copies: &copies,
             sessions: stands.iter().map(place).collect(),
@@ -231,9 +227,7 @@ impl Ledger {
 
     /// Adds up the log, part by part.
     fn sums(&self, adder: &Adder<'_>) -> Result<Sums, LedgerError> {
-        let [distinct, outside, copies, conflicting] = [const { AtomicU64::new(0) }; 4];
-        let count = |of: &AtomicU64, n: u64| of.fetch_add(n, Ordering::Relaxed);
-        let part = |part: usize| -> Result<(), LedgerError> {
+        let part = |part: usize| -> Result<Sums, LedgerError> {
             let mut sums = Sums::default();
             for deliveries in self.part(part)?.chunk_by(|a, b| a.key == b.key) {
                 let Some(entry) = deliveries.first() else { continue };
@@ -250,19 +244,9 @@ impl Ledger {
                     adder.add(entry, self.calls.place(entry.call));
                 }
             }
-            count(&distinct, sums.distinct);
-            count(&outside, sums.outside);
-            count(&copies, sums.copies);
-            count(&conflicting, sums.conflicting);
-            Ok(())
+            Ok(sums)
         };
-        (0..Log::PARTS).into_par_iter().try_for_each(part)?;
-        Ok(Sums {
-            distinct: distinct.into_inner(),
-            outside: outside.into_inner(),
-            copies: copies.into_inner(),
-            conflicting: conflicting.into_inner(),
-        })
+        (0..Log::PARTS).into_par_iter().map(part).try_reduce(Sums::default, |a, b| Ok(a.and(b)))
     }
 
     /// Events that are another account's copy of a call counted elsewhere: of the events that share a `sharedEventID`, the
@@ -317,10 +301,21 @@ impl Ledger {
     }
 }
 
+impl Sums {
+    fn and(self, other: Self) -> Self {
+        Self {
+            distinct: self.distinct + other.distinct,
+            outside: self.outside + other.outside,
+            copies: self.copies + other.copies,
+            conflicting: self.conflicting + other.conflicting,
+        }
+    }
+}
+
 impl Adder<'_> {
     fn add(&self, entry: &Entry, place: u32) {
         let number = |numbers: &[u32], of: u32| numbers.get(of as usize).copied();
-        if let Some(session) = number(&self.sessions, entry.session).filter(|session| *session != NOBODY)
+        if let Some(session) = number(&self.sessions, entry.session).filter(|session| *session != GONE)
             && let Some(call) = number(&self.calls, place)
         {
             let (first, last, sample) = (entry.time, entry.time, entry.key);
@@ -334,23 +329,11 @@ fn richest(members: &[EventKey], best: impl Fn(&EventKey) -> u32) -> Option<Even
     members.iter().rev().max_by_key(|key| best(key)).copied()
 }
 
-fn time(seconds: u32) -> Time {
-    Time::from_unix(i64::from(seconds))
-}
-
 /// Lets the sessions go of which no call counts, and numbers the others by their places.
 fn number_anew(kept: &mut Vec<(SessionFacts, u32)>, rows: &mut [Vec<Tally>]) {
-    let mut numbers = vec![NOBODY; kept.len()];
-    for tally in rows.iter().flatten() {
-        if let Some(number) = numbers.get_mut(tally.session as usize) {
-            *number = 0;
-        }
-    }
-    let counted = numbers.iter_mut().filter(|number| **number != NOBODY);
-    (0..).zip(counted).for_each(|(new, number)| *number = new);
+    let numbers = renumbered(kept.len(), rows.iter().flatten().map(|tally| tally.session));
     for tally in rows.iter_mut().flatten() {
-        tally.session = numbers.get(tally.session as usize).copied().unwrap_or(NOBODY);
+        tally.session = numbers.get(tally.session as usize).copied().unwrap_or(GONE);
     }
-    let mut old = numbers.into_iter();
-    kept.retain(|_| old.next().is_some_and(|number| number != NOBODY));
+    keep_numbered(kept, &numbers);
 }

@@ -155,53 +155,29 @@ fn common_prefix<'a>(a: &'a str, b: &str) -> &'a str {
     a.get(..end).unwrap_or_default()
 }
 
-/// Whether the first bytes of an ARN, followed by any text, are another text than the ARN; then how many.
-fn is_shorter(arn: &str, length: usize) -> Option<usize> {
-    // Whatever followed the common part is now any text.
-    arn.get(length..).is_some_and(|rest| rest != "*").then_some(length)
-}
-
-/// So many bytes of an ARN, followed by any text.
-fn shorten(arn: &mut String, length: usize) {
-    arn.truncate(length);
-    arn.push('*');
-}
-
-impl Need {
-    /// Several resources of one call may have become one pattern.
-    fn once_each(&mut self) {
-        if self.resources.len() > 1 {
-            let mut seen = HashSet::new();
-            self.resources.retain(|resource| seen.insert(resource.clone()));
-        }
-    }
-}
-
 impl Parent {
     fn new() -> Self {
         Self { level: EXACT, forms: HashMap::new() }
     }
 
-    /// Takes in one resource; `several` when it is itself a folded form (at this level or above). Gives what [`Parent::form`] would:
-    /// how many bytes of it stay; `None` when it stays as it is.
-    fn add(&mut self, rest: &str, several: bool, texts: &mut Texts) -> Option<usize> {
+    /// Takes in one resource; `several` when it is itself a folded form (at this level or above).
+    fn add(&mut self, rest: &str, several: bool, texts: &mut Texts) {
         let (head, tail) = at_level(rest, self.level);
-        let known = match self.forms.get_mut(head) {
-            Some(known) => known,
+        match self.forms.get_mut(head) {
+            Some(known) if known.several && tail.starts_with(&*known.common) => {}
+            Some(known) if *known.common == *tail && !several => {}
+            Some(known) => {
+                let common = common_prefix(&known.common, tail);
+                if common.len() != known.common.len() {
+                    known.common = texts.intern(common);
+                }
+                known.several = true;
+            }
             None => {
                 let tail = Tail { common: texts.intern(tail), several };
-                self.forms.entry(texts.intern(head)).or_insert(tail)
+                self.forms.insert(texts.intern(head), tail);
             }
-        };
-        let is_same = *known.common == *tail && !several || known.several && tail.starts_with(&*known.common);
-        if !is_same {
-            let common = common_prefix(&known.common, tail);
-            if common.len() != known.common.len() {
-                known.common = texts.intern(common);
-            }
-            known.several = true;
         }
-        (known.several && self.level < EXACT).then(|| head.len() + known.stays().len())
     }
 
     /// Goes down the ladder while there is too much; true when it did.
@@ -243,22 +219,15 @@ impl Parent {
         self.settle(most, texts) || fell
     }
 
-    /// How many bytes stay of a resource met before; `None` when it stays as it is.
-    fn form(&self, rest: &str) -> Option<usize> {
+    /// The form of a resource met before, of which only the two parts given stay; `None` when it stays as it is.
+    fn form<'r>(&self, rest: &'r str) -> Option<(&'r str, &'r str)> {
         if self.level == EXACT {
             return None;
         }
-        let (head, _) = at_level(rest, self.level);
+        let (head, tail) = at_level(rest, self.level);
         let known = self.forms.get(head).filter(|known| known.several)?;
         // All resources of the form begin with what is common to them.
-        Some(head.len() + known.stays().len())
-    }
-}
-
-impl Tail {
-    /// What is common, without what stands for any text already.
-    fn stays(&self) -> &str {
-        self.common.trim_end_matches('*')
+        Some((head, tail.get(..known.common.trim_end_matches('*').len())?))
     }
 }
 
@@ -267,84 +236,42 @@ impl Folds {
         Self { caps, ..Self::default() }
     }
 
-    /// Takes in what a call names. To be called for every distinct content, before any conflict is settled.
+    /// Takes in what a row names. To be called for every distinct content, before any conflict is settled.
     pub(super) fn meet(&mut self, needs: &Needs, texts: &mut Texts) {
         for need in &needs.needs {
             for resource in &need.resources {
-                if let Resource::Arn(arn) = resource {
-                    self.meet_resource(arn, texts);
+                let Resource::Arn(arn) = resource else { continue };
+                let (head, rest) = split(arn);
+                if rest.is_empty() {
+                    continue;
                 }
+                let parent = match self.resources.get_mut(head) {
+                    Some(parent) => parent,
+                    None => self.resources.entry(texts.intern(head)).or_insert_with(Parent::new),
+                };
+                parent.add(rest, false, texts);
+                self.fallen |= parent.settle(self.caps.below(head), texts);
             }
             for (key, value) in &need.context {
-                self.meet_value(need.action.as_str(), key, value, texts);
-            }
-        }
-    }
-
-    /// [`Folds::meet`] and [`Folds::fold`] at once. What a resource of the same call lets fall may be missed: the sums fold all calls anyway.
-    pub(super) fn take(&mut self, needs: &mut Needs, texts: &mut Texts) {
-        for need in &mut needs.needs {
-            let mut folded = false;
-            for resource in &mut need.resources {
-                if let Resource::Arn(arn) = resource
-                    && let Some(length) = self.meet_resource(arn, texts)
+                let values = match self.values.get_mut(&Pair(need.action.as_str(), key)) {
+                    Some(values) => values,
+                    None => {
+                        let place = (texts.intern(need.action.as_str()), texts.intern(key));
+                        self.values.entry(place).or_insert_with(|| Values::Few(HashSet::new()))
+                    }
+                };
+                if let Values::Few(known) = values
+                    && !known.contains(value.as_str())
                 {
-                    shorten(arn, length);
-                    folded = true;
+                    known.insert(texts.intern(value));
+                    self.fallen |= values.settle(self.caps.values);
                 }
             }
-            let action = need.action.as_str();
-            need.context.retain(|(key, value)| self.meet_value(action, key, value, texts));
-            if folded {
-                need.once_each();
-            }
         }
     }
 
-    /// Takes in an ARN; gives how much of it stays, as [`Folds::folded`] does.
-    fn meet_resource(&mut self, arn: &str, texts: &mut Texts) -> Option<usize> {
-        let (head, rest) = split(arn);
-        if rest.is_empty() {
-            return None;
-        }
-        let parent = match self.resources.get_mut(head) {
-            Some(parent) => parent,
-            None => self.resources.entry(texts.intern(head)).or_insert_with(Parent::new),
-        };
-        let mut stays = parent.add(rest, false, texts);
-        if parent.settle(self.caps.below(head), texts) {
-            self.fallen = true;
-            stays = parent.form(rest);
-        }
-        is_shorter(arn, head.len() + stays?)
-    }
-
-    /// Takes in the value of a condition key; whether values of this key are kept.
-    fn meet_value(&mut self, action: &str, key: &str, value: &str, texts: &mut Texts) -> bool {
-        let values = match self.values.get_mut(&Pair(action, key)) {
-            Some(values) => values,
-            None => {
-                let place = (texts.intern(action), texts.intern(key));
-                self.values.entry(place).or_insert_with(|| Values::Few(HashSet::new()))
-            }
-        };
-        if let Values::Few(known) = values
-            && !known.contains(value)
-        {
-            known.insert(texts.intern(value));
-            self.fallen |= values.settle(self.caps.values);
-        }
-        matches!(values, Values::Few(_))
-    }
-
-    /// Takes in the message of a refused call, and gives what [`Folds::message`] does.
-    pub(super) fn meet_message(
-        &mut self,
-        api: (&str, &str),
-        code: &str,
-        message: &str,
-        texts: &mut Texts,
-    ) -> Option<Option<String>> {
+    /// Takes in the message of a refused call.
+    pub(super) fn meet_message(&mut self, api: (&str, &str), code: &str, message: &str, texts: &mut Texts) {
         let messages = match self.messages.get_mut(&Triple(api.0, api.1, code)) {
             Some(messages) => messages,
             None => {
@@ -354,7 +281,6 @@ impl Folds {
         };
         messages.add(message, texts);
         self.fallen |= messages.settle(self.caps.messages, texts);
-        messages.form(message)
     }
 
     /// Needs in their present form; `None` when they stay as they are.
@@ -379,8 +305,10 @@ impl Folds {
     /// How much of an ARN stays, followed by `*`; `None` when it stays as it is.
     fn folded(&self, arn: &str) -> Option<usize> {
         let (head, rest) = split(arn);
-        let stays = self.resources.get(head)?.form(rest)?;
-        is_shorter(arn, head.len() + stays)
+        let (stays, common) = self.resources.get(head)?.form(rest)?;
+        let length = head.len() + stays.len() + common.len();
+        // Whatever followed the common part is now any text.
+        (arn.get(length..) != Some("*")).then_some(length)
     }
 
     fn is_varied(&self, action: &str, key: &str) -> bool {
@@ -395,7 +323,8 @@ impl Folds {
             for resource in &mut need.resources {
                 let Resource::Arn(arn) = resource else { continue };
                 if let Some(length) = self.folded(arn) {
-                    shorten(arn, length);
+                    arn.truncate(length);
+                    arn.push('*');
                     folded = true;
                 }
             }
@@ -404,8 +333,10 @@ impl Folds {
                 let action = need.action.as_str();
                 need.context.retain(|(key, _)| !self.is_varied(action, key));
             }
-            if folded {
-                need.once_each();
+            // Several resources of one call may have become one pattern.
+            if folded && need.resources.len() > 1 {
+                let mut seen = HashSet::new();
+                need.resources.retain(|resource| seen.insert(resource.clone()));
             }
             changed |= folded || need.context.len() < n_keys;
         }
@@ -421,7 +352,11 @@ impl Folds {
 
     /// A refusal's message in its present form; `None` when it stays as it is.
     pub(super) fn message(&self, api: (&str, &str), code: &str, message: &str) -> Option<Option<String>> {
-        self.messages.get(&Triple(api.0, api.1, code))?.form(message)
+        match self.messages.get(&Triple(api.0, api.1, code))? {
+            Messages::Whole(_) => None,
+            Messages::WithoutNames(_) => Some(Some(denial::without_names(message))),
+            Messages::None => Some(None),
+        }
     }
 
     /// Whether a level fell since the last question: rows may have become equal.
@@ -534,15 +469,6 @@ impl Values {
 }
 
 impl Messages {
-    /// A message in its present form; `None` when it stays as it is.
-    fn form(&self, message: &str) -> Option<Option<String>> {
-        match self {
-            Self::Whole(_) => None,
-            Self::WithoutNames(_) => Some(Some(denial::without_names(message))),
-            Self::None => Some(None),
-        }
-    }
-
     fn level(&self) -> u8 {
         match self {
             Self::Whole(_) => 2,

@@ -10,15 +10,16 @@ use super::calls::{CallView, Calls, OutcomeView};
 use super::closed::{Closed, Shelf};
 use super::event_id::{EventKey, OddIds};
 use super::fold::{Caps, Folds};
-use super::issuance::{Issuances, Issuing};
-use super::log::{Entry, Log, OUTSIDE, Origin};
+use super::issuance::Issuing;
+use super::issuances::Issuances;
+use super::log::{Entry, Log, OUTSIDE, Origin, seconds};
 use super::memo::{Known, KnownCaller, Memo};
 use super::observe::Observer;
 use super::session::{Caller, Sessions};
 use super::text::{Fingerprint, Texts, Words, limited};
 use super::{Agents, denial};
 use crate::catalog::Needs;
-use crate::ident::{Time, TimeRange};
+use crate::ident::TimeRange;
 use crate::record::{Category, Event, Outcome, RawRecord};
 
 /// Which events count.
@@ -345,14 +346,14 @@ impl Ledger {
         };
         let mut needs = refused.unwrap_or_else(|| needs(event));
         let (source, name) = (limited(event.source), limited(event.name));
+        self.folds.meet(&needs, &mut self.texts);
         // In a large bucket nearly every object is new, but its folded form is not.
-        self.folds.take(&mut needs, &mut self.texts);
-        let folded = match outcome {
-            OutcomeView::Denied(code, Some(message)) => {
-                self.folds.meet_message((source, name), code, message, &mut self.texts)
-            }
-            _ => None,
-        };
+        self.folds.fold(&mut needs);
+        let mut folded = None;
+        if let OutcomeView::Denied(code, Some(message)) = outcome {
+            self.folds.meet_message((source, name), code, message, &mut self.texts);
+            folded = self.folds.message((source, name), code, message);
+        }
         let outcome = match (&folded, outcome) {
             (Some(message), OutcomeView::Denied(code, _)) => OutcomeView::Denied(code, message.as_deref()),
             _ => outcome,
@@ -452,11 +453,6 @@ impl Ledger {
     pub(super) fn n_records(&self) -> u64 {
         self.log.len() + self.others.iter().map(|other| other.log.len()).sum::<u64>()
     }
-}
-
-/// Seconds since the epoch as entries have them.
-fn seconds(time: Time) -> u32 {
-    u32::try_from(time.unix().max(0)).unwrap_or(u32::MAX)
 }
 
 /// The fingerprint of a whole content.

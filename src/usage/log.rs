@@ -2,11 +2,11 @@
 //! are many. So deduplication over the whole run is exact and takes no memory that grows with the input.
 
 use std::cmp::Ordering;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io;
 
 use super::event_id::EventKey;
+use super::scratch::Scratch;
+use crate::ident::Time;
 
 /// One delivery of an event. Ordered so that of several contents of one event the same one comes first everywhere: a
 /// correction before what it corrects.
@@ -57,6 +57,16 @@ impl Origin {
 
 /// The call of an event outside the scope.
 pub(super) const OUTSIDE: u32 = u32::MAX;
+
+/// Seconds since the epoch as entries have them.
+pub(super) fn seconds(time: Time) -> u32 {
+    u32::try_from(time.unix().max(0)).unwrap_or(u32::MAX)
+}
+
+/// Back from [`seconds`].
+pub(super) fn time(seconds: u32) -> Time {
+    Time::from_unix(i64::from(seconds))
+}
 
 /// Bytes of an entry as written.
 const WIDTH: usize = 40;
@@ -119,7 +129,7 @@ pub(super) struct Log {
     n_held: usize,
     /// Entries written, by part: places in the file, and how many entries lie there.
     written: Vec<Vec<(u64, usize)>>,
-    file: Option<Arc<Mutex<File>>>,
+    file: Scratch,
     /// The scratch file could not be made or written; everything is held.
     is_refused: bool,
     n: u64,
@@ -131,7 +141,7 @@ impl Default for Log {
             held: vec![Vec::new(); PARTS],
             n_held: 0,
             written: vec![Vec::new(); PARTS],
-            file: None,
+            file: Scratch::default(),
             is_refused: false,
             n: 0,
         }
@@ -159,15 +169,9 @@ impl Log {
     }
 
     fn write(&mut self) -> io::Result<()> {
-        let file = match &self.file {
-            Some(file) => Arc::clone(file),
-            None => Arc::clone(self.file.insert(Arc::new(Mutex::new(tempfile::tempfile()?)))),
-        };
-        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut place = file.seek(SeekFrom::End(0))?;
         let mut bytes = Vec::with_capacity(self.n_held * WIDTH);
         self.held.iter().flatten().for_each(|entry| entry.write(&mut bytes));
-        file.write_all(&bytes)?;
+        let mut place = self.file.append(&bytes)?;
         for (held, written) in self.held.iter_mut().zip(&mut self.written) {
             if !held.is_empty() {
                 written.push((place, held.len()));
@@ -182,15 +186,10 @@ impl Log {
     /// The entries of one part, in no order, added to `into`.
     pub(super) fn read(&self, part: usize, into: &mut Vec<Entry>) -> io::Result<()> {
         into.extend(self.held.get(part).into_iter().flatten());
-        let Some(file) = &self.file else { return Ok(()) };
         let mut bytes = Vec::new();
         for (place, n) in self.written.get(part).into_iter().flatten() {
             bytes.resize(n * WIDTH, 0);
-            {
-                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-                file.seek(SeekFrom::Start(*place))?;
-                file.read_exact(&mut bytes)?;
-            }
+            self.file.read(*place, &mut bytes)?;
             let (entries, _) = bytes.as_chunks::<WIDTH>();
             into.extend(entries.iter().map(Entry::read));
         }

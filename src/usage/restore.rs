@@ -7,7 +7,7 @@ use super::event_id::EventKey;
 use super::fold::Caps;
 use super::issuance::IssuedRow;
 use super::ledger::{Ledger, Scope};
-use super::log::{Entry, OUTSIDE, Origin};
+use super::log::{self, Entry, OUTSIDE, Origin};
 use super::observe::Sight;
 use super::partial::{Delivery, Tables};
 use super::session::{Caller, LONGEST_SESSION};
@@ -111,7 +111,7 @@ impl Taking<'_> {
         object: impl Fn(u32) -> Option<u32>,
     ) {
         for delivery in deliveries {
-            let time = Time::from_unix(i64::from(delivery.time));
+            let time = log::time(delivery.time);
             if self.restorer.from.is_some_and(|from| time < from) {
                 continue;
             }

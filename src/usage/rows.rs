@@ -8,6 +8,7 @@ use std::hash::BuildHasher;
 
 use super::calls::{Call, Calls};
 use super::event_id::{EventKey, OddIds};
+use super::log::{seconds, time};
 use super::{SessionId, Text};
 use crate::ident::Time;
 
@@ -92,8 +93,8 @@ impl Rows {
                 session: SessionId(tally.session),
                 call: self.calls.get(tally.call as usize)?,
                 calls: tally.calls,
-                first: Time::from_unix(i64::from(tally.first)),
-                last: Time::from_unix(i64::from(tally.last)),
+                first: time(tally.first),
+                last: time(tally.last),
                 sample: tally.sample,
                 ids: &self.ids,
             })
@@ -115,7 +116,6 @@ impl FromIterator<RowFacts> for Rows {
     /// Rows made by hand, in their order. Times are kept as a log's are, from 1970 to 2106.
     fn from_iter<I: IntoIterator<Item = RowFacts>>(rows: I) -> Self {
         let (mut calls, mut ids) = (Calls::default(), OddIds::default());
-        let seconds = |time: Time| u32::try_from(time.unix().max(0)).unwrap_or(u32::MAX);
         let tallies = rows.into_iter().map(|row| Tally {
             session: row.session.0,
             call: calls.intern(row.call),
@@ -204,21 +204,12 @@ impl Tally {
 
 impl Rows {
     /// Sorted tallies of sorted calls; calls that no row is of are left out, and ids of other events.
-    pub(super) fn new(calls: Vec<Call>, mut parts: Vec<Vec<Tally>>, mut ids: OddIds) -> Self {
-        let mut numbers = vec![u32::MAX; calls.len()];
-        for tally in parts.iter().flatten() {
-            if let Some(number) = numbers.get_mut(tally.call as usize) {
-                *number = 0;
-            }
-        }
-        let is_used = |number: &&mut u32| **number == 0;
-        (0..).zip(numbers.iter_mut().filter(is_used)).for_each(|(new, number)| *number = new);
+    pub(super) fn new(mut calls: Vec<Call>, mut parts: Vec<Vec<Tally>>, mut ids: OddIds) -> Self {
+        let numbers = renumbered(calls.len(), parts.iter().flatten().map(|tally| tally.call));
         for tally in parts.iter_mut().flatten() {
-            tally.call = numbers.get(tally.call as usize).copied().unwrap_or(u32::MAX);
+            tally.call = numbers.get(tally.call as usize).copied().unwrap_or(GONE);
         }
-        let mut old = numbers.into_iter();
-        let mut calls = calls;
-        calls.retain(|_| old.next().is_some_and(|number| number != u32::MAX));
+        keep_numbered(&mut calls, &numbers);
         calls.shrink_to_fit();
         if !ids.is_empty() {
             let shown: HashSet<EventKey> = parts.iter().flatten().map(|tally| tally.sample).collect();
@@ -226,4 +217,26 @@ impl Rows {
         }
         Self { calls, parts, ids }
     }
+}
+
+/// The new number of what goes.
+pub(super) const GONE: u32 = u32::MAX;
+
+/// New numbers, one after the other, for those of the first `n` old ones that are used; [`GONE`] for the others.
+pub(super) fn renumbered(n: usize, used: impl Iterator<Item = u32>) -> Vec<u32> {
+    let mut numbers = vec![GONE; n];
+    for old in used {
+        if let Some(number) = numbers.get_mut(old as usize) {
+            *number = 0;
+        }
+    }
+    let kept = numbers.iter_mut().filter(|number| **number != GONE);
+    (0..).zip(kept).for_each(|(new, number)| *number = new);
+    numbers
+}
+
+/// Lets what is [`GONE`] go.
+pub(super) fn keep_numbered<T>(all: &mut Vec<T>, numbers: &[u32]) {
+    let mut numbers = numbers.iter();
+    all.retain(|_| numbers.next().is_some_and(|number| *number != GONE));
 }
