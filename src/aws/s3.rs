@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! list: folders of the layout ─▶ stretches of keys ─▶ pages ─▶ filter (day, kind, known) ─▶ fetch ─▶ workers
-//!         16 requests at a time                                 8 to 256 at a time, at most 64 MB not yet read
+//!         16 requests at a time, 2 when ahead                   8 to 256 at a time, at most 64 MB not yet read
 //! ```
 
 mod fetch;
@@ -33,8 +33,10 @@ use crate::ingest::{Feed, FetchError, Fetched, ObjectRef, Source, SourceError, T
 
 /// Where requests go when no Region is set; S3 there knows where each bucket is.
 const FALLBACK_REGION: &str = "us-east-1";
-/// Listed objects that wait to be fetched before listing waits too.
-const ENOUGH: usize = 4_096;
+/// Listed objects that wait to be fetched before listing waits too,
+const ENOUGH: usize = 1_024;
+/// and before it takes its time.
+const PLENTY: usize = ENOUGH / 2;
 /// How soon a raised flag is seen.
 const BLINK: Duration = Duration::from_millis(50);
 /// Refusals of the same kind, and nothing but these, after which the rest need not be tried.
@@ -95,6 +97,7 @@ impl Bucket {
                 window: feed.window(),
                 today: super::now().plus_seconds(86_400),
                 stop: Arc::clone(stop),
+                is_ahead: Arc::default(),
             };
             match lister.open(&self.prefix).await {
                 Ok(page) => return Ok((lister, page, region)),
@@ -123,6 +126,7 @@ impl Bucket {
             retries: Arc::clone(&retries),
         };
         let (sender, mut pages) = mpsc::channel(4);
+        let is_ahead = Arc::clone(&lister.is_ahead);
         let walk = self.aws.spawn(lister.walk(first, sender));
         let start = Instant::now();
         let mut gauge = Gauge::new();
@@ -143,6 +147,7 @@ impl Bucket {
                 let fetch = fetcher.clone().fetch(key, object);
                 under_way.spawn_on(fetch, self.aws.handle());
             }
+            is_ahead.store(waiting.len() >= PLENTY, Ordering::Relaxed);
             if is_listed && under_way.is_empty() {
                 break;
             }
@@ -150,6 +155,7 @@ impl Bucket {
                 page = pages.recv(), if !is_listed && waiting.len() < ENOUGH => match page {
                     Some(Found::Objects(objects)) => {
                         waiting.extend(objects.into_iter().filter(|(_, object)| feed.wants(object)));
+                        is_ahead.store(waiting.len() >= PLENTY, Ordering::Relaxed);
                     }
                     Some(Found::Missed(prefix, error)) => self.miss(feed, &prefix, &error),
                     None => is_listed = true,
@@ -159,8 +165,8 @@ impl Bucket {
                     let Ok((object, fetched)) = done else { continue };
                     let size = luck.saw(&fetched);
                     bytes += size;
-                    gauge.came(size, getting.throttled(), start.elapsed());
-                    feed.put(object, fetched);
+                    let had_enough = feed.put(object, fetched);
+                    gauge.came(size, getting.throttled(), had_enough, start.elapsed());
                 }
                 () = tokio::time::sleep(BLINK) => {}
             }

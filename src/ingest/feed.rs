@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Mutex, PoisonError};
 
 use super::pipeline::{Fate, Issue, Outcome, Run};
@@ -214,13 +214,17 @@ impl<'r> Feed<'r> {
         }
     }
 
-    /// Hands a wanted object over; waits while the workers have enough to do.
-    pub fn put(&self, object: ObjectRef, fetched: Result<Fetched, FetchError>) {
-        let Some(sender) = &self.sender else { return };
+    /// Hands a wanted object over; waits while the workers have enough to do, and tells whether they had.
+    pub fn put(&self, object: ObjectRef, fetched: Result<Fetched, FetchError>) -> bool {
+        let Some(sender) = &self.sender else { return false };
         // Without a receiver the run is over, and the object counts as missing.
-        if sender.send(Arrival { object, fetched }).is_ok() {
-            self.tally.put.fetch_add(1, Ordering::Relaxed);
-        }
+        let (is_put, had_enough) = match sender.try_send(Arrival { object, fetched }) {
+            Ok(()) => (true, false),
+            Err(TrySendError::Full(arrival)) => (sender.send(arrival).is_ok(), true),
+            Err(TrySendError::Disconnected(_)) => (false, false),
+        };
+        self.tally.put.fetch_add(u64::from(is_put), Ordering::Relaxed);
+        had_enough
     }
 
     /// A part of the source that could not be listed: `place` is a prefix, `kind` one of `list-failed` and `list-denied`.

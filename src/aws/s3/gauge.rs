@@ -1,7 +1,8 @@
 //! How many requests to have in flight.
 //!
 //! The number grows as long as growing helps, goes back one step when it does not, and is tried again now and then; an answer that
-//! asks to slow down halves it. What "helps" means is measured: objects and bytes that came in a second.
+//! asks to slow down halves it. What "helps" means is measured: objects and bytes that came in a second. While objects wait for the
+//! workers, more of them would help nobody and take memory: the number goes back to where it started.
 
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub(super) struct Gauge {
     since: Duration,
     n_objects: usize,
     weight: u64,
+    /// Of the objects, those for which the workers had no hand free.
+    n_too_many: usize,
     throttled: u64,
     deaf_until: Duration,
 }
@@ -50,6 +53,7 @@ impl Gauge {
             since: Duration::ZERO,
             n_objects: 0,
             weight: 0,
+            n_too_many: 0,
             throttled: 0,
             deaf_until: Duration::ZERO,
         }
@@ -60,10 +64,12 @@ impl Gauge {
         self.limit
     }
 
-    /// An object came; `throttled` counts all answers so far that asked to slow down.
-    pub(super) fn came(&mut self, bytes: u64, throttled: u64, now: Duration) {
+    /// An object came, and was handed over; `throttled` counts all answers so far that asked to slow down, and the workers `had_enough`
+    /// to do when they still had others waiting.
+    pub(super) fn came(&mut self, bytes: u64, throttled: u64, had_enough: bool, now: Duration) {
         self.n_objects += 1;
         self.weight += 1 + bytes / BYTES;
+        self.n_too_many += usize::from(had_enough);
         if throttled > self.throttled {
             self.throttled = throttled;
             if now >= self.deaf_until {
@@ -77,6 +83,17 @@ impl Gauge {
         // Every slot has been filled twice, so that what is measured is this number and not the one before.
         let elapsed = now.saturating_sub(self.since);
         if self.n_objects < self.limit * 2 || elapsed < SHORTEST {
+            return;
+        }
+        if self.n_too_many * 2 > self.n_objects {
+            if self.limit > START {
+                self.limit = (self.limit - self.limit / 3).max(START);
+            }
+            if let Phase::Growing { .. } = self.phase {
+                // As soon as they have too little, it is tried again.
+                self.phase = Phase::Resting(0);
+            }
+            self.restart(now);
             return;
         }
         #[expect(clippy::cast_precision_loss, reason = "a rate, compared with another")]
@@ -99,6 +116,7 @@ impl Gauge {
         self.since = now;
         self.n_objects = 0;
         self.weight = 0;
+        self.n_too_many = 0;
     }
 }
 
@@ -112,7 +130,7 @@ mod tests {
         let mut now = Duration::ZERO;
         while now < Duration::from_secs(seconds) {
             now += Duration::from_secs_f64(1.0 / rate(gauge.limit()));
-            gauge.came(0, 0, now);
+            gauge.came(0, 0, false, now);
         }
         gauge
     }
@@ -129,17 +147,38 @@ mod tests {
     }
 
     #[test]
+    fn it_goes_back_while_the_workers_have_enough_and_grows_again_when_they_do_not() {
+        let mut gauge = settled(60, |limit| limit as f64 * 20.0);
+        let mut now = Duration::from_secs(60);
+        for _ in 0..20_000 {
+            now += Duration::from_millis(1);
+            gauge.came(0, 0, true, now);
+        }
+        assert_eq!(gauge.limit(), START);
+        for _ in 0..5_000 {
+            now += Duration::from_secs_f64(0.05 / gauge.limit() as f64);
+            gauge.came(0, 0, false, now);
+        }
+        assert!(gauge.limit() > START * 4, "{}", gauge.limit());
+        // One that was halved stays there.
+        gauge.came(0, 1, false, now);
+        let halved = gauge.limit();
+        gauge.came(0, 1, true, now);
+        assert_eq!(gauge.limit(), halved);
+    }
+
+    #[test]
     fn an_answer_that_asks_to_slow_down_halves_it_once() {
         let mut gauge = settled(60, |limit| limit as f64 * 20.0);
         let (before, now) = (gauge.limit(), Duration::from_secs(60));
-        gauge.came(0, 1, now);
+        gauge.came(0, 1, false, now);
         assert_eq!(gauge.limit(), before / 2);
-        gauge.came(0, 5, now + Duration::from_millis(20));
+        gauge.came(0, 5, false, now + Duration::from_millis(20));
         assert_eq!(gauge.limit(), before / 2);
-        gauge.came(0, 6, now + DEAF);
+        gauge.came(0, 6, false, now + DEAF);
         assert_eq!(gauge.limit(), before / 4);
         for n in 0..100 {
-            gauge.came(0, 7 + n, now + DEAF * (2 + n as u32));
+            gauge.came(0, 7 + n, false, now + DEAF * (2 + n as u32));
         }
         assert_eq!(gauge.limit(), LEAST);
     }

@@ -14,8 +14,10 @@ use crate::aws::AwsError;
 use crate::ident::{Time, TimeRange};
 use crate::ingest::ObjectRef;
 
-/// Requests in flight that list.
+/// Requests in flight that list,
 const SIDE_BY_SIDE: usize = 16;
+/// and while more is listed than can be fetched soon: an answer of a thousand keys takes a megabyte.
+const WHEN_AHEAD: usize = 2;
 
 /// Lists one bucket.
 #[derive(Clone)]
@@ -27,6 +29,8 @@ pub(super) struct Lister {
     /// The last day worth looking for.
     pub(super) today: Time,
     pub(super) stop: Arc<AtomicBool>,
+    /// There is plenty to fetch.
+    pub(super) is_ahead: Arc<AtomicBool>,
 }
 
 /// What a listing gives.
@@ -71,7 +75,9 @@ impl Lister {
             return;
         }
         loop {
-            while under_way.len() < SIDE_BY_SIDE
+            let is_ahead = self.is_ahead.load(Ordering::Relaxed) || found.capacity() < found.max_capacity();
+            let most = if is_ahead { WHEN_AHEAD } else { SIDE_BY_SIDE };
+            while under_way.len() < most
                 && !self.stop.load(Ordering::Relaxed)
                 && let Some(step) = more.pop()
             {
@@ -134,6 +140,7 @@ impl Lister {
             more = range.clone().rest(first, last, self.today).into_iter().map(Step::Keys).collect();
         }
         objects.retain(|(key, _)| range.holds(key));
+        objects.shrink_to_fit();
         Ok(Page { objects, more })
     }
 
