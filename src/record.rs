@@ -15,4 +15,4 @@ pub use event::{Category, Event, RecordError};
 pub use identity::{IdentityType, SessionContext, UserIdentity};
 pub use json::{Json, JsonError, with_json};
 pub use outcome::{Outcome, classify};
-pub use raw::{Cutter, RawKey, RawRecord, RawSpans};
+pub use raw::{Cutter, RawKey, RawObject, RawRecord, RawSpans, Seeds};

@@ -14,6 +14,7 @@ mod issuances;
 mod ledger;
 mod log;
 mod memo;
+mod objects;
 mod observe;
 mod partial;
 mod restore;

@@ -47,7 +47,8 @@ impl FromStr for Action {
 
 impl PartialEq for Action {
     fn eq(&self, other: &Self) -> bool {
-        self.0.eq_ignore_ascii_case(&other.0)
+        // Nearly all come from one catalog, and are one text.
+        Arc::ptr_eq(&self.0, &other.0) || self.0.eq_ignore_ascii_case(&other.0)
     }
 }
 
@@ -70,6 +71,9 @@ impl PartialOrd for Action {
 
 impl Ord for Action {
     fn cmp(&self, other: &Self) -> Ordering {
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return Ordering::Equal;
+        }
         let lower = |byte: u8| byte.to_ascii_lowercase();
         self.0.bytes().map(lower).cmp(other.0.bytes().map(lower))
     }

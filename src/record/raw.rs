@@ -6,6 +6,7 @@
 
 mod cut;
 mod members;
+mod object;
 mod runs;
 mod seeds;
 
@@ -14,6 +15,8 @@ use std::hash::{Hash, Hasher};
 use cut::Syntax;
 pub use cut::{Cutter, RawSpans};
 use members::{Member, Span};
+pub use object::RawObject;
+pub use seeds::Seeds;
 
 use crate::ident::Time;
 

@@ -98,23 +98,26 @@ impl Call {
         }
     }
 
-    /// Brings the call into the present folded form.
-    pub(super) fn fold(&mut self, folds: &Folds) {
-        if let Some(needs) = folds.needs(&self.needs) {
+    /// Brings the call into the present folded form; true when that is another.
+    pub(super) fn fold(&mut self, folds: &Folds) -> bool {
+        let needs = folds.needs(&self.needs);
+        let outcome = folds.outcome((&*self.source, &*self.name), &self.outcome);
+        let changed = needs.is_some() || outcome.is_some();
+        if let Some(needs) = needs {
             self.needs = Arc::new(needs);
         }
-        if let Some(outcome) = folds.outcome((&*self.source, &*self.name), &self.outcome) {
+        if let Some(outcome) = outcome {
             self.outcome = outcome;
         }
+        changed
     }
 }
 
 impl CallView<'_> {
     /// Of what differs between calls; the rest is left to [`CallView::is_same`].
-    fn hash(&self, state: &mut impl Hasher) {
-        let Self { source, name, region, outcome, needs, vpc_endpoint, .. } = self;
-        (source, name, region, outcome, vpc_endpoint).hash(state);
-        hash(needs, state);
+    fn hash(&self, needs: u64, state: &mut impl Hasher) {
+        let Self { source, name, region, outcome, vpc_endpoint, .. } = self;
+        (needs, source, name, region, outcome, vpc_endpoint).hash(state);
     }
 
     /// Equal to the byte: `Needs` compare actions without case, and which spelling a report shows must not depend on
@@ -135,7 +138,7 @@ impl CallView<'_> {
 
 impl CallView<'_> {
     /// An owned copy.
-    fn to_call(self, needs: Arc<Needs>, texts: &mut Texts) -> Call {
+    pub(super) fn to_call(self, needs: Arc<Needs>, texts: &mut Texts) -> Call {
         Call {
             source: texts.intern(self.source),
             name: texts.intern(self.name),
@@ -172,7 +175,7 @@ pub(super) struct Calls {
     places: Vec<u32>,
     table: HashTable<Slot>,
     /// What calls need, once each: the same by several names, in several Regions, granted or refused.
-    needs: HashTable<Arc<Needs>>,
+    needs: HashTable<(u64, Arc<Needs>)>,
     hasher: DefaultHashBuilder,
 }
 
@@ -185,10 +188,14 @@ struct Slot {
 }
 
 impl Calls {
-    fn hash_of(&self, call: &CallView<'_>) -> u64 {
+    /// Hashes of a call, and of what it needs.
+    fn hashes_of(&self, call: &CallView<'_>) -> (u64, u64) {
         let mut state = self.hasher.build_hasher();
-        call.hash(&mut state);
-        state.finish()
+        hash(call.needs, &mut state);
+        let needs = state.finish();
+        let mut state = self.hasher.build_hasher();
+        call.hash(needs, &mut state);
+        (state.finish(), needs)
     }
 
     fn find(&self, hash: u64, call: &CallView<'_>) -> Option<Slot> {
@@ -201,65 +208,82 @@ impl Calls {
 
     /// The number of a call borrowed from a record.
     pub(super) fn number(&mut self, call: &CallView<'_>, texts: &mut Texts) -> u32 {
-        let hash = self.hash_of(call);
+        let (hash, of_needs) = self.hashes_of(call);
         match self.find(hash, call) {
             Some(slot) => slot.number,
             None => {
                 // A copy takes no more room than it must.
-                let needs = self.shared(call.needs, || Arc::new(call.needs.clone()));
-                self.insert(hash, call.to_call(needs, texts))
+                let needs = self.shared(of_needs, call.needs, || Arc::new(call.needs.clone()));
+                self.insert(hash, call.to_call(needs, texts)).number
             }
         }
     }
 
     /// The number of a call.
     pub(super) fn intern(&mut self, call: Call) -> u32 {
-        let hash = self.hash_of(&call.view());
+        self.slot_of(call).number
+    }
+
+    fn slot_of(&mut self, call: Call) -> Slot {
+        let (hash, of_needs) = self.hashes_of(&call.view());
         match self.find(hash, &call.view()) {
-            Some(slot) => slot.number,
+            Some(slot) => slot,
             None => {
-                let needs = self.shared(&call.needs, || Arc::clone(&call.needs));
+                let needs = self.shared(of_needs, &call.needs, || Arc::clone(&call.needs));
                 self.insert(hash, Call { needs, ..call })
             }
         }
     }
 
     /// The one copy of what a call needs.
-    fn shared(&mut self, needs: &Needs, make: impl FnOnce() -> Arc<Needs>) -> Arc<Needs> {
-        let Self { needs: all, hasher, .. } = self;
-        let hash_of = |needs: &Needs| {
-            let mut state = hasher.build_hasher();
-            hash(needs, &mut state);
-            state.finish()
-        };
-        let is_same = |known: &Arc<Needs>| **known == *needs && same_spelling(known, needs);
-        let entry = all.entry(hash_of(needs), is_same, |known| hash_of(known));
-        Arc::clone(entry.or_insert_with(make).get())
+    fn shared(&mut self, hash: u64, needs: &Needs, make: impl FnOnce() -> Arc<Needs>) -> Arc<Needs> {
+        let is_same =
+            |(of, known): &(u64, Arc<Needs>)| *of == hash && **known == *needs && same_spelling(known, needs);
+        let entry = self.needs.entry(hash, is_same, |(hash, _)| *hash);
+        let (_, known) = entry.or_insert_with(|| (hash, make())).into_mut();
+        Arc::clone(known)
     }
 
-    fn insert(&mut self, hash: u64, call: Call) -> u32 {
+    fn insert(&mut self, hash: u64, call: Call) -> Slot {
         let number = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
         let place = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
-        self.table.insert_unique(hash, Slot { hash, place, number }, |slot| slot.hash);
+        let slot = Slot { hash, place, number };
+        self.table.insert_unique(hash, slot, |slot| slot.hash);
         self.all.push(call);
         self.places.push(place);
-        number
+        slot
     }
 
     /// Brings all calls into their present folded form; those that are equal then become one.
     pub(super) fn fold(&mut self, folds: &Folds) {
-        let mut old = std::mem::take(&mut self.all);
+        let changed: Vec<bool> = self.all.par_iter_mut().map(|call| call.fold(folds)).collect();
+        if !changed.contains(&true) {
+            return;
+        }
+        let old = std::mem::take(&mut self.all);
+        let mut moved = vec![u32::MAX; old.len()];
+        let mut others = Vec::new();
+        // What stays as it is keeps its place in the table, and is there when others become equal to it.
+        for ((call, changed), (new, at)) in old.into_iter().zip(changed).zip(moved.iter_mut().zip(0_u32..)) {
+            if changed {
+                others.push((call, at));
+            } else {
+                *new = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
+                self.all.push(call);
+            }
+        }
+        self.table.retain(|slot| {
+            slot.place = moved.get(slot.place as usize).copied().unwrap_or(u32::MAX);
+            slot.place != u32::MAX
+        });
         let places = std::mem::take(&mut self.places);
-        self.table.clear();
-        self.needs = HashTable::new();
-        old.par_iter_mut().for_each(|call| call.fold(folds));
-        let moved: Vec<u32> = old
-            .into_iter()
-            .map(|call| {
-                let number = self.intern(call);
-                self.places.get(number as usize).copied().unwrap_or_default()
-            })
-            .collect();
+        for (call, at) in others {
+            let place = self.slot_of(call).place;
+            if let Some(new) = moved.get_mut(at as usize) {
+                *new = place;
+            }
+        }
+        self.needs.retain(|(_, needs)| Arc::strong_count(needs) > 1);
         self.places =
             places.iter().map(|old| moved.get(*old as usize).copied().unwrap_or_default()).collect();
         // Numbers in the table were those of a moment ago; any number that leads to the place will do.
@@ -318,15 +342,23 @@ impl Calls {
 
 /// Total over everything that tells two calls apart.
 fn call_order(a: &Call, b: &Call) -> Ordering {
-    type Head<'a> = (&'a str, &'a str, &'a str, &'a Option<Text>, &'a Option<Text>);
-    fn head(call: &Call) -> Head<'_> {
-        (&call.source, &call.name, &call.region, &call.recipient_account, &call.data_type)
-    }
+    // Mostly the same text, kept once.
+    let text = |a: &Text, b: &Text| if Arc::ptr_eq(a, b) { Ordering::Equal } else { a.cmp(b) };
+    let option = |a: &Option<Text>, b: &Option<Text>| match (a, b) {
+        (Some(a), Some(b)) => text(a, b),
+        _ => a.cmp(b),
+    };
     fn tail(call: &Call) -> (Option<bool>, &CallOutcome, &Option<Text>, &Needs) {
         (call.read_only, &call.outcome, &call.vpc_endpoint, &call.needs)
     }
     let spelling = |call: &Call| -> Vec<String> {
         call.needs.needs.iter().map(|need| need.action.as_str().to_owned()).collect()
     };
-    head(a).cmp(&head(b)).then_with(|| tail(a).cmp(&tail(b))).then_with(|| spelling(a).cmp(&spelling(b)))
+    text(&a.source, &b.source)
+        .then_with(|| text(&a.name, &b.name))
+        .then_with(|| text(&a.region, &b.region))
+        .then_with(|| option(&a.recipient_account, &b.recipient_account))
+        .then_with(|| option(&a.data_type, &b.data_type))
+        .then_with(|| tail(a).cmp(&tail(b)))
+        .then_with(|| spelling(a).cmp(&spelling(b)))
 }

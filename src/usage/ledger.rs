@@ -14,13 +14,14 @@ use super::issuance::Issuing;
 use super::issuances::Issuances;
 use super::log::{Entry, Log, OUTSIDE, Origin, seconds};
 use super::memo::{Known, KnownCaller, Memo};
+use super::objects::ObjectCall;
 use super::observe::Observer;
 use super::session::{Caller, Sessions};
 use super::text::{Fingerprint, Texts, Words, limited};
 use super::{Agents, denial};
 use crate::catalog::Needs;
 use crate::ident::TimeRange;
-use crate::record::{Category, Event, Outcome, RawRecord};
+use crate::record::{Category, Event, Outcome, RawObject, RawRecord};
 
 /// Which events count.
 #[derive(Clone, Debug)]
@@ -180,7 +181,16 @@ impl Ledger {
     }
 
     fn known_call(&mut self, raw: &RawRecord<'_>, caller: KnownCaller) -> Option<()> {
-        let known = self.memo.call(Memo::call_key(raw, caller))?;
+        let call_key = Memo::call_key(raw, caller);
+        let known = self.memo.call(call_key);
+        // Or met before on another object.
+        let on_object = match known {
+            Some(_) => None,
+            None => {
+                let (object, key) = self.memo.object(raw, caller)?;
+                Some((self.memo.object_call(key)?, object))
+            }
+        };
         let (time, shared) = (self.memo.time(raw)?, raw.shared_id()?);
         // A GUID, as nearly always, is no other text.
         let key = match EventKey::guid(raw.id_text()) {
@@ -196,6 +206,14 @@ impl Ledger {
                 Some(EventKey::of_parts([shared, source, name]))
             }
             None => None,
+        };
+        let known = match on_object {
+            Some((call, object)) => {
+                let known = self.call_on(&call, &object);
+                self.memo.put_call(call_key, known);
+                known
+            }
+            None => known?,
         };
         let (_, session_print) = self.sessions.form_and_print(caller.session);
         let entry = Entry {
@@ -241,11 +259,16 @@ impl Ledger {
             origin: Origin::new(self.object, corrected.is_none(), event.shared_id.is_some()),
         };
         if self.scope.contains(event) {
-            let (session, known) = match caller {
-                Some(caller) => (caller.session, self.call_by(caller.session, event, needs)),
+            // What is made for later is of use only where it was asked for.
+            let object = raw.zip(caller).and_then(|(raw, caller)| self.memo.object(raw, caller));
+            let (session, (known, on_object)) = match caller {
+                Some(caller) => {
+                    let object = object.as_ref().map(|(object, _)| object);
+                    (caller.session, self.call_by(caller.session, event, object, needs))
+                }
                 None => {
                     let caller = Caller::of(&event.identity);
-                    (self.sessions.intern(&caller, &mut self.words), self.call(event, needs))
+                    (self.sessions.intern(&caller, &mut self.words), self.call(event, None, needs))
                 }
             };
             self.agents.see(event, id, &mut self.texts);
@@ -258,13 +281,14 @@ impl Ledger {
             if let Some(raw) = raw.filter(|raw| issuing.is_none() && !raw.has_addendum()) {
                 let caller = caller.unwrap_or_else(|| self.memo.put_caller(raw, &event.identity, session));
                 self.memo.put_call(Memo::call_key(raw, caller), known);
+                if let Some(((_, key), call)) = object.zip(on_object) {
+                    self.memo.put_object_call(key, call);
+                }
             }
         }
         let group = event.shared_id.map(|shared| EventKey::of_parts([shared, event.source, event.name]));
         self.append(entry, group);
-        if self.calls.len() > self.fold_above {
-            self.fold();
-        }
+        self.fold_if_many();
         self.make_room();
     }
 
@@ -287,21 +311,70 @@ impl Ledger {
     }
 
     /// The call of an event by a known caller, of whom it says nothing itself.
-    fn call_by(&mut self, session: u32, event: &Event<'_>, needs: impl FnOnce(&Event<'_>) -> Needs) -> Known {
+    fn call_by(
+        &mut self,
+        session: u32,
+        event: &Event<'_>,
+        object: Option<&RawObject<'_>>,
+        needs: impl FnOnce(&Event<'_>) -> Needs,
+    ) -> (Known, Option<ObjectCall>) {
         let words = std::mem::take(&mut self.words);
         let caller = self.sessions.caller(session, &words);
         let identity = caller.map_or(event.identity, |caller| caller.relevant());
-        let known = self.call(&Event { identity, ..*event }, needs);
+        let known = self.call(&Event { identity, ..*event }, object, needs);
         self.words = words;
         known
     }
 
-    /// The call of an event in scope.
-    fn call(&mut self, event: &Event<'_>, needs: impl FnOnce(&Event<'_>) -> Needs) -> Known {
+    /// The call of an event in scope; if it is on an object, also what others are made from that are on another.
+    fn call(
+        &mut self,
+        event: &Event<'_>,
+        object: Option<&RawObject<'_>>,
+        needs: impl FnOnce(&Event<'_>) -> Needs,
+    ) -> (Known, Option<ObjectCall>) {
         let data_type = data_type(event);
         let place = self.observer.see(event, data_type, &mut self.texts);
         let print = self.print(event);
-        Known { call: self.new_call(event, data_type, needs), place, print }
+        let code = || limited(event.error_code.unwrap_or_default());
+        let mut refused = None;
+        let outcome = match event.outcome() {
+            Outcome::Succeeded => OutcomeView::Used(None),
+            Outcome::FailedAuthorized => OutcomeView::Used(Some(code())),
+            Outcome::FailedUnproven => OutcomeView::Unproven(code()),
+            Outcome::Denied => {
+                refused = event.error_message.and_then(denial::needs);
+                OutcomeView::Denied(code(), event.error_message.map(denial::kept))
+            }
+        };
+        let mut needs = refused.unwrap_or_else(|| needs(event));
+        let met = object.map(|object| (object, needs.clone()));
+        self.fold_needs(&mut needs);
+        let call = CallView {
+            source: limited(event.source),
+            name: limited(event.name),
+            region: limited(event.region),
+            recipient_account: event.recipient_account.map(limited),
+            data_type: data_type.map(limited),
+            read_only: event.read_only,
+            outcome,
+            needs: &needs,
+            vpc_endpoint: event.vpc_endpoint.map(limited),
+        };
+        let on_object = met.and_then(|(object, met)| {
+            ObjectCall::of(call, met, (place, &self.bytes), object, &mut self.texts)
+        });
+        (Known { call: self.number(call), place, print }, on_object)
+    }
+
+    /// A call met before, now on this object.
+    fn call_on(&mut self, call: &ObjectCall, object: &RawObject<'_>) -> Known {
+        let print = call.print(object, &mut self.bytes);
+        let mut needs = call.needs(object);
+        self.fold_needs(&mut needs);
+        let known = Known { call: self.number(call.view(&needs)), place: call.place, print };
+        self.fold_if_many();
+        known
     }
 
     /// The fingerprint of all that a call is made from besides its caller, however the record is written.
@@ -326,50 +399,29 @@ impl Ledger {
         print.value()
     }
 
-    /// The number of a call.
-    fn new_call(
-        &mut self,
-        event: &Event<'_>,
-        data_type: Option<&str>,
-        needs: impl FnOnce(&Event<'_>) -> Needs,
-    ) -> u32 {
-        let code = || limited(event.error_code.unwrap_or_default());
-        let mut refused = None;
-        let outcome = match event.outcome() {
-            Outcome::Succeeded => OutcomeView::Used(None),
-            Outcome::FailedAuthorized => OutcomeView::Used(Some(code())),
-            Outcome::FailedUnproven => OutcomeView::Unproven(code()),
-            Outcome::Denied => {
-                refused = event.error_message.and_then(denial::needs);
-                OutcomeView::Denied(code(), event.error_message.map(denial::kept))
-            }
+    /// Brings what a call needs into its present form: in a large bucket nearly every object is new, but its folded form is not.
+    fn fold_needs(&mut self, needs: &mut Needs) {
+        self.folds.meet(needs, &mut self.texts);
+        self.folds.fold(needs);
+    }
+
+    /// The number of a call whose needs are folded.
+    fn number(&mut self, call: CallView<'_>) -> u32 {
+        let OutcomeView::Denied(code, Some(message)) = call.outcome else {
+            return self.calls.number(&call, &mut self.texts);
         };
-        let mut needs = refused.unwrap_or_else(|| needs(event));
-        let (source, name) = (limited(event.source), limited(event.name));
-        self.folds.meet(&needs, &mut self.texts);
-        // In a large bucket nearly every object is new, but its folded form is not.
-        self.folds.fold(&mut needs);
-        let mut folded = None;
-        if let OutcomeView::Denied(code, Some(message)) = outcome {
-            self.folds.meet_message((source, name), code, message, &mut self.texts);
-            folded = self.folds.message((source, name), code, message);
-        }
-        let outcome = match (&folded, outcome) {
-            (Some(message), OutcomeView::Denied(code, _)) => OutcomeView::Denied(code, message.as_deref()),
-            _ => outcome,
-        };
-        let call = CallView {
-            source,
-            name,
-            region: limited(event.region),
-            recipient_account: event.recipient_account.map(limited),
-            data_type: data_type.map(limited),
-            read_only: event.read_only,
-            outcome,
-            needs: &needs,
-            vpc_endpoint: event.vpc_endpoint.map(limited),
-        };
+        let api = (call.source, call.name);
+        self.folds.meet_message(api, code, message, &mut self.texts);
+        let folded = self.folds.message(api, code, message);
+        let message = folded.as_ref().map_or(Some(message), |folded| folded.as_deref());
+        let call = CallView { outcome: OutcomeView::Denied(code, message), ..call };
         self.calls.number(&call, &mut self.texts)
+    }
+
+    fn fold_if_many(&mut self) {
+        if self.calls.len() > self.fold_above {
+            self.fold();
+        }
     }
 
     /// Lets calls that folding made equal become one.
@@ -400,7 +452,7 @@ impl Ledger {
         into.sessions = Sessions::starting_at(first_session.saturating_add(from.sessions.first()));
         into.closed.extend(from.closed.into_iter().map(|closed| closed.moved(first_session)));
         let (mut calls, places) = from.calls.into_parts();
-        calls.par_iter_mut().for_each(|call| call.fold(&into.folds));
+        calls.par_iter_mut().for_each(|call| _ = call.fold(&into.folds));
         let moved: Vec<u32> = calls.into_iter().map(|call| into.calls.intern(call)).collect();
         let calls: Vec<u32> =
             places.iter().map(|place| moved.get(*place as usize).copied().unwrap_or(OUTSIDE)).collect();
@@ -420,9 +472,7 @@ impl Ledger {
             });
         }
         into.others.push(Moved { log: from.log, first_session, calls: Some(calls) });
-        if into.calls.len() > into.fold_above {
-            into.fold();
-        }
+        into.fold_if_many();
         into
     }
 

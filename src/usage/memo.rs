@@ -2,10 +2,12 @@
 
 use hashbrown::{DefaultHashBuilder, HashMap};
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
 use super::Agents;
+use super::objects::ObjectCall;
 use crate::ident::Time;
-use crate::record::{RawKey, RawRecord, UserIdentity};
+use crate::record::{RawKey, RawObject, RawRecord, Seeds, UserIdentity};
 
 /// What became of a call met before.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +32,8 @@ pub struct KnownCaller {
 /// Calls and callers met before the older half of those remembered is forgotten, which costs time only.
 const MOST_CALLS: usize = 1 << 13;
 const MOST_CALLERS: usize = 1 << 11;
+/// Each takes some 2 KB.
+const MOST_OBJECT_CALLS: usize = 1 << 9;
 
 /// What was met lately, in two generations: what is met again stays.
 #[derive(Clone, Debug)]
@@ -39,17 +43,17 @@ struct Lately<V> {
     old: HashMap<RawKey, V>,
 }
 
-impl<V: Copy> Lately<V> {
+impl<V: Clone> Lately<V> {
     fn new(most: usize) -> Self {
         Self { most, young: HashMap::new(), old: HashMap::new() }
     }
 
     fn get(&mut self, key: RawKey) -> Option<V> {
         if let Some(value) = self.young.get(&key) {
-            return Some(*value);
+            return Some(value.clone());
         }
         let value = self.old.remove(&key)?;
-        self.put(key, value);
+        self.put(key, value.clone());
         Some(value)
     }
 
@@ -70,7 +74,9 @@ const TIME: usize = 22;
 pub(super) struct Memo {
     callers: Lately<KnownCaller>,
     calls: Lately<Known>,
+    object_calls: Lately<Arc<ObjectCall>>,
     seed: DefaultHashBuilder,
+    seeds: Seeds,
     /// Neighbouring records often have one caller.
     last_caller: Option<(RawKey, KnownCaller)>,
     /// The last user agent that told nothing.
@@ -84,7 +90,9 @@ impl Default for Memo {
         Self {
             callers: Lately::new(MOST_CALLERS),
             calls: Lately::new(MOST_CALLS),
+            object_calls: Lately::new(MOST_OBJECT_CALLS),
             seed: DefaultHashBuilder::default(),
+            seeds: Seeds::default(),
             last_caller: None,
             last_agent: RawKey::default(),
             last_time: None,
@@ -169,5 +177,28 @@ impl Memo {
 
     pub(super) fn put_call(&mut self, key: RawKey, known: Known) {
         self.calls.put(key, known);
+    }
+
+    /// The object a record is about, and the key of everything else it says of its call.
+    pub(super) fn object<'t>(
+        &self,
+        raw: &RawRecord<'t>,
+        caller: KnownCaller,
+    ) -> Option<(RawObject<'t>, RawKey)> {
+        if raw.is_about_its_caller() {
+            return None;
+        }
+        let object = raw.object(&self.seeds)?;
+        let [_, other] = caller.relevant;
+        Some((object, RawKey::of(other).then(object.rest)))
+    }
+
+    /// A call on an object, met before on another.
+    pub(super) fn object_call(&mut self, key: RawKey) -> Option<Arc<ObjectCall>> {
+        self.object_calls.get(key)
+    }
+
+    pub(super) fn put_object_call(&mut self, key: RawKey, call: ObjectCall) {
+        self.object_calls.put(key, Arc::new(call));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::RawKey;
 use super::members::{Class, Member, N_NAMED, Span};
-use super::runs::{NONE, Runs};
+use super::runs::{NONE, Runs, Told};
 
 /// Where one record is, and what it is known by.
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,11 +15,20 @@ pub struct RawSpans {
     pub(super) agent: Span,
     pub(super) caller: Span,
     pub(super) additional: Span,
+    /// The values of `requestParameters` and `resources`, where they were cut and not met before.
+    pub(super) request: Span,
+    pub(super) resources: Span,
+    /// The runs around these two, in their order.
+    pub(super) holders: [Span; 2],
+    /// One of the two stands there twice, or in a run that was met before.
+    pub(super) is_odd: bool,
     pub(super) has_addendum: bool,
     pub(super) is_about_its_caller: bool,
     pub(super) caller_key: RawKey,
     pub(super) agent_key: RawKey,
     pub(super) call_key: RawKey,
+    /// What [`Self::call_key`] is made of, without the holders.
+    pub(super) rest_key: RawKey,
 }
 
 /// Cuts one object after another into its records; what repeats from object to object is compared instead.
@@ -52,7 +61,8 @@ impl Cutter {
         syntax.expect(b':')?;
         syntax.expect(b'[')?;
         loop {
-            into.push(self.record(&mut syntax)?);
+            into.push(RawSpans::default());
+            self.record(&mut syntax, into.last_mut()?)?;
             match syntax.token()? {
                 b',' => {}
                 b']' => break,
@@ -69,11 +79,11 @@ impl Cutter {
     }
 
     /// One record, from its opening bracket.
-    fn record(&mut self, syntax: &mut Syntax<'_>) -> Option<RawSpans> {
+    fn record(&mut self, syntax: &mut Syntax<'_>, spans: &mut RawSpans) -> Option<()> {
         syntax.blank();
         let start = syntax.at;
         syntax.expect(b'{')?;
-        let mut record = Open { spans: RawSpans::default(), run: None, before: NONE };
+        let mut record = Open { spans, run: None, before: NONE };
         let mut last = Member::Other;
         loop {
             let guess = self.after(last);
@@ -101,7 +111,7 @@ impl Cutter {
         }
         self.close(&mut record, syntax.text);
         record.spans.whole = Span::new(start, syntax.at)?;
-        Some(record.spans)
+        Some(())
     }
 
     fn after(&self, member: Member) -> Member {
@@ -115,17 +125,18 @@ impl Cutter {
     }
 
     /// Takes in a run that is remembered; gives its first and its last member.
-    fn known(&mut self, record: &mut Open, slot: u32, span: Span) -> (Member, Member) {
+    fn known(&mut self, record: &mut Open<'_>, slot: u32, span: Span) -> (Member, Member) {
         let Some(run) = self.runs.get(slot) else { return (Member::Other, Member::Other) };
-        record.add(run.class, run.key, run.is_about_its_caller, span);
-        let members = run.members;
+        let told = run.told;
+        record.add(&told, span);
+        record.spans.is_odd |= told.is_holder;
         self.runs.follows(record.before, slot);
         record.before = slot;
-        members
+        told.members
     }
 
     /// One member, cut.
-    fn member(&mut self, record: &mut Open, syntax: &mut Syntax<'_>, guess: Member) -> Option<Member> {
+    fn member(&mut self, record: &mut Open<'_>, syntax: &mut Syntax<'_>, guess: Member) -> Option<Member> {
         syntax.blank();
         let start = syntax.at;
         let (member, value) = syntax.member(guess)?;
@@ -133,12 +144,14 @@ impl Cutter {
         if record.run.as_ref().is_some_and(|run| run.class != class) {
             self.close(record, syntax.text);
         }
-        let spans = &mut record.spans;
+        let spans = &mut *record.spans;
         match member {
             Member::Id => spans.id = value,
             Member::Time => spans.time = value,
             Member::SharedId => spans.shared = value,
             Member::Additional => spans.additional = Span::new(start, syntax.at)?,
+            Member::Request => spans.is_odd |= std::mem::replace(&mut spans.request, value).end > 0,
+            Member::Resources => spans.is_odd |= std::mem::replace(&mut spans.resources, value).end > 0,
             Member::Addendum => spans.has_addendum = value.of(syntax.text) != b"null",
             _ => {}
         }
@@ -149,9 +162,11 @@ impl Cutter {
                 span: whole,
                 members: (member, member),
                 is_about_its_caller: None,
+                is_holder: false,
             });
             run.span.end = whole.end;
             run.members.1 = member;
+            run.is_holder |= matches!(member, Member::Request | Member::Resources);
             if member == Member::Source {
                 run.is_about_its_caller = Some(is_about_its_caller(value.of(syntax.text)));
             }
@@ -160,20 +175,22 @@ impl Cutter {
     }
 
     /// Ends the run that is being cut.
-    fn close(&mut self, record: &mut Open, text: &[u8]) {
-        let Some(OpenRun { class, span, members, is_about_its_caller }) = record.run.take() else { return };
+    fn close(&mut self, record: &mut Open<'_>, text: &[u8]) {
+        let Some(OpenRun { class, span, members, is_about_its_caller, is_holder }) = record.run.take() else {
+            return;
+        };
         let run = span.of(text);
-        let key = self.runs.key(run);
-        record.add(class, key, is_about_its_caller, span);
-        let slot = self.runs.put(run, class, key, is_about_its_caller, members);
+        let told = Told { class, key: self.runs.key(run), is_about_its_caller, is_holder, members };
+        record.add(&told, span);
+        let slot = self.runs.put(run, told);
         self.runs.follows(record.before, slot);
         record.before = slot;
     }
 }
 
 /// A record that is being cut.
-struct Open {
-    spans: RawSpans,
+struct Open<'s> {
+    spans: &'s mut RawSpans,
     run: Option<OpenRun>,
     /// Place of the last run.
     before: u32,
@@ -185,11 +202,14 @@ struct OpenRun {
     span: Span,
     members: (Member, Member),
     is_about_its_caller: Option<bool>,
+    /// It holds `requestParameters` or `resources`.
+    is_holder: bool,
 }
 
-impl Open {
-    fn add(&mut self, class: Class, key: RawKey, is_about_its_caller: Option<bool>, span: Span) {
-        let spans = &mut self.spans;
+impl Open<'_> {
+    fn add(&mut self, told: &Told, span: Span) {
+        let Told { class, key, is_about_its_caller, is_holder, .. } = *told;
+        let spans = &mut *self.spans;
         spans.is_about_its_caller = is_about_its_caller.unwrap_or(spans.is_about_its_caller);
         match class {
             Class::Caller => {
@@ -200,7 +220,16 @@ impl Open {
                 spans.agent_key = spans.agent_key.then(key);
                 spans.agent = span;
             }
-            Class::Call => spans.call_key = spans.call_key.then(key),
+            Class::Call => {
+                spans.call_key = spans.call_key.then(key);
+                let mut key = key;
+                if is_holder && let Some(place) = spans.holders.iter_mut().find(|place| place.end == 0) {
+                    *place = span;
+                    // Its place among the others.
+                    key = RawKey::of(1);
+                }
+                spans.rest_key = spans.rest_key.then(key);
+            }
             Class::Free => {}
         }
     }
@@ -262,6 +291,12 @@ impl<'t> Syntax<'t> {
         }
     }
 
+    /// A part of a text that was cut before. Places are those of the whole text.
+    pub(super) fn within(text: &'t [u8], part: Span) -> Option<Self> {
+        let text = text.get(..part.end as usize)?;
+        Some(Syntax { text, at: part.start as usize, depth: usize::MAX })
+    }
+
     fn rest(&self) -> &'t [u8] {
         self.text.get(self.at..).unwrap_or_default()
     }
@@ -273,19 +308,19 @@ impl<'t> Syntax<'t> {
     }
 
     /// The next byte that is no blank.
-    fn token(&mut self) -> Option<u8> {
+    pub(super) fn token(&mut self) -> Option<u8> {
         self.blank();
         let byte = self.text.get(self.at).copied();
         self.at += 1;
         byte
     }
 
-    fn expect(&mut self, byte: u8) -> Option<()> {
+    pub(super) fn expect(&mut self, byte: u8) -> Option<()> {
         (self.token()? == byte).then_some(())
     }
 
     /// Behind an opening quote: the text up to the closing one.
-    fn key(&mut self) -> Option<&'t [u8]> {
+    pub(super) fn key(&mut self) -> Option<&'t [u8]> {
         let start = self.at;
         self.string()?;
         self.text.get(start..self.at - 1)
@@ -334,7 +369,7 @@ impl<'t> Syntax<'t> {
     }
 
     /// A value.
-    fn value(&mut self) -> Option<Span> {
+    pub(super) fn value(&mut self) -> Option<Span> {
         self.blank();
         let start = self.at;
         match self.text.get(start)? {

@@ -23,16 +23,24 @@ const ONCE: usize = 1 << 12;
 /// No run.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// A run that is remembered.
-#[derive(Clone, Debug)]
-pub(super) struct Run {
-    text: Vec<u8>,
+/// What a run tells.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
     pub(super) class: Class,
     pub(super) key: RawKey,
     /// What [`super::RawRecord::is_about_its_caller`] is from here on, if the run tells.
     pub(super) is_about_its_caller: Option<bool>,
+    /// It holds `requestParameters` or `resources`.
+    pub(super) is_holder: bool,
     /// The first and the last.
     pub(super) members: (Member, Member),
+}
+
+/// A run that is remembered.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    text: Vec<u8>,
+    pub(super) told: Told,
     /// The run that followed last time, whatever lay between.
     next: u32,
 }
@@ -87,16 +95,9 @@ impl Runs {
     }
 
     /// Remembers a run that was met before; gives its place.
-    pub(super) fn put(
-        &mut self,
-        text: &[u8],
-        class: Class,
-        key: RawKey,
-        is_about_its_caller: Option<bool>,
-        members: (Member, Member),
-    ) -> u32 {
+    pub(super) fn put(&mut self, text: &[u8], told: Told) -> u32 {
         let Some(head) = HEADS.iter().find_map(|length| text.get(..*length)) else { return NONE };
-        if text.len() > LONGEST || !self.was_met(key) {
+        if text.len() > LONGEST || !self.was_met(told.key) {
             return NONE;
         }
         let slot = self.slot_of(head);
@@ -115,7 +116,7 @@ impl Runs {
         room.reserve_exact(text.len());
         room.extend_from_slice(text);
         self.n_bytes += room.capacity() - before;
-        *place = Some(Run { text: room, class, key, is_about_its_caller, members, next: NONE });
+        *place = Some(Run { text: room, told, next: NONE });
         slot
     }
 

@@ -6,9 +6,9 @@ use hashbrown::DefaultHashBuilder;
 
 use super::RawKey;
 
-/// Random numbers of one process and one cutter.
+/// Random numbers, of one process and one owner.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Seeds([u64; 6]);
+pub struct Seeds([u64; 6]);
 
 impl Default for Seeds {
     fn default() -> Self {

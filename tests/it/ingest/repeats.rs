@@ -1,12 +1,12 @@
 //! Records that repeat what was met are taken without being parsed: the same comes out as when everything is parsed.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use leastwise::catalog::{Catalog, Needs};
 use leastwise::ingest::{Collect, Ingested, Input, Limits, Recorder, Run, run};
 use leastwise::record::{Event, RecordError, SessionContext, UserIdentity};
-use leastwise::usage::Scope;
+use leastwise::usage::{Caps, Scope};
 
 use super::{gzip, ingest_bytes};
 use crate::support;
@@ -137,6 +137,213 @@ fn a_text_cut_anywhere_comes_out_the_same() {
     let text = format!(r#"{{"Records":[{},{},{}]}}"#, record(1, ""), record(1, ""), record(2, ""));
     for end in (0..text.len()).step_by(3) {
         assert_object(&text[..end]);
+    }
+}
+
+/// A call on an object: what differs from one kind of call to the other, and the key in all places that name it.
+fn on_object(id: usize, kind: &ObjectKind, key: &str) -> String {
+    let ObjectKind { name, request, resources, outcome, region } = kind;
+    let parts = [request, resources, outcome].map(|part| part.replace("KEY", key));
+    let [request, resources, outcome] = parts;
+    format!(
+        r#"{{"eventVersion":"1.11","userIdentity":{{"type":"AssumedRole","principalId":"AROAEXAMPLE:s","arn":"arn:aws:sts::111122223333:assumed-role/r/s","accountId":"111122223333","accessKeyId":"ASIA1","sessionContext":{{"sessionIssuer":{{"type":"Role","principalId":"AROAEXAMPLE","arn":"arn:aws:iam::111122223333:role/r","accountId":"111122223333","userName":"r"}},"attributes":{{"creationDate":"2026-01-01T09:00:00Z","mfaAuthenticated":"false"}}}}}},"eventTime":"2026-01-01T10:00:{:02}Z","eventSource":"s3.amazonaws.com","eventName":"{name}","awsRegion":"{region}","sourceIPAddress":"10.0.0.1","userAgent":"[aws-cli/2]",{outcome}"requestParameters":{{{request}}},"responseElements":null,"additionalEventData":{{"x":{id}}},"requestID":"r{id}","eventID":"{id:08x}-0000-4000-8000-000000000000","readOnly":true,"resources":[{resources}],"eventType":"AwsApiCall","managementEvent":false,"recipientAccountId":"111122223333","eventCategory":"Data"}}"#,
+        id % 60
+    )
+}
+
+struct ObjectKind {
+    name: &'static str,
+    request: String,
+    resources: String,
+    outcome: String,
+    region: &'static str,
+}
+
+/// Calls on objects of every kind that S3 has, and some that are odd.
+fn object_kinds() -> Vec<ObjectKind> {
+    let request = r#""bucketName":"b","Host":"b.s3.amazonaws.com","key":"KEY""#;
+    let (object, bucket) = (
+        r#"{"type":"AWS::S3::Object","ARN":"arn:aws:s3:::b/KEY"}"#,
+        r#"{"accountId":"111122223333","type":"AWS::S3::Bucket","ARN":"arn:aws:s3:::b"}"#,
+    );
+    let both = format!("{object},{bucket}");
+    let kind = |name, request: &str, resources: &str, outcome: &str| ObjectKind {
+        name,
+        request: request.to_owned(),
+        resources: resources.to_owned(),
+        outcome: outcome.to_owned(),
+        region: "us-east-1",
+    };
+    let names = [
+        "GetObject",
+        "HeadObject",
+        "PutObject",
+        "DeleteObject",
+        "GetObjectAcl",
+        "PutObjectAcl",
+        "GetObjectTagging",
+        "PutObjectTagging",
+        "CreateMultipartUpload",
+        "UploadPart",
+        "CompleteMultipartUpload",
+        "AbortMultipartUpload",
+        "ListParts",
+        "RestoreObject",
+        "SelectObjectContent",
+        "GetObjectAttributes",
+        "GetObjectLegalHold",
+        "PutObjectRetention",
+        "GetObjectTorrent",
+        "ListObjects",
+        "DeleteObjects",
+        "CopyObject",
+        "UploadPartCopy",
+        "WriteGetObjectResponse",
+        "NobodyKnowsThis",
+    ];
+    let mut kinds: Vec<_> = names.iter().map(|name| kind(name, request, &both, "")).collect();
+    let with = |more: &str| format!("{request},{more}");
+    let other = r#"{"type":"AWS::S3::Object","ARN":"arn:aws:s3:::other/KEY"}"#;
+    kinds.extend([
+        kind("GetObject", request, &format!("{bucket},{object}"), ""),
+        kind("GetObject", request, object, ""),
+        kind("GetObject", request, bucket, ""),
+        kind("GetObject", request, "", ""),
+        kind("GetObject", request, &format!("{other},{bucket}"), ""),
+        kind("GetObject", request, &format!("{object},{other}"), ""),
+        kind("GetObject", request, &both.replace("s3:::b/", "ec2:::b/"), ""),
+        kind("GetObject", request, &both.replace("s3:::b/KEY", "s3:::b/x/KEY"), ""),
+        kind("GetObject", request, &both.replace("b/KEY", "b/KEY/KEY"), ""),
+        kind("GetObject", &with(r#""versionId":"KEY""#), &both, ""),
+        kind("GetObject", &with(r#""versionId":"v1""#), &both, ""),
+        kind("GetObject", &with(r#""key":"other""#), &both, ""),
+        kind("GetObject", &with(r#""Key":"KEY""#), &both, ""),
+        kind("GetObject", &with(r#""deep":{"key":["KEY",1]}"#), &both, ""),
+        kind("PutObject", &with(r#""x-amz-acl":"private","x-amz-tagging":"KEY=1""#), &both, ""),
+        kind("CopyObject", &with(r#""x-amz-copy-source":"b/KEY""#), &both, ""),
+        kind("CopyObject", &with(r#""x-amz-copy-source":"source/a""#), &both, ""),
+        kind("CopyObject", &with(r#""x-amz-copy-source":"source/KEY""#), &format!("{both},{other}"), ""),
+        kind("GetObject", &request.replace("\"b\"", "\"KEY\""), &both, ""),
+        kind("GetObject", &request.replace("\"b\"", "\"x--x-s3\""), &both, ""),
+        kind(
+            "GetObject",
+            &request.replace("\"b\"", "\"arn:aws:s3:us-east-1:111122223333:accesspoint/p\""),
+            &both,
+            "",
+        ),
+        kind("GetObject", request, &both, r#""errorCode":"AccessDenied","errorMessage":"Access Denied","#),
+        kind(
+            "GetObject",
+            request,
+            &both,
+            r#""errorCode":"AccessDenied","errorMessage":"User: arn:aws:sts::111122223333:assumed-role/r/s is not authorized to perform: s3:GetObject on resource: \"arn:aws:s3:::b/KEY\" because no identity-based policy allows the s3:GetObject action","#,
+        ),
+        kind("GetObject", request, &both, r#""errorCode":"NoSuchKey","errorMessage":"no KEY","#),
+        kind("GetObject", request, &both, r#""errorCode":"NoSuchKey","errorMessage":"The specified key does not exist.","#),
+    ]);
+    kinds.push(ObjectKind { region: "", ..kind("GetObject", request, &both, "") });
+    kinds
+}
+
+/// Keys as they stand in JSON: some plain, some that mean something else somewhere, some short enough to stand everywhere by chance.
+fn object_keys() -> Vec<String> {
+    let mut keys: Vec<String> =
+        (0..40).map(|n| format!("events/KIND/day={:02}/part-{n:05}.parquet", n % 7)).collect();
+    let odd = [
+        "b",
+        "s3",
+        "key",
+        "KEY",
+        "ARN",
+        "arn",
+        "arn:aws:s3:::b/x",
+        "arn%3Aaws",
+        "HIDDEN_DUE_TO_SECURITY_REASONS",
+        "true",
+        "null",
+        "1",
+        "/a",
+        "a/",
+        "//",
+        "a//b",
+        ".",
+        "..",
+        "-",
+        "*",
+        "a?",
+        "${aws:username}",
+        "a b",
+        "a%20b",
+        "a:b",
+        "a+b",
+        "a,b",
+        "a@b",
+        "a=b",
+        "\\\"",
+        "\\u0061",
+        "\\\\",
+        "ü",
+        "a\\u0000",
+        "b/b",
+        "object/a",
+        "a/object",
+        "bucketName",
+        "GetObject",
+        "us-east-1",
+        "111122223333",
+        "i-0123456789abcdef0",
+        "role/r",
+        "AWS::S3::Object",
+        "",
+    ];
+    keys.extend(odd.map(str::to_owned));
+    let letters = ["a", "b", "/", "."];
+    keys.extend(letters.iter().flat_map(|a| letters.iter().map(move |b| format!("{a}{b}"))));
+    keys.push("long/".repeat(110));
+    keys
+}
+
+#[test]
+fn calls_on_other_objects_come_out_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let (kinds, keys) = (object_kinds(), object_keys());
+    let (mut number, mut n_records) = (0, 0);
+    for first in keys.chunks(20) {
+        let records: Vec<String> = kinds
+            .iter()
+            .enumerate()
+            .flat_map(|(at, kind)| first.iter().map(move |key| (at, kind, key)))
+            .map(|(at, kind, key)| {
+                n_records += 1;
+                // What was met with another kind of call is compared, and says nothing here.
+                on_object(n_records, kind, &key.replace("KIND", &at.to_string()))
+            })
+            .collect();
+        number += 1;
+        let text = format!(r#"{{"Records":[{}]}}"#, records.join(","));
+        std::fs::write(folder.path().join(format!("{number}.json.gz")), gzip(text.as_bytes())).unwrap();
+    }
+    // As it is, and with so little kept exact that everything folds.
+    for caps in [Caps::default(), Caps { objects: 8, resources: 8, messages: 4, rows: 16, ..Caps::default() }]
+    {
+        let of = |repeats| {
+            let n_asked = AtomicUsize::new(0);
+            let needs = |event: &Event<'_>| {
+                n_asked.fetch_add(1, Ordering::Relaxed);
+                Catalog::embedded().needs(event)
+            };
+            let ingested =
+                read(folder.path(), repeats, || Recorder::with_caps(Scope::default(), caps, &needs));
+            assert!(ingested.issues.is_empty(), "{:?}", ingested.issues);
+            let usage = ingested.collector.into_ledger().finish().unwrap();
+            (usage, n_asked.into_inner())
+        };
+        let ((with, asked), (without, asked_without)) = (of(true), of(false));
+        assert_eq!(with.counts, without.counts);
+        assert_eq!(with.counts.counted, n_records as u64);
+        assert!(with == without, "rows differ under {caps:?}");
+        // Each worker looks at each kind once, and at what is not plain.
+        assert!(asked * 4 < asked_without * 3, "{asked} of {asked_without} were parsed");
     }
 }
 
