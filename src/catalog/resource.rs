@@ -320,11 +320,23 @@ impl Found {
     }
 }
 
+/// By byte: whether a text that holds it may mean something else than itself in a policy, or hold control characters. Beyond ASCII
+/// these are U+0080 to U+009F, whose first byte is 0xC2.
+#[expect(clippy::indexing_slicing, reason = "looked at when this is compiled")]
+const IS_ODD: [bool; 256] = {
+    let mut is_odd = [false; 256];
+    let mut byte = 0;
+    while byte < is_odd.len() {
+        is_odd[byte] = matches!(byte, 0x00..0x20 | 0x24 | 0x2a | 0x3f | 0x7f | 0xc2);
+        byte += 1;
+    }
+    is_odd
+};
+
 /// Whether a text from a log can stand in a policy as itself: `*`, `?` and `${…}` would mean something there.
 fn is_plain(text: &str) -> bool {
-    // Beyond ASCII, the control characters are U+0080 to U+009F, whose first byte is 0xC2.
-    let is_odd = |byte: u8| matches!(byte, b'*' | b'?' | b'$' | 0xc2 | 0x7f) || byte < b' ';
     // Nearly all texts are settled without looking at characters.
+    let is_odd = |byte: u8| IS_ODD.get(usize::from(byte)).copied().unwrap_or_default();
     let any_odd = text.bytes().fold(false, |any, byte| any | is_odd(byte));
     !any_odd || (!text.contains(['*', '?']) && !text.contains("${") && !text.chars().any(char::is_control))
 }

@@ -25,8 +25,8 @@ pub trait Collect: Send {
         let _ = raw;
         Again::Nothing
     }
-    /// One event, and how it is written; only members that [`RawRecord`] keeps are there, and no identity when
-    /// [`Collect::again`] told the caller, who is then given back.
+    /// One event, and how it is written; only members that [`RawRecord::write_kept`] keeps are there, and only those of
+    /// [`RawRecord::write_call`] when [`Collect::again`] told the caller, who is then given back.
     fn event_raw(&mut self, event: &Event<'_>, raw: &RawRecord<'_>, caller: Option<KnownCaller>) {
         let _ = (raw, caller);
         self.event(event);
@@ -35,6 +35,8 @@ pub trait Collect: Send {
     fn malformed(&mut self, error: RecordError);
     /// One record that is passed over: `network-activity`, `insight`, `aggregated`, `control-message`.
     fn skipped(&mut self, kind: &'static str);
+    /// Nothing more is to be read: what can be done apart from other workers is done now.
+    fn done(&mut self) {}
     /// One collector of two.
     #[must_use]
     fn merge(self, other: Self) -> Self;
@@ -88,6 +90,10 @@ impl<N: Fn(&Event<'_>) -> Needs + Send> Collect for Recorder<N> {
     }
 
     fn skipped(&mut self, _: &'static str) {}
+
+    fn done(&mut self) {
+        self.ledger.done();
+    }
 
     fn merge(self, other: Self) -> Self {
         Self { ledger: self.ledger.merge(other.ledger), needs: self.needs }

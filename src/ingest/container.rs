@@ -161,7 +161,11 @@ impl<C: Collect> Reader<'_, C> {
         };
         let as_event =
             |json: Json<'_>| Event::parse(json).ok().map(|event| self.event(&event, Some((raw, caller))));
-        match parser.parse_written(|into| raw.write_kept(caller.is_none(), into), as_event)? {
+        let write = |into: &mut Vec<u8>| match caller {
+            Some(_) => raw.write_call(into),
+            None => raw.write_kept(into),
+        };
+        match parser.parse_written(write, as_event)? {
             Some(is_event) => Ok(is_event),
             // Looked at as a whole, it may be something else.
             None => parser.parse(raw.whole(), |json| self.value(json, 2)),

@@ -54,6 +54,7 @@ impl<'r, C: Collect> Worker<'r, C> {
         self.spare = Vec::new();
         self.cutter = Cutter::new(depth);
         self.records = Vec::new();
+        self.collector.done();
     }
 
     pub(super) fn new(collector: C, run: &'r Run<'r>, numbers: &'r AtomicU32) -> Self {

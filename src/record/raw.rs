@@ -144,20 +144,47 @@ impl<'t> RawRecord<'t> {
         self.spans.call_key
     }
 
-    /// Writes the record without what is never looked at and long; on demand without its caller.
-    pub fn write_kept(&self, with_identity: bool, into: &mut Vec<u8>) {
-        let RawSpans { whole, caller, additional, .. } = *self.spans;
-        let mut left_out = [additional, if with_identity { Span::default() } else { caller }];
-        left_out.sort_unstable_by_key(|span| span.start);
+    /// Writes the record without what is never looked at and long.
+    pub fn write_kept(&self, into: &mut Vec<u8>) {
+        let RawSpans { whole, additional, .. } = *self.spans;
         let mut start = whole.start;
-        for span in left_out {
-            // With the comma behind it, if there is one.
-            let is_inner = span.start >= start && span.start < span.end && span.end < whole.end;
-            if is_inner && self.text.get(span.end as usize) == Some(&b',') {
-                into.extend_from_slice(Span { start, end: span.start }.of(self.text));
-                start = span.end + 1;
-            }
+        // With the comma behind it, if there is one.
+        let is_inner = additional.start < additional.end && additional.end < whole.end;
+        if is_inner && self.text.get(additional.end as usize) == Some(&b',') {
+            into.extend_from_slice(Span { start, end: additional.start }.of(self.text));
+            start = additional.end + 1;
         }
         into.extend_from_slice(Span { start, end: whole.end }.of(self.text));
+    }
+
+    /// Writes of the record what tells the event and its call, and nothing else: neither the caller nor the program.
+    pub fn write_call(&self, into: &mut Vec<u8>) {
+        let spans = self.spans;
+        if spans.is_long || spans.has_addendum {
+            return self.write_kept(into);
+        }
+        let mut before: &[u8] = b"{";
+        let mut add = |parts: [&[u8]; 2], into: &mut Vec<u8>| {
+            if parts.iter().any(|part| !part.is_empty()) {
+                into.extend_from_slice(std::mem::replace(&mut before, b","));
+                parts.iter().for_each(|part| into.extend_from_slice(part));
+            }
+        };
+        let members: [(&[u8], Span); 3] = [
+            (b"\"eventID\":", spans.id),
+            (b"\"eventTime\":", spans.time),
+            (b"\"sharedEventID\":", spans.shared),
+        ];
+        for (name, value) in members.into_iter().filter(|(_, value)| value.end > 0) {
+            add([name, value.of(self.text)], into);
+        }
+        for run in spans.calls.iter().map(|run| run.span) {
+            // What is told of the connection comes last, as a rule.
+            let has_tls = spans.tls.start >= run.start && spans.tls.end == run.end;
+            let end = if has_tls { spans.tls.start } else { run.end };
+            let run = Span { start: run.start, end }.of(self.text).trim_ascii_end();
+            add([run.strip_suffix(b",").unwrap_or(run), b""], into);
+        }
+        into.push(b'}');
     }
 }

@@ -190,12 +190,16 @@ struct Slot {
 impl Calls {
     /// Hashes of a call, and of what it needs.
     fn hashes_of(&self, call: &CallView<'_>) -> (u64, u64) {
-        let mut state = self.hasher.build_hasher();
-        hash(call.needs, &mut state);
-        let needs = state.finish();
+        let needs = self.hash_of(call.needs);
         let mut state = self.hasher.build_hasher();
         call.hash(needs, &mut state);
         (state.finish(), needs)
+    }
+
+    fn hash_of(&self, needs: &Needs) -> u64 {
+        let mut state = self.hasher.build_hasher();
+        hash(needs, &mut state);
+        state.finish()
     }
 
     fn find(&self, hash: u64, call: &CallView<'_>) -> Option<Slot> {
@@ -256,34 +260,31 @@ impl Calls {
 
     /// Brings all calls into their present folded form; those that are equal then become one.
     pub(super) fn fold(&mut self, folds: &Folds) {
+        // What was needed goes when nobody needs it in that form any more.
+        self.needs = HashTable::new();
         let changed: Vec<bool> = self.all.par_iter_mut().map(|call| call.fold(folds)).collect();
-        if !changed.contains(&true) {
-            return;
-        }
-        let old = std::mem::take(&mut self.all);
-        let mut moved = vec![u32::MAX; old.len()];
-        let mut others = Vec::new();
         // What stays as it is keeps its place in the table, and is there when others become equal to it.
-        for ((call, changed), (new, at)) in old.into_iter().zip(changed).zip(moved.iter_mut().zip(0_u32..)) {
-            if changed {
-                others.push((call, at));
-            } else {
-                *new = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
-                self.all.push(call);
-            }
+        let mut kept = 0..;
+        let mut moved: Vec<u32> = Vec::with_capacity(changed.len());
+        moved.extend(
+            changed.iter().map(|changed| if *changed { None } else { kept.next() }.unwrap_or(u32::MAX)),
+        );
+        let mut flags = changed.iter();
+        let others: Vec<Call> =
+            self.all.extract_if(.., |_| flags.next().copied().unwrap_or_default()).collect();
+        for place in 0..self.all.len() {
+            let Some(needs) = self.all.get(place).map(|call| Arc::clone(&call.needs)) else { continue };
+            self.shared(self.hash_of(&needs), &needs, || Arc::clone(&needs));
         }
         self.table.retain(|slot| {
             slot.place = moved.get(slot.place as usize).copied().unwrap_or(u32::MAX);
             slot.place != u32::MAX
         });
         let places = std::mem::take(&mut self.places);
-        for (call, at) in others {
-            let place = self.slot_of(call).place;
-            if let Some(new) = moved.get_mut(at as usize) {
-                *new = place;
-            }
+        let gone = moved.iter_mut().filter(|new| **new == u32::MAX);
+        for (new, call) in gone.zip(others) {
+            *new = self.slot_of(call).place;
         }
-        self.needs.retain(|(_, needs)| Arc::strong_count(needs) > 1);
         self.places =
             places.iter().map(|old| moved.get(*old as usize).copied().unwrap_or_default()).collect();
         // Numbers in the table were those of a moment ago; any number that leads to the place will do.

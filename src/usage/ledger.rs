@@ -432,6 +432,12 @@ impl Ledger {
         self.fold_above = self.calls.len().saturating_mul(2).max(self.min_calls);
     }
 
+    /// Nothing more is to be written down, as a rule.
+    pub fn done(&mut self) {
+        self.close();
+        self.memo = Memo::default();
+    }
+
     /// One ledger of two that were made for the same scope and caps.
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
@@ -439,11 +445,8 @@ impl Ledger {
             if self.log.len() >= other.log.len() { (self, other) } else { (other, self) };
         into.n_malformed += from.n_malformed;
         // Which sessions are the same is found out at the end, when all are there.
-        into.close();
-        from.close();
-        // Nothing more is read into a merged ledger, as a rule.
-        into.memo = Memo::default();
-        drop(from.memo);
+        into.done();
+        from.done();
         into.odd_ids.merge(from.odd_ids);
         into.observer.merge(from.observer);
         into.agents.merge(from.agents);

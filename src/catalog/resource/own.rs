@@ -302,7 +302,7 @@ fn sns(facts: &Facts<'_>, found: &mut Candidates) {
 /// Parameters by name, documents AWS owns, and things told by `resourceType`.
 fn ssm(facts: &Facts<'_>, action: &Action, found: &mut Candidates) {
     let Some(local) = facts.local("ssm") else { return };
-    let parameter = |name: &str| format!("{local}parameter/{}", name.trim_start_matches('/'));
+    let parameter = |name: &str| [&local, "parameter/", name.trim_start_matches('/')].concat();
     // What tags on creation bears another name than the call.
     let is_about = |thing: &str| action.name().contains(thing) || facts.event.name.contains(thing);
     if is_about("Parameter") {
@@ -366,10 +366,10 @@ fn logs(facts: &Facts<'_>, found: &mut Candidates) {
         let group = if name.starts_with("arn:") {
             name.strip_suffix(":*").unwrap_or(name).to_owned()
         } else {
-            format!("{local}log-group:{name}")
+            [&local, "log-group:", name].concat()
         };
-        found.exact.extend(streams.iter().map(|stream| format!("{group}:log-stream:{stream}")));
-        found.pattern(&[name], format!("{group}:*"));
+        found.exact.extend(streams.iter().map(|stream| [&group, ":log-stream:", stream].concat()));
+        found.pattern(&[name], [&group, ":*"].concat());
         found.exact.push(group);
     }
 }
@@ -380,11 +380,11 @@ fn secrets_manager(facts: &Facts<'_>, found: &mut Candidates) {
     let creates = facts.event.name.starts_with("Create");
     let parameter = if creates { "name" } else { "secretId" };
     for name in facts.parameters(parameter).filter(|name| !name.starts_with("arn:")) {
-        let start = format!("{local}secret:{name}-");
+        let start = [&local, "secret:", name, "-"].concat();
         let told = facts.response.iter().map(|field| field.value).find(|arn| arn.starts_with(&start));
         match told.filter(|_| !creates) {
             Some(arn) => found.exact.push(arn.to_owned()),
-            None => found.pattern(&[name], format!("{start}??????")),
+            None => found.pattern(&[name], [&start, "??????"].concat()),
         }
     }
 }
@@ -425,7 +425,7 @@ fn kms(facts: &Facts<'_>, found: &mut Candidates) {
 
 /// The ARN of a key given by its id.
 fn key_arn(local: &str, key: &str) -> Option<String> {
-    (!key.contains([':', '/'])).then(|| format!("{local}key/{key}"))
+    (!key.contains([':', '/'])).then(|| [local, "key/", key].concat())
 }
 
 /// The key a parameter names by id or ARN; `None` for an alias.
@@ -455,7 +455,7 @@ fn dynamodb(facts: &Facts<'_>, found: &mut Candidates) {
     let Some(local) = facts.local("dynamodb") else { return };
     for table in facts.parameters("tableName") {
         let table =
-            if table.starts_with("arn:") { table.to_owned() } else { format!("{local}table/{table}") };
+            if table.starts_with("arn:") { table.to_owned() } else { [&local, "table/", table].concat() };
         found.exact.extend(facts.parameters("indexName").map(|index| format!("{table}/index/{index}")));
         found.exact.push(table);
     }

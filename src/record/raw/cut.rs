@@ -18,17 +18,32 @@ pub struct RawSpans {
     /// The values of `requestParameters` and `resources`, where they were cut and not met before.
     pub(super) request: Span,
     pub(super) resources: Span,
-    /// The runs around these two, in their order.
-    pub(super) holders: [Span; 2],
     /// One of the two stands there twice, or in a run that was met before.
     pub(super) is_odd: bool,
+    /// `tlsDetails` with its name, where it was cut.
+    pub(super) tls: Span,
+    /// The runs that say what was called, in their order, as far as there is room; as a rule there are three or four.
+    pub(super) calls: [CallRun; MOST_CALL_RUNS],
+    /// There was no more room for one.
+    pub(super) is_long: bool,
     pub(super) has_addendum: bool,
     pub(super) is_about_its_caller: bool,
     pub(super) caller_key: RawKey,
     pub(super) agent_key: RawKey,
     pub(super) call_key: RawKey,
-    /// What [`Self::call_key`] is made of, without the holders.
+    /// What [`Self::call_key`] is made of, without the runs that hold `requestParameters` or `resources`.
     pub(super) rest_key: RawKey,
+}
+
+/// Runs of one record that are told apart.
+const MOST_CALL_RUNS: usize = 5;
+
+/// A run that says what was called.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct CallRun {
+    pub(super) span: Span,
+    /// It holds `requestParameters` or `resources`.
+    pub(super) is_holder: bool,
 }
 
 /// Cuts one object after another into its records; what repeats from object to object is compared instead.
@@ -150,6 +165,7 @@ impl Cutter {
             Member::Time => spans.time = value,
             Member::SharedId => spans.shared = value,
             Member::Additional => spans.additional = Span::new(start, syntax.at)?,
+            Member::Tls => spans.tls = Span::new(start, syntax.at)?,
             Member::Request => spans.is_odd |= std::mem::replace(&mut spans.request, value).end > 0,
             Member::Resources => spans.is_odd |= std::mem::replace(&mut spans.resources, value).end > 0,
             Member::Addendum => spans.has_addendum = value.of(syntax.text) != b"null",
@@ -222,12 +238,12 @@ impl Open<'_> {
             }
             Class::Call => {
                 spans.call_key = spans.call_key.then(key);
-                let mut key = key;
-                if is_holder && let Some(place) = spans.holders.iter_mut().find(|place| place.end == 0) {
-                    *place = span;
-                    // Its place among the others.
-                    key = RawKey::of(1);
+                match spans.calls.iter_mut().find(|run| run.span.end == 0) {
+                    Some(run) => *run = CallRun { span, is_holder },
+                    None => spans.is_long = true,
                 }
+                // A holder's place among the others.
+                let key = if is_holder { RawKey::of(1) } else { key };
                 spans.rest_key = spans.rest_key.then(key);
             }
             Class::Free => {}

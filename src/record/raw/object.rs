@@ -28,7 +28,7 @@ impl<'t> RawRecord<'t> {
     /// What the record says besides the name of an object, if it names one and that name is plain.
     pub fn object(&self, seeds: &Seeds) -> Option<RawObject<'t>> {
         let (text, spans) = (self.text, self.spans);
-        if spans.is_odd || spans.resources.start == spans.resources.end {
+        if spans.is_odd || spans.is_long || spans.resources.start == spans.resources.end {
             return None;
         }
         let place = member(text, spans.request, b"key")?;
@@ -41,7 +41,7 @@ impl<'t> RawRecord<'t> {
         let is_key_first = holes.first().is_some_and(|first| first.start == place.start);
         let mut rest = spans.rest_key.then(RawKey::of(u64::from(is_key_first)));
         let mut n_found = 0;
-        for run in spans.holders.iter().filter(|run| run.start < run.end) {
+        for run in spans.calls.iter().filter(|run| run.is_holder).map(|run| run.span) {
             let mut start = run.start;
             for hole in holes.iter().filter(|hole| run.start <= hole.start && hole.end <= run.end) {
                 rest = rest.then(seeds.key(Span { start, end: hole.start }.of(text)));
