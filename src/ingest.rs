@@ -38,8 +38,8 @@ pub struct Limits {
     pub object_bytes: usize,
     /// Nesting of JSON.
     pub depth: usize,
-    /// Whether records that repeat a known caller's known call may be taken as such without being parsed. Without it the same
-    /// comes out, later.
+    /// Whether records that repeat a known caller's known call may be taken as such without being parsed, and of a known caller's
+    /// new call only what tells the call is. Without it the same comes out of valid JSON, later.
     pub repeats: bool,
 }
 

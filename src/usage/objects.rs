@@ -35,6 +35,8 @@ struct Hole {
     is_arn: bool,
 }
 
+/// Calls that say more than this are not remembered.
+const MOST_BYTES: usize = 4_096;
 /// Bytes of a length, as [`crate::record::Json::write_to`] writes it before a text.
 const LENGTH: usize = 8;
 
@@ -93,6 +95,9 @@ impl ObjectCall {
 impl Content {
     /// The key must stand in it twice: as a text of its own, and at the end of the ARN.
     fn of(bytes: &[u8], object: &RawObject<'_>) -> Option<Self> {
+        if bytes.len() > MOST_BYTES {
+            return None;
+        }
         let mut places = memchr::memmem::find_iter(bytes, object.key.as_bytes());
         let ends = [places.next()? + object.key.len(), places.next()? + object.key.len()];
         if places.next().is_some() {
