@@ -168,7 +168,13 @@ fn peak() -> u64 {
     line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap_or(0) / 1_000
 }
 
+/// In one pool, as an audit is.
 fn sum_up(url: &str) -> u64 {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(THREADS).build().unwrap();
+    pool.install(|| sum_up_here(url))
+}
+
+fn sum_up_here(url: &str) -> u64 {
     let cancel = AtomicBool::new(false);
     let catalog = Catalog::embedded();
     let settings = Run { threads: THREADS, ..Run::new(&cancel) };

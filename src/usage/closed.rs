@@ -78,10 +78,13 @@ impl Shelf {
 impl Closed {
     fn new(sessions: Sessions, words: &Words, issuances: Issuances, shelf: &mut Shelf) -> Self {
         let (first, n_sessions) = (sessions.first(), sessions.len());
-        let mut bytes = Vec::new();
+        let size = words.size() + sessions.size() + issuances.size();
+        let mut bytes = Vec::with_capacity(size);
         words.write(&mut bytes);
-        let forms = sessions.write(&mut bytes);
-        let issued = issuances.write(&mut bytes);
+        let mut forms = sessions.write(&mut bytes);
+        let mut issued = issuances.write(&mut bytes);
+        forms.shrink_to_fit();
+        issued.shrink_to_fit();
         Self { first, moved: 0, n_sessions, forms, issued, lies: shelf.put(bytes) }
     }
 
@@ -138,7 +141,8 @@ impl Ledger {
         }
         self.close();
         self.sessions = Sessions::default();
-        let mut numbers: Vec<u32> = Vec::new();
+        let mut numbers: Vec<u32> =
+            Vec::with_capacity(self.closed.iter().map(|closed| closed.n_sessions).sum());
         for closed in std::mem::take(&mut self.closed) {
             let (sessions, words, issuances) = closed.read()?;
             let first = sessions.first();
@@ -154,6 +158,10 @@ impl Ledger {
             let words: Vec<u32> = words.iter().map(|word| self.words.intern(word)).collect();
             self.issuances.merge(issuances, &words, &numbers);
         }
+        // All are back, and no caller is met any more.
+        self.sessions.no_more();
+        self.words.shrink();
+        self.issuances.all.shrink();
         for (_, entry) in self.shared.values_mut() {
             entry.session = numbers.get(entry.session as usize).copied().unwrap_or_default();
         }

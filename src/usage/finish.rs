@@ -7,8 +7,9 @@ use rayon::prelude::*;
 
 use super::alike::{Alike, Seen, alike};
 use super::event_id::EventKey;
+use super::issuances::Issuances;
 use super::ledger::Ledger;
-use super::log::{Entry, Log, OUTSIDE, time};
+use super::log::{Entry, Log, OUTSIDE, Slice, time};
 use super::memo::Memo;
 use super::partial::inverse;
 use super::rows::{Adding, GONE, Rows, Tally, keep_numbered, renumbered};
@@ -62,12 +63,21 @@ impl Ledger {
 
     /// [`Ledger::finish`], with every session kept if wanted: the same for everything that is worked out from it, and larger.
     pub fn finish_with(mut self, keep: Keep) -> Result<Usage, LedgerError> {
-        self.open()?;
-        let copies = self.copies();
-        self.one_issuance_per_call();
         // From here on there is only ever less to be known.
         self.memo = Memo::default();
-        let folds = std::mem::take(&mut self.folds);
+        let (mut calls, folds) = (std::mem::take(&mut self.calls), std::mem::take(&mut self.folds));
+        let fold = || {
+            calls.fold(&folds);
+            drop(folds);
+        };
+        let (opened, ()) = rayon::join(|| self.open(), fold);
+        opened?;
+        self.calls = calls;
+        // What is folded needs no text of before.
+        self.texts = Texts::default();
+        let copies = self.copies();
+        self.one_issuance_per_call();
+        self.words.no_more();
         let observation = std::mem::take(&mut self.observer).finish();
         let is_used = self.used(&copies);
         let seen = Seen {
@@ -86,13 +96,7 @@ impl Ledger {
                 issuances: self.issuances.all.iter().map(|(key, _)| (*key, None)).collect(),
             },
         };
-        let calls = &mut self.calls;
-        let fold = || {
-            calls.fold(&folds);
-            drop(folds);
-            calls.order()
-        };
-        let (Alike { stands, issuances }, order) = rayon::join(stand, fold);
+        let (Alike { stands, issuances }, order) = rayon::join(stand, || self.calls.order());
         let mut texts = Texts::default();
         let mut kept = self.kept_sessions(&is_used, &stands, &mut texts);
         let mut places = vec![GONE; stands.len()];
@@ -109,6 +113,10 @@ impl Ledger {
             rows: Adding::new(u32::try_from(kept.len()).unwrap_or(u32::MAX), &self.odd_ids),
         };
         drop(places);
+        let issuances = self.kept_issuances(&issuances, &mut texts);
+        // These are most of what goes on growing, and the log needs room.
+        self.issuances = Issuances::default();
+        self.words = Words::default();
         let sums = self.sums(&adder)?;
         let mut rows = adder.rows.into_parts();
         let counts = EventCounts {
@@ -122,9 +130,8 @@ impl Ledger {
         };
         number_anew(&mut kept, &mut rows);
         let groups = self.groups_of(&kept, (&is_used, &stands));
-        let issuances = self.kept_issuances(&issuances, &mut texts);
-        let Self { calls, odd_ids, agents, sessions, words, issuances: all_issuances, .. } = self;
-        drop((sessions, words, all_issuances, stands, is_used));
+        let Self { calls, odd_ids, agents, sessions, .. } = self;
+        drop((sessions, stands, is_used));
         let rows = Rows::new(calls.sorted(&order), rows, odd_ids);
         let sessions = kept.into_iter().map(|(facts, _)| facts).collect();
         Ok(Usage { sessions, groups, rows, issuances, counts, observation, agents })
@@ -227,26 +234,67 @@ impl Ledger {
 
     /// Adds up the log, part by part.
     fn sums(&self, adder: &Adder<'_>) -> Result<Sums, LedgerError> {
-        let part = |part: usize| -> Result<Sums, LedgerError> {
+        let part = |entries: &mut Vec<Entry>, part: usize| -> Result<Sums, LedgerError> {
             let mut sums = Sums::default();
-            for deliveries in self.part(part)?.chunk_by(|a, b| a.key == b.key) {
-                let Some(entry) = deliveries.first() else { continue };
-                sums.distinct += 1;
-                let mut contents =
-                    deliveries.iter().filter(|entry| entry.origin.is_original()).map(Entry::content);
-                let first = contents.next();
-                sums.conflicting += u64::from(contents.any(|content| Some(content) != first));
-                if entry.call == OUTSIDE {
-                    sums.outside += 1;
-                } else if adder.copies.contains(&entry.key) {
-                    sums.copies += 1;
-                } else {
-                    adder.add(entry, self.calls.place(entry.call));
-                }
+            for slice in Slice::all(self.part_len(part)) {
+                self.slice(part, slice, entries)?;
+                sums = sums.and(self.sum(entries, adder));
             }
             Ok(sums)
         };
-        (0..Log::PARTS).into_par_iter().map(part).try_reduce(Sums::default, |a, b| Ok(a.and(b)))
+        // Each worker uses its room again and again.
+        let parts = (0..Log::PARTS).into_par_iter().map_init(Vec::new, part);
+        parts.try_reduce(Sums::default, |a, b| Ok(a.and(b)))
+    }
+
+    /// Number of entries of one part.
+    fn part_len(&self, part: usize) -> usize {
+        let others = self.others.iter().map(|other| other.log.part_len(part));
+        self.log.part_len(part) + others.sum::<usize>()
+    }
+
+    /// As [`Ledger::part`], but a slice of it, into `entries`.
+    fn slice(&self, part: usize, slice: Slice, entries: &mut Vec<Entry>) -> io::Result<()> {
+        entries.clear();
+        self.log.read_slice(part, slice, entries)?;
+        for other in &self.others {
+            let start = entries.len();
+            other.log.read_slice(part, slice, entries)?;
+            for entry in entries.iter_mut().skip(start) {
+                entry.session = entry.session.saturating_add(other.first_session);
+                if let Some(calls) = &other.calls {
+                    entry.call = calls.get(entry.call as usize).copied().unwrap_or(OUTSIDE);
+                }
+            }
+        }
+        if let Some(numbers) = &self.numbers {
+            for entry in entries.iter_mut() {
+                entry.session = numbers.get(entry.session as usize).copied().unwrap_or_default();
+            }
+        }
+        entries.sort_unstable_by(Entry::order);
+        Ok(())
+    }
+
+    /// Adds up deliveries, sorted.
+    fn sum(&self, entries: &[Entry], adder: &Adder<'_>) -> Sums {
+        let mut sums = Sums::default();
+        for deliveries in entries.chunk_by(|a, b| a.key == b.key) {
+            let Some(entry) = deliveries.first() else { continue };
+            sums.distinct += 1;
+            let mut contents =
+                deliveries.iter().filter(|entry| entry.origin.is_original()).map(Entry::content);
+            let first = contents.next();
+            sums.conflicting += u64::from(contents.any(|content| Some(content) != first));
+            if entry.call == OUTSIDE {
+                sums.outside += 1;
+            } else if adder.copies.contains(&entry.key) {
+                sums.copies += 1;
+            } else {
+                adder.add(entry, self.calls.place(entry.call));
+            }
+        }
+        sums
     }
 
     /// Events that are another account's copy of a call counted elsewhere: of the events that share a `sharedEventID`, the

@@ -33,7 +33,7 @@ pub struct Caps {
 
 impl Default for Caps {
     fn default() -> Self {
-        Self { resources: 4_096, objects: 256, values: 64, messages: 1_024, rows: 1 << 12, sessions: 1 << 14 }
+        Self { resources: 4_096, objects: 256, values: 64, messages: 1_024, rows: 1 << 12, sessions: 1 << 13 }
     }
 }
 

@@ -37,6 +37,9 @@ impl Form {
     }
 }
 
+/// Bytes of an issuance as written.
+const WIDTH: usize = 56;
+
 /// One issuance.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Issued {
@@ -109,6 +112,11 @@ impl ByEvent {
             rows.get(*place as usize).map_or(0, |(key, _)| hasher.hash_one(key))
         });
         rows.push((key, issued));
+    }
+
+    /// Gives room back when all are here.
+    pub(super) fn shrink(&mut self) {
+        self.rows.shrink_to_fit();
     }
 
     /// Lets those go that are not wanted.
@@ -214,6 +222,11 @@ impl Issuances {
     /// Where the call was recorded.
     pub(super) fn account_of(&self, key: EventKey) -> Option<Word> {
         self.form_of(self.all.get(&key)?)?.texts.get(2).copied()
+    }
+
+    /// Bytes of all issuances when they are written down, but for the tags, which are few.
+    pub(super) fn size(&self) -> usize {
+        16 + self.all.len() * WIDTH
     }
 
     /// Writes the issuances down, by numbers of words and sessions; gives the forms, which are few.

@@ -74,6 +74,10 @@ const WIDTH: usize = 40;
 const PARTS: usize = 64;
 /// Entries held back until they are written: 160 KB.
 const HELD: usize = 1 << 12;
+/// Entries that are looked at together at the end: 1.3 MB. Where a part has more it is taken in slices,
+const TOGETHER: usize = 1 << 15;
+/// but not in more than so many, because all of the part is read for each.
+const MOST_SLICES: usize = 8;
 
 impl Entry {
     /// What tells two deliveries apart. Numbers of sessions and calls do not: they belong to one ledger.
@@ -115,10 +119,36 @@ impl Entry {
         }
     }
 
-    fn part(&self) -> usize {
+    fn mixed(&self) -> usize {
         let (a, b) = self.key.halves();
         let mixed = (a ^ b.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        usize::try_from(mixed >> 32).unwrap_or_default() % PARTS
+        usize::try_from(mixed >> 32).unwrap_or_default()
+    }
+
+    fn part(&self) -> usize {
+        self.mixed() % PARTS
+    }
+}
+
+/// A share of a part's events.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slice {
+    number: usize,
+    of: usize,
+}
+
+impl Slice {
+    /// All of it.
+    const WHOLE: Self = Self { number: 0, of: 1 };
+
+    /// The slices in which a part of so many entries is best looked at.
+    pub(super) fn all(n: usize) -> impl Iterator<Item = Self> {
+        let of = (n / TOGETHER + 1).min(MOST_SLICES);
+        (0..of).map(move |number| Self { number, of })
+    }
+
+    fn has(self, entry: &Entry) -> bool {
+        entry.mixed() / PARTS % self.of == self.number
     }
 }
 
@@ -127,12 +157,20 @@ impl Entry {
 pub(super) struct Log {
     held: Vec<Vec<Entry>>,
     n_held: usize,
-    /// Entries written, by part: places in the file, and how many entries lie there.
-    written: Vec<Vec<(u64, usize)>>,
+    written: Vec<Batch>,
     file: Scratch,
     /// The scratch file could not be made or written; everything is held.
     is_refused: bool,
     n: u64,
+}
+
+/// What was written together, one part behind the other.
+#[derive(Clone, Debug)]
+struct Batch {
+    /// In the file.
+    place: u64,
+    /// Entries, by part; there are no more than [`HELD`] together.
+    lengths: [u16; PARTS],
 }
 
 impl Default for Log {
@@ -140,7 +178,7 @@ impl Default for Log {
         Self {
             held: vec![Vec::new(); PARTS],
             n_held: 0,
-            written: vec![Vec::new(); PARTS],
+            written: Vec::new(),
             file: Scratch::default(),
             is_refused: false,
             n: 0,
@@ -171,27 +209,39 @@ impl Log {
     fn write(&mut self) -> io::Result<()> {
         let mut bytes = Vec::with_capacity(self.n_held * WIDTH);
         self.held.iter().flatten().for_each(|entry| entry.write(&mut bytes));
-        let mut place = self.file.append(&bytes)?;
-        for (held, written) in self.held.iter_mut().zip(&mut self.written) {
-            if !held.is_empty() {
-                written.push((place, held.len()));
-                place += (held.len() * WIDTH) as u64;
-                held.clear();
-            }
+        let place = self.file.append(&bytes)?;
+        let mut lengths = [0; PARTS];
+        for (held, length) in self.held.iter_mut().zip(&mut lengths) {
+            *length = u16::try_from(held.len()).unwrap_or(u16::MAX);
+            held.clear();
         }
+        self.written.push(Batch { place, lengths });
         self.n_held = 0;
         Ok(())
     }
 
+    /// Number of entries of one part.
+    pub(super) fn part_len(&self, part: usize) -> usize {
+        let written = self.written.iter().filter_map(|batch| batch.lengths.get(part));
+        self.held.get(part).map_or(0, Vec::len) + written.map(|n| usize::from(*n)).sum::<usize>()
+    }
+
     /// The entries of one part, in no order, added to `into`.
     pub(super) fn read(&self, part: usize, into: &mut Vec<Entry>) -> io::Result<()> {
-        into.extend(self.held.get(part).into_iter().flatten());
+        self.read_slice(part, Slice::WHOLE, into)
+    }
+
+    /// The entries of a slice of one part, in no order, added to `into`.
+    pub(super) fn read_slice(&self, part: usize, slice: Slice, into: &mut Vec<Entry>) -> io::Result<()> {
+        into.extend(self.held.get(part).into_iter().flatten().filter(|entry| slice.has(entry)));
         let mut bytes = Vec::new();
-        for (place, n) in self.written.get(part).into_iter().flatten() {
+        for Batch { place, lengths } in &self.written {
+            let before: usize = lengths.iter().take(part).map(|n| usize::from(*n)).sum();
+            let n = lengths.get(part).copied().map_or(0, usize::from);
             bytes.resize(n * WIDTH, 0);
-            self.file.read(*place, &mut bytes)?;
+            self.file.read(*place + (before * WIDTH) as u64, &mut bytes)?;
             let (entries, _) = bytes.as_chunks::<WIDTH>();
-            into.extend(entries.iter().map(Entry::read));
+            into.extend(entries.iter().map(Entry::read).filter(|entry| slice.has(entry)));
         }
         Ok(())
     }
@@ -218,7 +268,13 @@ mod tests {
         log.add(entry(n));
         assert_eq!((log.len(), copy.len(), log.n_held), (n + 1, n, 18));
         let mut all = Vec::new();
-        (0..PARTS).for_each(|part| log.read(part, &mut all).unwrap());
+        for part in 0..PARTS {
+            let before = all.len();
+            for slice in Slice::all(TOGETHER * (part % 10)) {
+                log.read_slice(part, slice, &mut all).unwrap();
+            }
+            assert_eq!(all.len() - before, log.part_len(part));
+        }
         all.sort_by_key(|entry| entry.fingerprint);
         assert_eq!(all.len() as u64, n + 1);
         for (found, number) in all.iter().zip(0..) {

@@ -183,10 +183,13 @@ impl<'l> Adding<'l> {
 
     /// The tallies in the order of sessions and calls.
     pub(super) fn into_parts(self) -> Vec<Vec<Tally>> {
-        let all = |part: Mutex<Part>| part.into_inner().unwrap_or_else(PoisonError::into_inner).all;
-        let mut parts: Vec<Vec<Tally>> = self.parts.into_iter().map(all).collect();
-        parts.iter_mut().for_each(|part| part.sort_unstable_by_key(|tally| (tally.session, tally.call)));
-        parts
+        let sorted = |part: Mutex<Part>| {
+            let Part { mut all, .. } = part.into_inner().unwrap_or_else(PoisonError::into_inner);
+            all.shrink_to_fit();
+            all.sort_unstable_by_key(|tally| (tally.session, tally.call));
+            all
+        };
+        self.parts.into_iter().map(sorted).collect()
     }
 }
 

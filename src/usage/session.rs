@@ -349,9 +349,13 @@ impl Sessions {
         }
     }
 
+    /// Bytes of all sessions when they are written down.
+    pub(super) fn size(&self) -> usize {
+        self.all.len() * Session::WIDTH
+    }
+
     /// Writes the sessions down; gives the forms, which are few.
     pub(super) fn write(self, into: &mut Vec<u8>) -> Vec<Form> {
-        into.reserve(self.all.len() * Session::WIDTH);
         self.all.iter().for_each(|session| session.write(into));
         self.forms.into_all()
     }
@@ -365,6 +369,12 @@ impl Sessions {
     /// The fingerprints of all.
     pub(super) fn prints(&self) -> impl Iterator<Item = u64> {
         self.all.iter().map(|session| session.print)
+    }
+
+    /// Gives back what only finding known callers takes: none is to be interned any more.
+    pub(super) fn no_more(&mut self) {
+        self.table = HashTable::new();
+        self.all.shrink_to_fit();
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Session> {

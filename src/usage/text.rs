@@ -84,6 +84,11 @@ impl Words {
         (number != Self::NONE).then(|| word(&self.buffer, &self.ends, number))
     }
 
+    /// Bytes of all texts when they are written down.
+    pub(super) fn size(&self) -> usize {
+        8 + self.ends.len() * 8 + self.buffer.len()
+    }
+
     /// Writes all texts down.
     pub(super) fn write(&self, into: &mut Vec<u8>) {
         write_number(into, self.ends.len());
@@ -99,6 +104,18 @@ impl Words {
         let ends = (0..n).map(end).collect::<Option<Vec<usize>>>()?;
         let text = from.take(ends.last().copied().unwrap_or(0))?;
         Some(Self { buffer: str::from_utf8(text).ok()?.to_owned(), ends, ..Self::default() })
+    }
+
+    /// Gives room back when most of what is to be known is known.
+    pub(super) fn shrink(&mut self) {
+        self.buffer.shrink_to_fit();
+        self.ends.shrink_to_fit();
+    }
+
+    /// Gives back what only finding known texts takes: none is to be interned any more.
+    pub(super) fn no_more(&mut self) {
+        self.table = HashTable::new();
+        self.shrink();
     }
 
     /// Number of texts.
