@@ -25,7 +25,7 @@ mod summary;
 mod text;
 
 pub use agents::{AgentSession, Agents, AirflowTask};
-pub use calls::Call;
+pub use calls::{Call, CallKind};
 pub use event_id::EventKey;
 pub use facts::{
     CallOutcome, DenialFacts, IssuanceFacts, IssuanceKind, Others, SessionFacts, SessionId, Text,

@@ -11,8 +11,8 @@ use crate::catalog::{Evidence, Need, Needs, Resource, Verdict};
 use crate::ident::{Time, fixed};
 use crate::record::IdentityType;
 use crate::usage::{
-    AgentRow, AirflowTask, Call, CallOutcome, DenialFacts, EventKey, FoldKind, FoldRow, IssuanceKind,
-    IssuedRow, SessionFacts, Text,
+    AgentRow, AirflowTask, Call, CallKind, CallOutcome, DenialFacts, EventKey, FoldKind, FoldRow,
+    IssuanceKind, IssuedRow, SessionFacts, Text,
 };
 
 /// Texts of one file, kept once each.
@@ -272,7 +272,7 @@ pub(super) fn read_calls(rows: &Rows) -> Result<Vec<Call>, StoreError> {
         };
         let ((verdict, rule), needs) = needs;
         let (Some(verdict), Some(rule), Some(needs)) = (verdict, rule, needs) else { return Err(damaged()) };
-        calls.push(Call {
+        let kind = CallKind {
             source: kept.text(source),
             name: kept.text(name),
             region: kept.text(region),
@@ -280,9 +280,10 @@ pub(super) fn read_calls(rows: &Rows) -> Result<Vec<Call>, StoreError> {
             data_type: kept.option(data_type),
             read_only,
             outcome,
-            needs: Arc::new(read_needs(verdict, rule, needs).ok_or_else(damaged)?),
             vpc_endpoint: kept.option(vpc_endpoint),
-        });
+        };
+        let needs = Arc::new(read_needs(verdict, rule, needs).ok_or_else(damaged)?);
+        calls.push(Call { kind: Arc::new(kind), needs });
     }
     Ok(calls)
 }

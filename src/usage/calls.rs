@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::hash::{BuildHasher, Hash, Hasher};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -34,9 +35,19 @@ pub(super) struct CallView<'a> {
     pub(super) vpc_endpoint: Option<&'a str>,
 }
 
-/// One distinct call: what a [`super::Row`] says besides session, number, times and sample.
+/// One distinct call: what a [`super::Row`] says besides session, number, times and sample. Calls are many, and most differ in what they
+/// needed alone.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Call {
+    /// All else that it says; its members are the call's.
+    pub kind: Arc<CallKind>,
+    /// What the call needed (for a denied call: what it would have needed by its name and parameters).
+    pub needs: Arc<Needs>,
+}
+
+/// What a call says besides what it needed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CallKind {
     /// `eventSource`.
     pub source: Text,
     /// `eventName`.
@@ -51,10 +62,16 @@ pub struct Call {
     pub read_only: Option<bool>,
     /// See [`CallOutcome`].
     pub outcome: CallOutcome,
-    /// What the call needed (for a denied call: what it would have needed by its name and parameters).
-    pub needs: Arc<Needs>,
     /// `vpcEndpointId`.
     pub vpc_endpoint: Option<Text>,
+}
+
+impl Deref for Call {
+    type Target = CallKind;
+
+    fn deref(&self) -> &CallKind {
+        &self.kind
+    }
 }
 
 impl<'a> From<&'a CallOutcome> for OutcomeView<'a> {
@@ -63,6 +80,22 @@ impl<'a> From<&'a CallOutcome> for OutcomeView<'a> {
             CallOutcome::Used { failed } => Self::Used(failed.as_deref()),
             CallOutcome::Denied(DenialFacts { code, message }) => Self::Denied(code, message.as_deref()),
             CallOutcome::Unproven(code) => Self::Unproven(code),
+        }
+    }
+}
+
+impl CallKind {
+    fn with<'a>(&'a self, needs: &'a Needs) -> CallView<'a> {
+        CallView {
+            source: &self.source,
+            name: &self.name,
+            region: &self.region,
+            recipient_account: self.recipient_account.as_deref(),
+            data_type: self.data_type.as_deref(),
+            read_only: self.read_only,
+            outcome: (&self.outcome).into(),
+            needs,
+            vpc_endpoint: self.vpc_endpoint.as_deref(),
         }
     }
 }
@@ -85,17 +118,7 @@ impl OutcomeView<'_> {
 
 impl Call {
     pub(super) fn view(&self) -> CallView<'_> {
-        CallView {
-            source: &self.source,
-            name: &self.name,
-            region: &self.region,
-            recipient_account: self.recipient_account.as_deref(),
-            data_type: self.data_type.as_deref(),
-            read_only: self.read_only,
-            outcome: (&self.outcome).into(),
-            needs: &self.needs,
-            vpc_endpoint: self.vpc_endpoint.as_deref(),
-        }
+        self.kind.with(&self.needs)
     }
 
     /// Brings the call into the present folded form; true when that is another.
@@ -107,7 +130,7 @@ impl Call {
             self.needs = Arc::new(needs);
         }
         if let Some(outcome) = outcome {
-            self.outcome = outcome;
+            self.kind = Arc::new(CallKind { outcome, ..CallKind::clone(&self.kind) });
         }
         changed
     }
@@ -116,13 +139,22 @@ impl Call {
 impl CallView<'_> {
     /// Of what differs between calls; the rest is left to [`CallView::is_same`].
     fn hash(&self, needs: u64, state: &mut impl Hasher) {
+        needs.hash(state);
+        self.hash_kind(state);
+    }
+
+    fn hash_kind(&self, state: &mut impl Hasher) {
         let Self { source, name, region, outcome, vpc_endpoint, .. } = self;
-        (needs, source, name, region, outcome, vpc_endpoint).hash(state);
+        (source, name, region, outcome, vpc_endpoint).hash(state);
     }
 
     /// Equal to the byte: `Needs` compare actions without case, and which spelling a report shows must not depend on
     /// which record came first.
     pub(super) fn is_same(&self, other: &CallView<'_>) -> bool {
+        self.is_same_kind(other) && self.needs == other.needs && same_spelling(self.needs, other.needs)
+    }
+
+    fn is_same_kind(&self, other: &CallView<'_>) -> bool {
         self.name == other.name
             && self.source == other.source
             && self.region == other.region
@@ -131,15 +163,17 @@ impl CallView<'_> {
             && self.read_only == other.read_only
             && self.outcome == other.outcome
             && self.vpc_endpoint == other.vpc_endpoint
-            && self.needs == other.needs
-            && same_spelling(self.needs, other.needs)
     }
 }
 
 impl CallView<'_> {
     /// An owned copy.
     pub(super) fn to_call(self, needs: Arc<Needs>, texts: &mut Texts) -> Call {
-        Call {
+        Call { kind: Arc::new(self.to_kind(texts)), needs }
+    }
+
+    fn to_kind(self, texts: &mut Texts) -> CallKind {
+        CallKind {
             source: texts.intern(self.source),
             name: texts.intern(self.name),
             region: texts.intern(self.region),
@@ -147,7 +181,6 @@ impl CallView<'_> {
             data_type: texts.option(self.data_type),
             read_only: self.read_only,
             outcome: self.outcome.to_owned(texts),
-            needs,
             vpc_endpoint: texts.option(self.vpc_endpoint),
         }
     }
@@ -176,6 +209,8 @@ pub(super) struct Calls {
     table: HashTable<Slot>,
     /// What calls need, once each: the same by several names, in several Regions, granted or refused.
     needs: HashTable<(u64, Arc<Needs>)>,
+    /// What calls say otherwise, once each.
+    kinds: HashTable<Arc<CallKind>>,
     hasher: DefaultHashBuilder,
 }
 
@@ -218,7 +253,8 @@ impl Calls {
             None => {
                 // A copy takes no more room than it must.
                 let needs = self.shared(of_needs, call.needs, || Arc::new(call.needs.clone()));
-                self.insert(hash, call.to_call(needs, texts)).number
+                let kind = self.shared_kind(call, || Arc::new(call.to_kind(texts)));
+                self.insert(hash, Call { kind, needs }).number
             }
         }
     }
@@ -234,7 +270,8 @@ impl Calls {
             Some(slot) => slot,
             None => {
                 let needs = self.shared(of_needs, &call.needs, || Arc::clone(&call.needs));
-                self.insert(hash, Call { needs, ..call })
+                let kind = self.shared_kind(&call.view(), || Arc::clone(&call.kind));
+                self.insert(hash, Call { kind, needs })
             }
         }
     }
@@ -246,6 +283,19 @@ impl Calls {
         let entry = self.needs.entry(hash, is_same, |(hash, _)| *hash);
         let (_, known) = entry.or_insert_with(|| (hash, make())).into_mut();
         Arc::clone(known)
+    }
+
+    /// The one copy of what a call says besides what it needs.
+    fn shared_kind(&mut self, call: &CallView<'_>, make: impl FnOnce() -> Arc<CallKind>) -> Arc<CallKind> {
+        let Self { kinds, hasher, .. } = self;
+        let hash_of = |call: &CallView<'_>| {
+            let mut state = hasher.build_hasher();
+            call.hash_kind(&mut state);
+            state.finish()
+        };
+        let is_same = |known: &Arc<CallKind>| known.with(call.needs).is_same_kind(call);
+        let entry = kinds.entry(hash_of(call), is_same, |known| hash_of(&known.with(call.needs)));
+        Arc::clone(entry.or_insert_with(make).get())
     }
 
     fn insert(&mut self, hash: u64, call: Call) -> Slot {
@@ -285,6 +335,7 @@ impl Calls {
         for (new, call) in gone.zip(others) {
             *new = self.slot_of(call).place;
         }
+        self.kinds.retain(|kind| Arc::strong_count(kind) > 1);
         self.places =
             places.iter().map(|old| moved.get(*old as usize).copied().unwrap_or_default()).collect();
         // Numbers in the table were those of a moment ago; any number that leads to the place will do.

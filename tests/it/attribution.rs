@@ -14,8 +14,8 @@ use leastwise::inventory::{Cluster, Inventory, PodIdentityAssociation, Role, Use
 use leastwise::policy::{self, PolicyKind};
 use leastwise::record::IdentityType;
 use leastwise::usage::{
-    Call, CallOutcome, DenialFacts, IssuanceFacts, IssuanceKind, RegionObservation, RowFacts, SessionFacts,
-    SessionId, Text, Usage,
+    Call, CallKind, CallOutcome, DenialFacts, IssuanceFacts, IssuanceKind, RegionObservation, RowFacts,
+    SessionFacts, SessionId, Text, Usage,
 };
 use proptest::prelude::*;
 
@@ -162,15 +162,17 @@ fn used(session: usize, action: &str, at: i64, calls: u64) -> RowFacts {
     RowFacts {
         session: SessionId(u32::try_from(session).unwrap()),
         call: Call {
-            source: "s3.amazonaws.com".into(),
-            name: action.split_once(':').unwrap().1.into(),
-            region: "eu-west-1".into(),
-            recipient_account: text(ACCOUNT),
-            data_type: None,
-            read_only: Some(true),
-            outcome: CallOutcome::Used { failed: None },
+            kind: Arc::new(CallKind {
+                source: "s3.amazonaws.com".into(),
+                name: action.split_once(':').unwrap().1.into(),
+                region: "eu-west-1".into(),
+                recipient_account: text(ACCOUNT),
+                data_type: None,
+                read_only: Some(true),
+                outcome: CallOutcome::Used { failed: None },
+                vpc_endpoint: None,
+            }),
             needs: needs(action, "arn:aws:s3:::b/k"),
-            vpc_endpoint: None,
         },
         calls,
         first: time(at),
@@ -186,7 +188,8 @@ fn denied(session: usize, message: &str, at: i64) -> RowFacts {
 
 /// The same call with another outcome.
 fn ended(row: RowFacts, outcome: CallOutcome) -> RowFacts {
-    RowFacts { call: Call { outcome, ..row.call.clone() }, ..row }
+    let kind = Arc::new(CallKind { outcome, ..CallKind::clone(&row.call.kind) });
+    RowFacts { call: Call { kind, ..row.call.clone() }, ..row }
 }
 
 /// A merged ledger of these sessions (one call each, a minute after they began) and issuances.

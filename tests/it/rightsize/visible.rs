@@ -5,7 +5,7 @@ use std::sync::Arc;
 use leastwise::catalog::{Need, Needs};
 use leastwise::inventory::{self, Trail};
 use leastwise::rightsize::{Blind, SeenResources};
-use leastwise::usage::{Call, CallOutcome, DataObservation, RowFacts, SessionId, Usage};
+use leastwise::usage::{Call, CallKind, CallOutcome, DataObservation, RowFacts, SessionId, Usage};
 
 use super::*;
 
@@ -216,19 +216,21 @@ fn seen_of(calls: &[&str]) -> SeenResources {
         RowFacts {
             session: SessionId(0),
             call: Call {
-                source: source.into(),
-                name: name.into(),
-                region: "eu-west-1".into(),
-                recipient_account: Some(ACCOUNT.into()),
-                data_type: Some(kind.into()).filter(|_| kind != "-"),
-                read_only: Some(true),
-                outcome: CallOutcome::Used { failed: None },
+                kind: Arc::new(CallKind {
+                    source: source.into(),
+                    name: name.into(),
+                    region: "eu-west-1".into(),
+                    recipient_account: Some(ACCOUNT.into()),
+                    data_type: Some(kind.into()).filter(|_| kind != "-"),
+                    read_only: Some(true),
+                    outcome: CallOutcome::Used { failed: None },
+                    vpc_endpoint: None,
+                }),
                 needs: Arc::new(Needs {
                     verdict: leastwise::catalog::Verdict::Mapped,
                     needs: vec![need],
                     rule: "same-name",
                 }),
-                vpc_endpoint: None,
             },
             calls: 1,
             first: time,
