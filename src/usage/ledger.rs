@@ -428,8 +428,9 @@ impl Ledger {
     pub(super) fn fold(&mut self) {
         if self.folds.take_fallen() {
             self.calls.fold(&self.folds);
+            self.texts.prune();
+            self.fold_above = self.calls.len().saturating_mul(2).max(self.min_calls);
         }
-        self.fold_above = self.calls.len().saturating_mul(2).max(self.min_calls);
     }
 
     /// Nothing more is to be written down, as a rule.

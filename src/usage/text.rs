@@ -1,6 +1,7 @@
 //! Shared texts, and fingerprints that are equal in every process.
 
 use std::hash::{BuildHasher, Hash};
+use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, Equivalent, HashSet, HashTable};
 
@@ -34,6 +35,11 @@ impl Texts {
     pub(super) fn intern(&mut self, text: &str) -> Text {
         let text = limited(text);
         self.0.get_or_insert_with(text, |text| text.into()).clone()
+    }
+
+    /// Lets those go that nobody else has any more.
+    pub(super) fn prune(&mut self) {
+        self.0.retain(|text| Arc::strong_count(text) > 1);
     }
 
     /// [`Texts::intern`] for what may be absent.
