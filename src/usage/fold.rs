@@ -131,7 +131,7 @@ fn split(arn: &str) -> (&str, &str) {
 
 /// Where a name has its `/` and `:`.
 fn separators(text: &str) -> impl Iterator<Item = usize> {
-    text.bytes().enumerate().filter(|(_, byte)| matches!(byte, b'/' | b':')).map(|(at, _)| at)
+    memchr::memchr2_iter(b'/', b':', text.as_bytes())
 }
 
 /// `rest` at a level: what stays, and what follows it.
