@@ -247,35 +247,6 @@ impl Ledger {
         parts.try_reduce(Sums::default, |a, b| Ok(a.and(b)))
     }
 
-    /// Number of entries of one part.
-    fn part_len(&self, part: usize) -> usize {
-        let others = self.others.iter().map(|other| other.log.part_len(part));
-        self.log.part_len(part) + others.sum::<usize>()
-    }
-
-    /// As [`Ledger::part`], but a slice of it, into `entries`.
-    fn slice(&self, part: usize, slice: Slice, entries: &mut Vec<Entry>) -> io::Result<()> {
-        entries.clear();
-        self.log.read_slice(part, slice, entries)?;
-        for other in &self.others {
-            let start = entries.len();
-            other.log.read_slice(part, slice, entries)?;
-            for entry in entries.iter_mut().skip(start) {
-                entry.session = entry.session.saturating_add(other.first_session);
-                if let Some(calls) = &other.calls {
-                    entry.call = calls.get(entry.call as usize).copied().unwrap_or(OUTSIDE);
-                }
-            }
-        }
-        if let Some(numbers) = &self.numbers {
-            for entry in entries.iter_mut() {
-                entry.session = numbers.get(entry.session as usize).copied().unwrap_or_default();
-            }
-        }
-        entries.sort_unstable_by(Entry::order);
-        Ok(())
-    }
-
     /// Adds up deliveries, sorted.
     fn sum(&self, entries: &[Entry], adder: &Adder<'_>) -> Sums {
         let mut sums = Sums::default();

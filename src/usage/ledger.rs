@@ -12,7 +12,7 @@ use super::event_id::{EventKey, OddIds};
 use super::fold::{Caps, Folds};
 use super::issuance::Issuing;
 use super::issuances::Issuances;
-use super::log::{Entry, Log, OUTSIDE, Origin, seconds};
+use super::log::{Entry, Log, OUTSIDE, Origin, Slice, seconds};
 use super::memo::{Known, KnownCaller, Memo};
 use super::objects::ObjectCall;
 use super::observe::Observer;
@@ -480,13 +480,20 @@ impl Ledger {
         into
     }
 
-    /// All entries of one part, sorted: the deliveries of an event lie side by side, the one that counts first.
-    pub(super) fn part(&self, part: usize) -> std::io::Result<Vec<Entry>> {
-        let mut entries = Vec::new();
-        self.log.read(part, &mut entries)?;
+    /// Number of entries of one part.
+    pub(super) fn part_len(&self, part: usize) -> usize {
+        let others = self.others.iter().map(|other| other.log.part_len(part));
+        self.log.part_len(part) + others.sum::<usize>()
+    }
+
+    /// The entries of a slice of one part, sorted, in place of what `entries` held: the deliveries of an event lie side by side, the one
+    /// that counts first.
+    pub(super) fn slice(&self, part: usize, slice: Slice, entries: &mut Vec<Entry>) -> std::io::Result<()> {
+        entries.clear();
+        self.log.read(part, slice, entries)?;
         for other in &self.others {
             let start = entries.len();
-            other.log.read(part, &mut entries)?;
+            other.log.read(part, slice, entries)?;
             for entry in entries.iter_mut().skip(start) {
                 entry.session = entry.session.saturating_add(other.first_session);
                 if let Some(calls) = &other.calls {
@@ -495,12 +502,12 @@ impl Ledger {
             }
         }
         if let Some(numbers) = &self.numbers {
-            for entry in &mut entries {
+            for entry in entries.iter_mut() {
                 entry.session = numbers.get(entry.session as usize).copied().unwrap_or_default();
             }
         }
         entries.sort_unstable_by(Entry::order);
-        Ok(entries)
+        Ok(())
     }
 
     /// Number of deliveries written down.

@@ -139,7 +139,7 @@ pub(super) struct Slice {
 
 impl Slice {
     /// All of it.
-    const WHOLE: Self = Self { number: 0, of: 1 };
+    pub(super) const WHOLE: Self = Self { number: 0, of: 1 };
 
     /// The slices in which a part of so many entries is best looked at.
     pub(super) fn all(n: usize) -> impl Iterator<Item = Self> {
@@ -226,13 +226,8 @@ impl Log {
         self.held.get(part).map_or(0, Vec::len) + written.map(|n| usize::from(*n)).sum::<usize>()
     }
 
-    /// The entries of one part, in no order, added to `into`.
-    pub(super) fn read(&self, part: usize, into: &mut Vec<Entry>) -> io::Result<()> {
-        self.read_slice(part, Slice::WHOLE, into)
-    }
-
     /// The entries of a slice of one part, in no order, added to `into`.
-    pub(super) fn read_slice(&self, part: usize, slice: Slice, into: &mut Vec<Entry>) -> io::Result<()> {
+    pub(super) fn read(&self, part: usize, slice: Slice, into: &mut Vec<Entry>) -> io::Result<()> {
         into.extend(self.held.get(part).into_iter().flatten().filter(|entry| slice.has(entry)));
         let mut bytes = Vec::new();
         for Batch { place, lengths } in &self.written {
@@ -271,7 +266,7 @@ mod tests {
         for part in 0..PARTS {
             let before = all.len();
             for slice in Slice::all(TOGETHER * (part % 10)) {
-                log.read_slice(part, slice, &mut all).unwrap();
+                log.read(part, slice, &mut all).unwrap();
             }
             assert_eq!(all.len() - before, log.part_len(part));
         }

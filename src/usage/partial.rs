@@ -11,7 +11,7 @@ use super::finish::LedgerError;
 use super::fold::FoldRow;
 use super::issuance::IssuedRow;
 use super::ledger::Ledger;
-use super::log::{Log, OUTSIDE};
+use super::log::{Log, OUTSIDE, Slice};
 use super::{AgentSession, AirflowTask, SessionFacts, Text};
 use crate::ident::Time;
 
@@ -158,7 +158,8 @@ impl Partial {
 
     /// The deliveries of one part, sorted.
     pub fn deliveries(&self, part: usize) -> Result<Vec<Delivery>, LedgerError> {
-        let entries = self.ledger.part(part)?;
+        let mut entries = Vec::new();
+        self.ledger.slice(part, Slice::WHOLE, &mut entries)?;
         let number = |numbers: &[u32], old: u32| numbers.get(old as usize).copied().unwrap_or(OUTSIDE);
         let mut deliveries: Vec<Delivery> = entries
             .iter()
