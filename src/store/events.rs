@@ -10,8 +10,10 @@ use super::manifest::{FileInfo, sync_dir};
 use crate::ident::{Time, is_account_id};
 use crate::usage::{Call, Delivery, EventKey, Text};
 
-/// Deliveries held back until they are written: some 200 MB.
-const HELD: usize = 1 << 22;
+/// Deliveries held back until some are written: 50 MB. As many make a file at most, which is read in one.
+const HELD: usize = 1 << 20;
+/// Rows of a file that are made at a time.
+const ROWS: usize = 1 << 17;
 /// Places (account and Region) that have a folder of their own; the others share one. Logs may name any number of them.
 const MOST_PLACES: usize = 4_096;
 /// The folder name where there is no good one.
@@ -76,11 +78,22 @@ impl<'s> EventFiles<'s> {
         let month = format!("{year:04}-{month:02}");
         self.held.entry((place.0, place.1, month)).or_default().push(delivery);
         self.n_held += 1;
-        if self.n_held >= HELD { self.flush() } else { Ok(()) }
+        if self.n_held >= HELD { self.flush(HELD / 2) } else { Ok(()) }
     }
 
-    fn flush(&mut self) -> Result<(), StoreError> {
-        for ((account, region, month), mut deliveries) in std::mem::take(&mut self.held) {
+    /// Writes the places that hold the most, until no more than so many deliveries are held: where few are, they wait, so that
+    /// files are few.
+    fn flush(&mut self, most: usize) -> Result<(), StoreError> {
+        let mut places: Vec<(usize, Place)> =
+            self.held.iter().map(|(place, deliveries)| (deliveries.len(), place.clone())).collect();
+        places.sort_unstable_by(|a, b| b.cmp(a));
+        for (n, place) in places {
+            if self.n_held <= most {
+                break;
+            }
+            let Some(mut deliveries) = self.held.remove(&place) else { continue };
+            self.n_held -= n;
+            let (account, region, month) = place;
             // Alike things beside each other take less room.
             deliveries.sort_unstable_by_key(|d| (d.session, d.call, d.time, d.event, *d));
             let below = format!("events/account={account}/region={region}/month={month}");
@@ -88,20 +101,19 @@ impl<'s> EventFiles<'s> {
             fs::create_dir_all(&folder).map_err(StoreError::io("create", &folder))?;
             let path = format!("{below}/{}.{}.parquet", self.name, self.round);
             let mut file = TableFile::create(&self.dir.join(&path))?;
-            for part in deliveries.chunks(1 << 20) {
+            for part in deliveries.chunks(ROWS) {
                 file.write(columns(part))?;
             }
             let bytes = file.finish()?;
             sync_dir(&folder)?;
             self.files.push(FileInfo { path, bytes, month: Some(month) });
         }
-        self.n_held = 0;
         self.round += 1;
         Ok(())
     }
 
     pub(super) fn finish(mut self) -> Result<Vec<FileInfo>, StoreError> {
-        self.flush()?;
+        self.flush(0)?;
         Ok(self.files)
     }
 }
