@@ -155,7 +155,6 @@ impl Bucket {
                 page = pages.recv(), if !is_listed && waiting.len() < ENOUGH => match page {
                     Some(Found::Objects(objects)) => {
                         waiting.extend(objects.into_iter().filter(|(_, object)| feed.wants(object)));
-                        is_ahead.store(waiting.len() >= PLENTY, Ordering::Relaxed);
                     }
                     Some(Found::Missed(prefix, error)) => self.miss(feed, &prefix, &error),
                     None => is_listed = true,

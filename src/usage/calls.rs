@@ -137,21 +137,16 @@ impl Call {
 }
 
 impl CallView<'_> {
-    /// Of what differs between calls; the rest is left to [`CallView::is_same`].
-    fn hash(&self, needs: u64, state: &mut impl Hasher) {
-        needs.hash(state);
-        self.hash_kind(state);
-    }
-
-    fn hash_kind(&self, state: &mut impl Hasher) {
+    /// Of what differs between calls besides their needs; the rest is left to [`CallView::is_same`].
+    fn hash_kind(&self, hasher: &DefaultHashBuilder) -> u64 {
         let Self { source, name, region, outcome, vpc_endpoint, .. } = self;
-        (source, name, region, outcome, vpc_endpoint).hash(state);
+        hasher.hash_one((source, name, region, outcome, vpc_endpoint))
     }
 
     /// Equal to the byte: `Needs` compare actions without case, and which spelling a report shows must not depend on
     /// which record came first.
     pub(super) fn is_same(&self, other: &CallView<'_>) -> bool {
-        self.is_same_kind(other) && self.needs == other.needs && same_spelling(self.needs, other.needs)
+        self.is_same_kind(other) && are_same(self.needs, other.needs)
     }
 
     fn is_same_kind(&self, other: &CallView<'_>) -> bool {
@@ -186,18 +181,35 @@ impl CallView<'_> {
     }
 }
 
-fn hash(needs: &Needs, state: &mut impl Hasher) {
+fn hash_needs(needs: &Needs, hasher: &DefaultHashBuilder) -> u64 {
+    let mut state = hasher.build_hasher();
     for need in &needs.needs {
         // Calls keep spellings apart, and whole texts hash faster than letters without case.
-        need.action.as_str().hash(state);
-        need.resources.hash(state);
-        need.context.hash(state);
+        need.action.as_str().hash(&mut state);
+        need.resources.hash(&mut state);
+        need.context.hash(&mut state);
     }
+    state.finish()
 }
 
-/// Whether equal needs also spell their actions alike.
-fn same_spelling(a: &Needs, b: &Needs) -> bool {
-    a.needs.iter().zip(&b.needs).all(|(a, b)| a.action.as_str() == b.action.as_str())
+/// Whether needs are equal and spell their actions alike.
+fn are_same(a: &Needs, b: &Needs) -> bool {
+    a == b && a.needs.iter().zip(&b.needs).all(|(a, b)| a.action.as_str() == b.action.as_str())
+}
+
+/// Values kept once each, with their hashes.
+type Once<T> = HashTable<(u64, Arc<T>)>;
+
+/// The one copy of a value.
+fn once<T>(
+    all: &mut Once<T>,
+    hash: u64,
+    is_same: impl Fn(&T) -> bool,
+    make: impl FnOnce() -> Arc<T>,
+) -> Arc<T> {
+    let entry = all.entry(hash, |(of, known)| *of == hash && is_same(known), |(hash, _)| *hash);
+    let (_, known) = entry.or_insert_with(|| (hash, make())).into_mut();
+    Arc::clone(known)
 }
 
 /// The distinct calls one ledger met. A number once given stays good: calls that folding made equal share one place.
@@ -208,9 +220,9 @@ pub(super) struct Calls {
     places: Vec<u32>,
     table: HashTable<Slot>,
     /// What calls need, once each: the same by several names, in several Regions, granted or refused.
-    needs: HashTable<(u64, Arc<Needs>)>,
+    needs: Once<Needs>,
     /// What calls say otherwise, once each.
-    kinds: HashTable<Arc<CallKind>>,
+    kinds: Once<CallKind>,
     hasher: DefaultHashBuilder,
 }
 
@@ -223,20 +235,6 @@ struct Slot {
 }
 
 impl Calls {
-    /// Hashes of a call, and of what it needs.
-    fn hashes_of(&self, call: &CallView<'_>) -> (u64, u64) {
-        let needs = self.hash_of(call.needs);
-        let mut state = self.hasher.build_hasher();
-        call.hash(needs, &mut state);
-        (state.finish(), needs)
-    }
-
-    fn hash_of(&self, needs: &Needs) -> u64 {
-        let mut state = self.hasher.build_hasher();
-        hash(needs, &mut state);
-        state.finish()
-    }
-
     fn find(&self, hash: u64, call: &CallView<'_>) -> Option<Slot> {
         let same = |slot: &Slot| {
             slot.hash == hash
@@ -247,55 +245,34 @@ impl Calls {
 
     /// The number of a call borrowed from a record.
     pub(super) fn number(&mut self, call: &CallView<'_>, texts: &mut Texts) -> u32 {
-        let (hash, of_needs) = self.hashes_of(call);
-        match self.find(hash, call) {
-            Some(slot) => slot.number,
-            None => {
-                // A copy takes no more room than it must.
-                let needs = self.shared(of_needs, call.needs, || Arc::new(call.needs.clone()));
-                let kind = self.shared_kind(call, || Arc::new(call.to_kind(texts)));
-                self.insert(hash, Call { kind, needs }).number
-            }
-        }
+        // A copy takes no more room than it must.
+        self.slot(call, || Arc::new(call.needs.clone()), || Arc::new(call.to_kind(texts))).number
     }
 
     /// The number of a call.
     pub(super) fn intern(&mut self, call: Call) -> u32 {
-        self.slot_of(call).number
+        self.slot_of(&call).number
     }
 
-    fn slot_of(&mut self, call: Call) -> Slot {
-        let (hash, of_needs) = self.hashes_of(&call.view());
-        match self.find(hash, &call.view()) {
-            Some(slot) => slot,
-            None => {
-                let needs = self.shared(of_needs, &call.needs, || Arc::clone(&call.needs));
-                let kind = self.shared_kind(&call.view(), || Arc::clone(&call.kind));
-                self.insert(hash, Call { kind, needs })
-            }
+    fn slot_of(&mut self, call: &Call) -> Slot {
+        self.slot(&call.view(), || Arc::clone(&call.needs), || Arc::clone(&call.kind))
+    }
+
+    /// The place of a call, which is made of its two parts if it is new.
+    fn slot(
+        &mut self,
+        call: &CallView<'_>,
+        needs: impl FnOnce() -> Arc<Needs>,
+        kind: impl FnOnce() -> Arc<CallKind>,
+    ) -> Slot {
+        let (of_needs, of_kind) = (hash_needs(call.needs, &self.hasher), call.hash_kind(&self.hasher));
+        let hash = self.hasher.hash_one((of_needs, of_kind));
+        if let Some(slot) = self.find(hash, call) {
+            return slot;
         }
-    }
-
-    /// The one copy of what a call needs.
-    fn shared(&mut self, hash: u64, needs: &Needs, make: impl FnOnce() -> Arc<Needs>) -> Arc<Needs> {
-        let is_same =
-            |(of, known): &(u64, Arc<Needs>)| *of == hash && **known == *needs && same_spelling(known, needs);
-        let entry = self.needs.entry(hash, is_same, |(hash, _)| *hash);
-        let (_, known) = entry.or_insert_with(|| (hash, make())).into_mut();
-        Arc::clone(known)
-    }
-
-    /// The one copy of what a call says besides what it needs.
-    fn shared_kind(&mut self, call: &CallView<'_>, make: impl FnOnce() -> Arc<CallKind>) -> Arc<CallKind> {
-        let Self { kinds, hasher, .. } = self;
-        let hash_of = |call: &CallView<'_>| {
-            let mut state = hasher.build_hasher();
-            call.hash_kind(&mut state);
-            state.finish()
-        };
-        let is_same = |known: &Arc<CallKind>| known.with(call.needs).is_same_kind(call);
-        let entry = kinds.entry(hash_of(call), is_same, |known| hash_of(&known.with(call.needs)));
-        Arc::clone(entry.or_insert_with(make).get())
+        let needs = once(&mut self.needs, of_needs, |known| are_same(known, call.needs), needs);
+        let kind = once(&mut self.kinds, of_kind, |known| known.with(call.needs).is_same_kind(call), kind);
+        self.insert(hash, Call { kind, needs })
     }
 
     fn insert(&mut self, hash: u64, call: Call) -> Slot {
@@ -322,9 +299,9 @@ impl Calls {
         let mut flags = changed.iter();
         let others: Vec<Call> =
             self.all.extract_if(.., |_| flags.next().copied().unwrap_or_default()).collect();
-        for place in 0..self.all.len() {
-            let Some(needs) = self.all.get(place).map(|call| Arc::clone(&call.needs)) else { continue };
-            self.shared(self.hash_of(&needs), &needs, || Arc::clone(&needs));
+        for Call { needs, .. } in &self.all {
+            let hash = hash_needs(needs, &self.hasher);
+            once(&mut self.needs, hash, |known| are_same(known, needs), || Arc::clone(needs));
         }
         self.table.retain(|slot| {
             slot.place = moved.get(slot.place as usize).copied().unwrap_or(u32::MAX);
@@ -333,9 +310,9 @@ impl Calls {
         let places = std::mem::take(&mut self.places);
         let gone = moved.iter_mut().filter(|new| **new == u32::MAX);
         for (new, call) in gone.zip(others) {
-            *new = self.slot_of(call).place;
+            *new = self.slot_of(&call).place;
         }
-        self.kinds.retain(|kind| Arc::strong_count(kind) > 1);
+        self.kinds.retain(|(_, kind)| Arc::strong_count(kind) > 1);
         self.places =
             places.iter().map(|old| moved.get(*old as usize).copied().unwrap_or_default()).collect();
         // Numbers in the table were those of a moment ago; any number that leads to the place will do.

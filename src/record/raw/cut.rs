@@ -13,7 +13,6 @@ pub struct RawSpans {
     pub(super) shared: Span,
     /// The last of these members, with their names; there is one, as a rule.
     pub(super) agent: Span,
-    pub(super) caller: Span,
     pub(super) additional: Span,
     /// The values of `requestParameters` and `resources`, where they were cut and not met before.
     pub(super) request: Span,
@@ -228,10 +227,7 @@ impl Open<'_> {
         let spans = &mut *self.spans;
         spans.is_about_its_caller = is_about_its_caller.unwrap_or(spans.is_about_its_caller);
         match class {
-            Class::Caller => {
-                spans.caller_key = spans.caller_key.then(key);
-                spans.caller = span;
-            }
+            Class::Caller => spans.caller_key = spans.caller_key.then(key),
             Class::Agent => {
                 spans.agent_key = spans.agent_key.then(key);
                 spans.agent = span;
